@@ -1,0 +1,5 @@
+//! The SQLite store against the conformance suite, power cuts, full disks, old files and curious readers.
+#![expect(clippy::unwrap_used, reason = "test code: a failure is a panic")]
+
+mod file;
+mod memory;

@@ -1,0 +1,150 @@
+//! Domain names: lower-case A-labels, reversed.
+//!
+//! A name in other scripts is lower-cased, brought to NFC and encoded with Punycode (RFC 3492), so that it and
+//! its `xn--` spelling have one key. This is IDNA 2008 without its tables of disallowed characters: look-ups
+//! need a stable spelling, not a verdict on registrability.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// The reversed key of a name, or `None` if it is not one.
+pub(crate) fn key(text: &str) -> Option<String> {
+    let ascii = ascii(text)?;
+    Some(reverse(&ascii))
+}
+
+/// The name in lower-case A-labels, in normal order. An address is not a name.
+pub(crate) fn ascii(text: &str) -> Option<String> {
+    let name = if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        // The ideographic full stops count as dots (RFC 3490 §3.1).
+        let dotted: String = text
+            .chars()
+            .map(|c| if matches!(c, '\u{3002}' | '\u{ff0e}' | '\u{ff61}') { '.' } else { c })
+            .collect();
+        let folded: String = dotted.to_lowercase().nfc().collect();
+        let mut out = String::with_capacity(folded.len() + 8);
+        for (place, label) in folded.split('.').enumerate() {
+            if place > 0 {
+                out.push('.');
+            }
+            if label.is_ascii() {
+                out.push_str(label);
+            } else {
+                if label.chars().any(|c| !c.is_alphanumeric() && !c.is_ascii() && !is_joiner(c)) {
+                    return None;
+                }
+                out.push_str("xn--");
+                punycode(label, &mut out)?;
+            }
+        }
+        out
+    };
+    let name = name.strip_suffix('.').unwrap_or(&name);
+    let valid = !name.is_empty()
+        && name.len() <= 253
+        && name.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        })
+        // Without a letter in the last label it would be a number or an address (RFC 3696 §2).
+        && name.rsplit('.').next().is_some_and(|last| last.bytes().any(|b| !b.is_ascii_digit()));
+    valid.then(|| name.to_owned())
+}
+
+/// Combining marks and the joiners that some scripts need inside a label.
+fn is_joiner(c: char) -> bool {
+    unicode_normalization::char::is_combining_mark(c)
+        || matches!(c, '\u{200c}' | '\u{200d}' | '\u{b7}' | '\u{30fb}')
+}
+
+/// `www.example.com` becomes `com.example.www`, and back.
+fn reverse(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for label in name.rsplit('.') {
+        if !out.is_empty() {
+            out.push('.');
+        }
+        out.push_str(label);
+    }
+    out
+}
+
+pub(crate) fn display(key: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for (place, label) in key.rsplit('.').enumerate() {
+        if place > 0 {
+            f.write_str(".")?;
+        }
+        f.write_str(label)?;
+    }
+    Ok(())
+}
+
+/// The keys of the names above this one, nearest first.
+pub(crate) fn ancestors(key: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(key.rsplit_once('.'), |(above, _)| above.rsplit_once('.')).map(|(above, _)| above)
+}
+
+/// RFC 3492 §6.3. `None` when the label is so long that the deltas overflow.
+fn punycode(label: &str, out: &mut String) -> Option<()> {
+    const BASE: u32 = 36;
+    const T_MIN: u32 = 1;
+    const T_MAX: u32 = 26;
+    if label.len() > 255 {
+        return None;
+    }
+    let basic = label.chars().filter(char::is_ascii);
+    let before = out.len();
+    out.extend(basic);
+    let basics = u32::try_from(out.len() - before).ok()?;
+    let total = u32::try_from(label.chars().count()).ok()?;
+    if basics > 0 {
+        out.push('-');
+    }
+    let (mut next, mut delta, mut bias, mut handled) = (0x80u32, 0u32, 72u32, basics);
+    while handled < total {
+        let lowest = label.chars().map(u32::from).filter(|c| *c >= next).min()?;
+        delta = (lowest - next).checked_mul(handled + 1)?.checked_add(delta)?;
+        next = lowest;
+        for c in label.chars().map(u32::from) {
+            if c < next {
+                delta = delta.checked_add(1)?;
+            }
+            if c != next {
+                continue;
+            }
+            let (mut rest, mut k) = (delta, BASE);
+            loop {
+                let threshold = k.saturating_sub(bias).clamp(T_MIN, T_MAX);
+                if rest < threshold {
+                    break;
+                }
+                out.push(digit(threshold + (rest - threshold) % (BASE - threshold)));
+                rest = (rest - threshold) / (BASE - threshold);
+                k += BASE;
+            }
+            out.push(digit(rest));
+            // Bias adaptation, RFC 3492 §6.1.
+            let mut scaled = if handled == basics { delta / 700 } else { delta / 2 };
+            scaled += scaled / (handled + 1);
+            let mut steps = 0;
+            while scaled > ((BASE - T_MIN) * T_MAX) / 2 {
+                scaled /= BASE - T_MIN;
+                steps += BASE;
+            }
+            bias = steps + (BASE - T_MIN + 1) * scaled / (scaled + 38);
+            delta = 0;
+            handled += 1;
+        }
+        delta = delta.checked_add(1)?;
+        next += 1;
+    }
+    Some(())
+}
+
+fn digit(value: u32) -> char {
+    let base = if value < 26 { u32::from('a') } else { u32::from('0') - 26 };
+    char::from_u32(base + value).unwrap_or('a')
+}

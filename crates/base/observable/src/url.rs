@@ -1,0 +1,140 @@
+//! URLs, normalised only where RFC 3986 §6.2.2 and §6.2.3 say the meaning stays the same.
+//!
+//! Scheme and host go to lower case, the scheme's default port is dropped, an empty HTTP path becomes `/`,
+//! escapes get upper-case digits and needless ones are decoded. Dot segments, queries and fragments stay as they
+//! are: malicious servers do answer differently to them.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::domain;
+use crate::kind::Kind;
+use crate::observable::{Observable, normalise};
+
+pub(crate) fn key(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    if !is_scheme(scheme) || !is_visible(rest) {
+        return None;
+    }
+    let scheme = scheme.to_ascii_lowercase();
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at_checked(end)?;
+    let (user, host_port) = match authority.rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, authority),
+    };
+    let (host, port) = split_port(host_port)?;
+    let mut out = String::with_capacity(text.len() + 1);
+    out.push_str(&scheme);
+    out.push_str("://");
+    if let Some(user) = user {
+        out.push_str(user);
+        out.push('@');
+    }
+    out.push_str(&self::host(host)?);
+    if let Some(port) = port.filter(|port| Some(*port) != default_port(&scheme)) {
+        out.push(':');
+        out.push_str(&port.to_string());
+    }
+    // Browsers read a backslash after the authority as a slash.
+    let tail = tail
+        .strip_prefix('\\')
+        .map_or_else(|| tail.into(), |after| std::borrow::Cow::Owned(format!("/{after}")));
+    if !tail.starts_with('/') && matches!(scheme.as_str(), "http" | "https" | "ftp") {
+        out.push('/');
+    }
+    escapes(&tail, &mut out);
+    Some(out)
+}
+
+/// The path and query of a request.
+pub(crate) fn target_key(text: &str) -> Option<String> {
+    if !text.starts_with('/') || text.len() < 2 || !is_visible(text) {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len());
+    escapes(text, &mut out);
+    Some(out)
+}
+
+/// A host as it stands in a URL: IPv6 in brackets, others bare.
+pub(crate) fn host(text: &str) -> Option<String> {
+    if let Some(v6) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return v6.parse::<Ipv6Addr>().ok().map(|v6| format!("[{v6}]"));
+    }
+    if let Ok(v4) = text.parse::<Ipv4Addr>() {
+        return Some(v4.to_string());
+    }
+    domain::ascii(text)
+}
+
+/// The host of a canonical URL.
+pub(crate) fn host_of(key: &str) -> Option<Observable> {
+    let (_, rest) = key.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (host, _) = split_port(host_port)?;
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    normalise(Kind::Ipv4, bare).or_else(|| normalise(Kind::Domain, bare))
+}
+
+/// Splits `host:port`; an empty or absent port is `None`.
+pub(crate) fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let colon = match text.rfind(']') {
+        Some(bracket) => text.get(bracket..)?.find(':').map(|at| bracket + at),
+        None => text.find(':'),
+    };
+    let Some((host, port)) = colon.and_then(|at| text.split_at_checked(at)) else {
+        return Some((text, None));
+    };
+    match port.strip_prefix(':')? {
+        "" => Some((host, None)),
+        digits if digits.bytes().all(|b| b.is_ascii_digit()) => {
+            digits.parse().ok().map(|port| (host, Some(port)))
+        }
+        _ => None,
+    }
+}
+
+fn is_scheme(scheme: &str) -> bool {
+    let mut bytes = scheme.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic())
+        && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+}
+
+fn is_visible(text: &str) -> bool {
+    !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        "ftp" => Some(21),
+        _ => None,
+    }
+}
+
+/// Copies `text`, decoding escapes of unreserved characters and writing the others with upper-case digits.
+fn escapes(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some((plain, tail)) = rest.split_once('%') {
+        out.push_str(plain);
+        let code = tail.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (code, tail.get(..2)) {
+            (Some(byte), _) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
+                out.push(char::from(byte));
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            (Some(_), Some(digits)) => {
+                out.push('%');
+                out.push_str(&digits.to_ascii_uppercase());
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                out.push('%');
+                rest = tail;
+            }
+        }
+    }
+    out.push_str(rest);
+}

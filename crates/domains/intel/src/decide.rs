@@ -1,0 +1,353 @@
+//! The decision on one incoming object.
+
+use json::{Edits, Limits, Tape, Value};
+use model::{Finding, Label, Severity, SourceId, StixId, Timestamp, VersionId};
+use observable::Observable;
+use stix::marking::Meaning;
+use stix::{Valid, meaning};
+
+use crate::facts::{Facts, marked_label};
+use crate::output::marking_meaning;
+
+/// How an incoming object says which version it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// By `modified`, as its creator set it.
+    Version,
+    /// By its content: it was made here from a list or feed that carries no versions, so its times are ours.
+    Content,
+}
+
+/// One object, and how it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The object, validated.
+    pub object: &'a Valid<'a>,
+    /// Its projections.
+    pub facts: &'a Facts,
+    /// Whom it came from.
+    pub source: SourceId,
+    /// Whether this organisation itself speaks: then it may revise what nobody signed.
+    pub local: bool,
+    /// The source's label for unmarked objects.
+    pub default_label: Label,
+    /// What the wrapping said beyond the bytes (a MISP distribution, say). Only ever narrows.
+    pub narrowing: Option<Label>,
+    /// How it says which version it is.
+    pub identity: Identity,
+    /// Whether a person has released exactly this value from being held.
+    pub released: bool,
+}
+
+/// What [`decide`] wants to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// Everything known about this object…
+    pub id: StixId,
+    /// …at this version; `None` asks for the most recent versions.
+    pub version: Option<Timestamp>,
+    /// Marking definitions whose meaning is not fixed by their id.
+    pub markings: Vec<StixId>,
+}
+
+/// What was loaded.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// The newest version, if any.
+    pub latest: Option<Latest>,
+    /// Renditions held of the version asked for, or the most recent versions.
+    pub same: Vec<Held>,
+    /// Whether the object was erased here.
+    pub erased: bool,
+    /// Texts of the marking definitions that were found.
+    pub markings: Vec<(StixId, String)>,
+    /// What a person once decided about this value when it was held.
+    pub decided: Option<bool>,
+}
+
+/// Facts about the newest version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Latest {
+    /// Its version.
+    pub version: Timestamp,
+    /// `created`.
+    pub created: Option<Timestamp>,
+    /// Whether the object is revoked.
+    pub revoked: bool,
+    /// Its creator.
+    pub created_by: Option<StixId>,
+    /// The source that first delivered the object.
+    pub first_source: SourceId,
+}
+
+/// A rendition that is held already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its row.
+    pub version_id: VersionId,
+    /// 0 for full.
+    pub rendition: u32,
+    /// Its label.
+    pub label: Label,
+    /// Its text.
+    pub raw: String,
+}
+
+/// Knowledge that does not depend on the object.
+#[derive(Clone, Copy)]
+pub struct Rules<'a> {
+    /// Says which well-known benign value an observable is, if it is one.
+    pub benign: &'a dyn Fn(&Observable) -> Option<String>,
+}
+
+/// What becomes of the object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Store it.
+    Accept(Box<Accepted>),
+    /// It is held already. Its label may have to be narrowed to what was said this time.
+    Unchanged {
+        /// The stored rendition and its new, narrower label.
+        relabel: Option<(VersionId, Label)>,
+    },
+    /// A person should look first.
+    Hold(Vec<Finding>),
+    /// It cannot be taken.
+    Refuse(Vec<Finding>),
+}
+
+/// A version to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The version it counts as.
+    pub version: Timestamp,
+    /// Whether it becomes the newest.
+    pub latest: bool,
+    /// Text to store in place of the one that came in, when ours were its times.
+    pub rewritten: Option<String>,
+    /// How widely it may be handed on.
+    pub label: Label,
+    /// What output must add because the bytes do not say it.
+    pub overlay: Option<Label>,
+    /// Whether its own markings say TLP:CLEAR: then anyone may have it.
+    pub public: bool,
+    /// What was noticed on the way, warnings and above.
+    pub findings: Vec<Finding>,
+}
+
+/// What to load before deciding.
+#[must_use]
+pub fn needs(input: &Input<'_>) -> Needs {
+    let object = input.object;
+    let versioned = input.identity == Identity::Version && is_versioned(object);
+    let mut markings = Vec::new();
+    let refs = object.value().get("object_marking_refs").into_iter().flat_map(|list| list.items());
+    let granular = object.value().get("granular_markings").into_iter().flat_map(|list| list.items());
+    for reference in refs.chain(granular.filter_map(|g| g.get("marking_ref"))) {
+        let id = reference.as_str().filter(|id| marking_meaning(id, None).is_none());
+        markings.extend(id.and_then(|id| id.parse().ok()));
+    }
+    Needs { id: object.id().clone(), version: versioned.then(|| object.version()), markings }
+}
+
+/// Decides. Total: whatever comes in, one of the four decisions comes out.
+#[must_use]
+pub fn decide(input: &Input<'_>, view: &View, rules: &Rules<'_>, now: Timestamp) -> Decision {
+    if view.erased {
+        return Decision::Refuse(vec![refusal(
+            "shieldwall/erased",
+            "",
+            "this object was erased here and may not come back",
+            "if that was a mistake, its creator must publish it under a new id",
+        )]);
+    }
+    let object = input.object;
+    match same_version(input, view) {
+        Same::Held(relabel) => return Decision::Unchanged { relabel },
+        Same::Conflict => return conflict(object),
+        Same::New => {}
+    }
+    if let Some(findings) = view.latest.as_ref().and_then(|latest| forbidden(input, latest)) {
+        return findings;
+    }
+    if !input.released && !object.revoked() && object.type_name() == "indicator" {
+        let benign = benign(&input.facts.observables, rules);
+        match view.decided {
+            _ if benign.is_empty() => {}
+            Some(true) => {}
+            Some(false) => return Decision::Unchanged { relabel: None },
+            None => return Decision::Hold(benign),
+        }
+    }
+    accept(input, view, now)
+}
+
+fn is_versioned(object: &Valid<'_>) -> bool {
+    object.modified().or(object.created()).is_some()
+}
+
+fn resolve(id: &str, definitions: &[(StixId, String)]) -> Option<Meaning> {
+    let definition = definitions.iter().find(|(known, _)| known.as_str() == id);
+    let mut tape = Tape::new();
+    let parsed = definition.and_then(|(_, raw)| tape.parse(raw.as_bytes(), &Limits::OBJECT).ok());
+    marking_meaning(id, parsed)
+}
+
+/// How the incoming object stands to the renditions held of its version.
+enum Same {
+    Held(Option<(VersionId, Label)>),
+    Conflict,
+    New,
+}
+
+/// Properties that are ours, not the content's, in an object made from a list.
+const OUR_TIMES: [&str; 3] = ["created", "modified", "valid_from"];
+
+fn same_version(input: &Input<'_>, view: &View) -> Same {
+    let incoming = input.object.value();
+    let versioned = input.identity == Identity::Version && is_versioned(input.object);
+    let mut conflict = false;
+    for held in &view.same {
+        let narrowed = input.narrowing.map(|narrow| (held.version_id, held.label.meet(narrow)));
+        let relabel = narrowed.filter(|(_, label)| *label != held.label);
+        if held.raw == incoming.raw() {
+            return Same::Held(relabel);
+        }
+        let mut tape = Tape::new();
+        let Ok(stored) = tape.parse(held.raw.as_bytes(), &Limits::OBJECT) else { continue };
+        let equal = match input.identity {
+            Identity::Version => meaning::same_meaning(stored, incoming),
+            Identity::Content => meaning::same_meaning_ignoring(stored, incoming, &OUR_TIMES),
+        };
+        if equal {
+            return Same::Held(relabel);
+        }
+        if !versioned {
+            continue;
+        }
+        match (held.rendition, input.facts.rendition) {
+            (0, 0) => conflict = true,
+            _ if !meaning::common_properties_agree(stored, incoming) => conflict = true,
+            // A narrower copy of what is held in full adds nothing.
+            (0, _) => return Same::Held(relabel),
+            _ => {}
+        }
+    }
+    if conflict { Same::Conflict } else { Same::New }
+}
+
+fn conflict(object: &Valid<'_>) -> Decision {
+    Decision::Refuse(vec![refusal(
+        "stix-2.1/3.6/version-conflict",
+        "/modified",
+        format!("`{}` is held with this same version but another meaning: an integrity alarm", object.id()),
+        "ask the creator which one is theirs; a changed object needs a later `modified`",
+    )])
+}
+
+/// The versioning rules of STIX 2.1 §3.6, and who may speak for an object.
+fn forbidden(input: &Input<'_>, latest: &Latest) -> Option<Decision> {
+    let object = input.object;
+    if input.identity == Identity::Content || !is_versioned(object) {
+        return None;
+    }
+    if latest.created_by.as_ref() != object.created_by().as_ref() {
+        return Some(Decision::Refuse(vec![refusal(
+            "stix-2.1/3.6/creator-only",
+            "/created_by_ref",
+            format!("only its creator may make a new version of `{}`", object.id()),
+            "refer to it from an object of your own: a note, an opinion, or a relationship",
+        )]));
+    }
+    if latest.created.is_some() && object.created().is_some() && latest.created != object.created() {
+        return Some(Decision::Refuse(vec![refusal(
+            "stix-2.1/3.6/created-fixed",
+            "/created",
+            "`created` differs from the versions held: it must never change",
+            "keep the first version's `created`",
+        )]));
+    }
+    if object.version() <= latest.version {
+        return None;
+    }
+    if latest.revoked {
+        return Some(Decision::Refuse(vec![refusal(
+            "stix-2.1/3.6/revoked-final",
+            "/modified",
+            format!("`{}` was revoked, and revocation is permanent", object.id()),
+            "publish it under a new id",
+        )]));
+    }
+    if object.created_by().is_none() && !input.local && latest.first_source != input.source {
+        return Some(Decision::Hold(vec![
+            Finding::new(
+                Severity::Warning,
+                "shieldwall/unclaimed-version",
+                "/created_by_ref",
+                "a new version of an object without creator comes from another source than the object did",
+            )
+            .hint("release it if this source is trusted to speak for the object"),
+        ]));
+    }
+    None
+}
+
+fn benign(observables: &[Observable], rules: &Rules<'_>) -> Vec<Finding> {
+    observables
+        .iter()
+        .filter_map(|observable| {
+            let list = (rules.benign)(observable)?;
+            let message = format!("the pattern names `{observable}`, a well-known benign value ({list})");
+            let finding = Finding::new(Severity::Warning, "shieldwall/warning-list", "/pattern", message);
+            Some(finding.hint("release it if it is malicious here all the same, otherwise drop it"))
+        })
+        .collect()
+}
+
+fn accept(input: &Input<'_>, view: &View, now: Timestamp) -> Decision {
+    let object = input.object;
+    let mut findings = Vec::new();
+    let labelled = marked_label(object.value(), &|id| resolve(id, &view.markings), &mut findings);
+    let (explicit, marked) = (labelled.label(), labelled.label_or(input.default_label));
+    let label = input.narrowing.map_or(marked, |narrow| marked.meet(narrow));
+    let newest = view.latest.as_ref();
+    let after_newest = newest.map_or(now, |latest| now.max(latest.version.plus_micros(1)));
+    let by_version = input.identity == Identity::Version && is_versioned(object);
+    let version = if by_version { object.version() } else { after_newest };
+    if by_version && version > now.plus_micros(FUTURE_SLACK) {
+        let message = format!("dated {version}, in the future");
+        findings.push(Finding::new(Severity::Warning, "shieldwall/future-version", "/modified", message));
+    }
+    // The full rendition of the newest version takes over from a narrower one.
+    let held_full = view.same.iter().any(|held| held.rendition == 0);
+    let latest = newest.is_none_or(|latest| {
+        version > latest.version || (version == latest.version && !held_full && input.facts.rendition == 0)
+    });
+    let first_created = newest.and_then(|latest| latest.created);
+    let rewritten = (input.identity == Identity::Content)
+        .then(|| first_created.and_then(|created| keep_created(object.value(), created, version)))
+        .flatten();
+    let overlay = (explicit != Some(label)).then_some(label);
+    let public = explicit == Some(Label::CLEAR) && label == Label::CLEAR;
+    Decision::Accept(Box::new(Accepted { version, latest, rewritten, label, overlay, public, findings }))
+}
+
+/// Clocks of honest creators differ by this much, in microseconds (five minutes).
+const FUTURE_SLACK: i64 = 300_000_000;
+
+/// A later version of an object made from a list keeps the first one's `created`.
+fn keep_created(object: Value<'_>, created: Timestamp, modified: Timestamp) -> Option<String> {
+    let mut edits = Edits::new();
+    edits.replace(object.get("created")?, format!("\"{created}\""));
+    edits.replace(object.get("modified")?, format!("\"{modified}\""));
+    Some(edits.apply(object))
+}
+
+fn refusal(
+    rule: &'static str,
+    pointer: &'static str,
+    message: impl Into<String>,
+    hint: &'static str,
+) -> Finding {
+    Finding::new(Severity::Error, rule, pointer, message).hint(hint)
+}

@@ -1,0 +1,324 @@
+//! The kernel's decisions, case by case, from the rules of STIX 2.1 §3.6 and from what an adversary would try.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
+
+use shieldwall_intel::{self as intel, Decision, Held, Identity, Input, Latest, Rules, View, decide, needs};
+use json::{Limits, Tape};
+use model::{Label, SourceId, StixId, Timestamp, Tlp, VersionId};
+use observable::Observable;
+
+const ID: &str = "indicator--d1612665-504b-4aee-8e7d-04e0f2dcd3e8";
+const CREATOR: &str = "identity--11111111-1111-4111-8111-111111111111";
+const STRANGER: &str = "identity--22222222-2222-4222-8222-222222222222";
+const NOW: &str = "2026-06-01T00:00:00.000Z";
+
+/// An indicator with these properties in place of the usual ones; an empty value leaves the property out.
+fn object(changes: &[(&str, &str)]) -> String {
+    let mut properties = vec![
+        ("type", "\"indicator\"".to_owned()),
+        ("spec_version", "\"2.1\"".to_owned()),
+        ("id", format!("\"{ID}\"")),
+        ("created_by_ref", format!("\"{CREATOR}\"")),
+        ("created", "\"2026-01-01T00:00:00.000Z\"".to_owned()),
+        ("modified", "\"2026-01-02T00:00:00.000Z\"".to_owned()),
+        ("indicator_types", "[\"malicious-activity\"]".to_owned()),
+        ("pattern", "\"[domain-name:value = 'evil.example.net']\"".to_owned()),
+        ("pattern_type", "\"stix\"".to_owned()),
+        ("valid_from", "\"2026-01-01T00:00:00Z\"".to_owned()),
+    ];
+    for (name, value) in changes {
+        properties.retain(|(known, _)| known != name);
+        if !value.is_empty() {
+            properties.push((name, (*value).to_owned()));
+        }
+    }
+    let members: Vec<_> = properties.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+struct Case {
+    view: View,
+    identity: Identity,
+    source: u32,
+    narrowing: Option<Label>,
+    released: bool,
+    default_label: Label,
+    benign: bool,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            view: View::default(),
+            identity: Identity::Version,
+            source: 1,
+            narrowing: None,
+            released: false,
+            default_label: Label::OwnOnly,
+            benign: false,
+        }
+    }
+}
+
+fn play(text: &str, case: &Case) -> Decision {
+    let mut tape = Tape::new();
+    let value = tape.parse(text.as_bytes(), &Limits::OBJECT).unwrap();
+    let mut findings = Vec::new();
+    let valid = stix::validate(value, &stix::Checks::default(), &mut findings);
+    let valid = valid.unwrap_or_else(|| panic!("{text}: {findings:?}"));
+    let facts = intel::facts(valid.value(), valid.type_name());
+    let input = Input {
+        object: &valid,
+        facts: &facts,
+        source: SourceId(case.source),
+        local: case.source == 0,
+        default_label: case.default_label,
+        narrowing: case.narrowing,
+        identity: case.identity,
+        released: case.released,
+    };
+    let benign = |_: &Observable| case.benign.then(|| "a list".to_owned());
+    decide(&input, &case.view, &Rules { benign: &benign }, NOW.parse().unwrap())
+}
+
+/// One word for a decision, with what matters about it.
+fn check(text: &str, case: &Case, expect: &str) {
+    let got = match play(text, case) {
+        Decision::Accept(accepted) => format!(
+            "accept{} {}{}{}",
+            if accepted.latest { "" } else { " history" },
+            accepted.label,
+            if accepted.overlay.is_some() { " overlay" } else { "" },
+            if accepted.public { " public" } else { "" },
+        ),
+        Decision::Unchanged { relabel: None } => "unchanged".to_owned(),
+        Decision::Unchanged { relabel: Some((_, label)) } => format!("unchanged, now {label}"),
+        Decision::Hold(findings) => format!("hold {}", findings[0].rule),
+        Decision::Refuse(findings) => format!("refuse {}", findings[0].rule),
+    };
+    assert_eq!(got, expect, "{text}");
+}
+
+/// A node that holds this text as the newest version.
+fn holding(text: &str) -> View {
+    let mut tape = Tape::new();
+    let value = tape.parse(text.as_bytes(), &Limits::OBJECT).unwrap();
+    let instant = |name: &str| value.get(name).and_then(|v| v.as_str()).and_then(|v| v.parse::<Timestamp>().ok());
+    let latest = Latest {
+        version: instant("modified").unwrap(),
+        created: instant("created"),
+        revoked: value.get("revoked").and_then(|v| v.as_bool()).unwrap_or(false),
+        created_by: value.get("created_by_ref").and_then(|v| v.as_str()).map(|v| v.parse().unwrap()),
+        first_source: SourceId(1),
+    };
+    let held = Held { version_id: VersionId(7), rendition: 0, label: Label::Tlp(Tlp::Green), raw: text.to_owned() };
+    View { latest: Some(latest), same: vec![held], ..View::default() }
+}
+
+fn marked(id: &str) -> String {
+    object(&[("object_marking_refs", &format!("[\"{id}\"]"))])
+}
+
+const TLP2_CLEAR: &str = "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487";
+const TLP1_WHITE: &str = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9";
+const TLP2_STRICT: &str = "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003";
+const UNKNOWN: &str = "marking-definition--33333333-3333-4333-8333-333333333333";
+
+#[test]
+fn labels() {
+    let default = Case::default();
+    check(&object(&[]), &default, "accept own overlay");
+    check(&object(&[]), &Case { default_label: Label::CLEAR, ..Case::default() }, "accept clear overlay");
+    check(&marked(TLP2_CLEAR), &default, "accept clear public");
+    check(&marked(TLP1_WHITE), &default, "accept clear public");
+    check(&marked(TLP2_STRICT), &default, "accept amber+strict");
+    check(&marked(UNKNOWN), &default, "accept own");
+    let narrowed = Case { narrowing: Some(Label::Tlp(Tlp::Amber)), ..Case::default() };
+    check(&marked(TLP2_CLEAR), &narrowed, "accept amber overlay");
+    // A wrapper cannot widen.
+    let widened = Case { narrowing: Some(Label::CLEAR), ..Case::default() };
+    check(&marked(TLP2_STRICT), &widened, "accept amber+strict");
+}
+
+#[test]
+fn a_known_statement_does_not_restrict_and_an_unknown_one_does() {
+    let text = marked(UNKNOWN);
+    let statement = format!(
+        r#"{{"type":"marking-definition","spec_version":"2.1","id":"{UNKNOWN}","created":"2020-01-01T00:00:00Z","definition_type":"statement","definition":{{"statement":"(c) Example"}}}}"#
+    );
+    let id: StixId = UNKNOWN.parse().unwrap();
+    let view = View { markings: vec![(id, statement)], ..View::default() };
+    check(&text, &Case { view, default_label: Label::Tlp(Tlp::Green), ..Case::default() }, "accept green overlay");
+    check(&text, &Case { default_label: Label::Tlp(Tlp::Green), ..Case::default() }, "accept own");
+}
+
+#[test]
+fn only_unknown_markings_are_asked_for() {
+    let text = object(&[("object_marking_refs", &format!("[\"{TLP2_CLEAR}\",\"{UNKNOWN}\"]"))]);
+    let mut tape = Tape::new();
+    let value = tape.parse(text.as_bytes(), &Limits::OBJECT).unwrap();
+    let valid = stix::validate(value, &stix::Checks::default(), &mut Vec::new()).unwrap();
+    let facts = intel::facts(valid.value(), valid.type_name());
+    let input = Input {
+        object: &valid,
+        facts: &facts,
+        source: SourceId(1),
+        local: false,
+        default_label: Label::OwnOnly,
+        narrowing: None,
+        identity: Identity::Version,
+        released: false,
+    };
+    assert_eq!(needs(&input).markings, vec![UNKNOWN.parse().unwrap()]);
+}
+
+#[test]
+fn the_same_again_is_unchanged_however_it_is_spelled() {
+    let held = object(&[]);
+    let again = Case { view: holding(&held), ..Case::default() };
+    check(&held, &again, "unchanged");
+    check(&object(&[("modified", "\"2026-01-02T00:00:00.000000Z\"")]), &again, "unchanged");
+    let reordered = object(&[("type", ""), ("type", "\"indicator\"")]);
+    check(&reordered, &again, "unchanged");
+    let narrowed = Case { view: holding(&held), narrowing: Some(Label::Tlp(Tlp::Red)), ..Case::default() };
+    check(&held, &narrowed, "unchanged, now red");
+}
+
+#[test]
+fn one_version_has_one_meaning() {
+    let case = Case { view: holding(&object(&[])), ..Case::default() };
+    check(&object(&[("name", "\"other\"")]), &case, "refuse stix-2.1/3.6/version-conflict");
+    check(&object(&[("confidence", "99")]), &case, "refuse stix-2.1/3.6/version-conflict");
+}
+
+#[test]
+fn versions() {
+    let newer = object(&[("modified", "\"2026-02-01T00:00:00.000Z\""), ("name", "\"n\"")]);
+    let older = object(&[("modified", "\"2026-01-01T12:00:00.000Z\"")]);
+    let mut view = holding(&object(&[]));
+    view.same.clear();
+    let case = Case { view, ..Case::default() };
+    check(&newer, &case, "accept own overlay");
+    check(&older, &case, "accept history own overlay");
+    let stranger = object(&[
+        ("modified", "\"2026-02-01T00:00:00.000Z\""),
+        ("created_by_ref", &format!("\"{STRANGER}\"")),
+    ]);
+    check(&stranger, &case, "refuse stix-2.1/3.6/creator-only");
+    // Leaving the creator out does not get round it either.
+    let nobody = object(&[("modified", "\"2026-02-01T00:00:00.000Z\""), ("created_by_ref", "")]);
+    check(&nobody, &case, "refuse stix-2.1/3.6/creator-only");
+    let recreated = object(&[
+        ("modified", "\"2026-02-01T00:00:00.000Z\""),
+        ("created", "\"2026-01-01T00:00:01.000Z\""),
+    ]);
+    check(&recreated, &case, "refuse stix-2.1/3.6/created-fixed");
+}
+
+#[test]
+fn revocation_is_permanent() {
+    let mut view = holding(&object(&[("revoked", "true")]));
+    view.same.clear();
+    let case = Case { view, ..Case::default() };
+    let back = object(&[("modified", "\"2026-02-01T00:00:00.000Z\"")]);
+    check(&back, &case, "refuse stix-2.1/3.6/revoked-final");
+    // An older version is history, not a return.
+    check(&object(&[("modified", "\"2026-01-01T12:00:00.000Z\"")]), &case, "accept history own overlay");
+}
+
+#[test]
+fn what_nobody_claims_stays_with_whoever_brought_it() {
+    let held = object(&[("created_by_ref", "")]);
+    let newer = object(&[("created_by_ref", ""), ("modified", "\"2026-02-01T00:00:00.000Z\"")]);
+    let case = |source| {
+        let mut view = holding(&held);
+        view.same.clear();
+        Case { view, source, ..Case::default() }
+    };
+    check(&newer, &case(1), "accept own overlay");
+    check(&newer, &case(2), "hold shieldwall/unclaimed-version");
+    check(&newer, &case(0), "accept own overlay");
+}
+
+#[test]
+fn benign_values_are_held_until_someone_decides() {
+    let benign = |decided, released| Case {
+        benign: true,
+        released,
+        view: View { decided, ..View::default() },
+        ..Case::default()
+    };
+    check(&object(&[]), &benign(None, false), "hold shieldwall/warning-list");
+    check(&object(&[]), &benign(Some(true), false), "accept own overlay");
+    check(&object(&[]), &benign(Some(false), false), "unchanged");
+    check(&object(&[]), &benign(None, true), "accept own overlay");
+    // Taking one back must always work.
+    check(&object(&[("revoked", "true")]), &benign(None, false), "accept own overlay");
+}
+
+#[test]
+fn erased_stays_erased() {
+    let view = View { erased: true, ..View::default() };
+    check(&object(&[]), &Case { view, ..Case::default() }, "refuse shieldwall/erased");
+}
+
+#[test]
+fn content_made_here_is_the_same_whenever_it_was_made() {
+    let held = object(&[]);
+    let times = [
+        ("created", "\"2026-05-01T00:00:00.000Z\""),
+        ("modified", "\"2026-05-01T00:00:00.000Z\""),
+        ("valid_from", "\"2026-05-01T00:00:00.000Z\""),
+    ];
+    let case = Case { view: holding(&held), identity: Identity::Content, ..Case::default() };
+    check(&object(&times), &case, "unchanged");
+    let mut changed = times.to_vec();
+    changed.push(("confidence", "80"));
+    let Decision::Accept(accepted) = play(&object(&changed), &case) else { panic!("not accepted") };
+    assert!(accepted.latest);
+    // The new version keeps the first one's `created`, as §3.6 demands.
+    let text = accepted.rewritten.unwrap();
+    assert!(text.contains(r#""created":"2026-01-01T00:00:00.000Z""#), "{text}");
+    assert!(text.contains(&format!(r#""modified":"{}""#, accepted.version)), "{text}");
+}
+
+#[test]
+fn renditions() {
+    let full = object(&[("name", "\"n\""), ("description", "\"secret\"")]);
+    let extension = format!(
+        r#"{{"{}":{{"extension_type":"property-extension","removed":1}}}}"#,
+        stix::redact::REDACTION_EXTENSION
+    );
+    let narrow = object(&[("name", "\"n\""), ("extensions", &extension)]);
+    check(&narrow, &Case { view: holding(&full), ..Case::default() }, "unchanged");
+    let lying = object(&[("name", "\"other\""), ("extensions", &extension)]);
+    check(&lying, &Case { view: holding(&full), ..Case::default() }, "refuse stix-2.1/3.6/version-conflict");
+    let mut view = holding(&narrow);
+    view.same[0].rendition = 5;
+    check(&full, &Case { view, ..Case::default() }, "accept own overlay");
+}
+
+#[test]
+fn the_far_future_is_noticed() {
+    let text = object(&[("modified", "\"9999-12-31T23:59:59.999Z\"")]);
+    let Decision::Accept(accepted) = play(&text, &Case::default()) else { panic!("not accepted") };
+    assert!(accepted.findings.iter().any(|finding| finding.rule == "shieldwall/future-version"));
+}
+
+#[test]
+fn projections() {
+    let text = r#"{"type":"relationship","spec_version":"2.1","id":"relationship--11111111-1111-4111-8111-111111111111","created":"2026-01-01T00:00:00Z","modified":"2026-01-01T00:00:00Z","relationship_type":"indicates","source_ref":"indicator--d1612665-504b-4aee-8e7d-04e0f2dcd3e8","target_ref":"malware--22222222-2222-4222-8222-222222222222"}"#;
+    let mut tape = Tape::new();
+    let facts = intel::facts(tape.parse(text.as_bytes(), &Limits::OBJECT).unwrap(), "relationship");
+    let names: Vec<_> = facts.edges.iter().map(|edge| edge.name.as_str()).collect();
+    assert_eq!(names, ["relationship:indicates", "source_ref", "target_ref"]);
+    let file = r#"{"type":"file","id":"file--11111111-1111-4111-8111-111111111111","hashes":{"SHA-256":"AEC070645FE53EE3B3763059376134F058CC337247C978ADD178B6CCDFB0019F"},"name":"a.exe"}"#;
+    let facts = intel::facts(tape.parse(file.as_bytes(), &Limits::OBJECT).unwrap(), "file");
+    let keys: Vec<_> = facts.observables.iter().map(|o| o.key().to_owned()).collect();
+    assert_eq!(keys, ["aec070645fe53ee3b3763059376134f058cc337247c978add178b6ccdfb0019f", "a.exe"]);
+    let pattern = object(&[(
+        "pattern",
+        "\"[ipv4-addr:value = '198.51.100.7'] AND [domain-name:value IN ('A.example.net', 'b.example.net')]\"",
+    )]);
+    let facts = intel::facts(tape.parse(pattern.as_bytes(), &Limits::OBJECT).unwrap(), "indicator");
+    assert_eq!(facts.observables.len(), 3);
+}

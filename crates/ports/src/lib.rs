@@ -1,0 +1,15 @@
+//! What the shell needs from the outside, as traits: a store, a clock, fresh ids.
+//!
+//! **Invariant:** every method is a use case in the words of this project; no query language, row type or
+//! error of an engine crosses this line. Whatever passes the store's conformance suite may stand behind it.
+//!
+//! **Must not know:** which engine answers, tokio, HTTP, or how a thing is shown.
+
+mod ambient;
+pub mod pull;
+mod records;
+mod store;
+
+pub use ambient::{Clock, Ids};
+pub use records::*;
+pub use store::{Read, Store, StoreError, Tx, WriteJob};

@@ -1,0 +1,59 @@
+//! The OpenAPI document, generated from the handlers.
+
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::Shared;
+use crate::rest;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Shieldwall",
+        description = "REST interface of a node. Objects are STIX 2.1; other parties read collections over TAXII 2.1 \
+                       under `/taxii2/`. Errors are problem details (RFC 9457) whose `type` is stable.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "session", description = "Signing in and out"),
+        (name = "node", description = "The node itself"),
+        (name = "objects", description = "What is known: objects, their surroundings, what checks said"),
+        (name = "journal", description = "What happened, in order, and as it happens"),
+        (name = "exchange", description = "In and out, in bulk"),
+        (name = "sources", description = "Where objects come from"),
+        (name = "held", description = "What a person should look at first"),
+        (name = "administration", description = "Accounts, tokens, audit, the store"),
+    )
+)]
+struct Document;
+
+const PREFIX: &str = "/api/v1";
+
+/// Routes that need a caller.
+pub(crate) fn with_caller() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().nest(PREFIX, rest::routes())
+}
+
+/// Signing in.
+pub(crate) fn without_caller() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().nest(PREFIX, rest::sign_in_route())
+}
+
+/// The OpenAPI document of the REST interface: pretty JSON with a final newline, the same bytes for the same code.
+#[must_use]
+pub fn openapi() -> String {
+    let router = OpenApiRouter::<Shared>::with_openapi(Document::openapi());
+    let mut document = router.merge(with_caller()).merge(without_caller()).into_openapi();
+    let components = document.components.get_or_insert_default();
+    for (name, scheme) in [("bearer", HttpAuthScheme::Bearer), ("basic", HttpAuthScheme::Basic)] {
+        components.add_security_scheme(name, SecurityScheme::Http(Http::new(scheme)));
+    }
+    let none = Vec::<String>::new;
+    document.security =
+        Some(vec![SecurityRequirement::new("bearer", none()), SecurityRequirement::new("basic", none())]);
+    // Serialising plain data with text keys cannot fail; an empty document would be noticed by the drift check.
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}

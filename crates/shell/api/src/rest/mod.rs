@@ -1,0 +1,93 @@
+//! REST under `/api/v1`: one module per resource, all of them listed here.
+
+mod accounts;
+mod audit;
+mod collections;
+mod export;
+mod findings;
+mod graph;
+mod health;
+mod held;
+mod import;
+mod journal;
+mod live;
+mod node;
+mod objects;
+mod operations;
+mod search;
+mod session;
+mod sources;
+mod tokens;
+mod warning_lists;
+mod wire;
+
+use axum::Router;
+use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{App, Shared};
+use crate::problem::Problem;
+
+pub(crate) use crate::problem::ProblemBody;
+
+/// Everything under `/api/v1` that needs a caller.
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(session::close))
+        .routes(routes!(session::me))
+        .routes(routes!(session::change_password))
+        .routes(routes!(node::node))
+        .routes(routes!(objects::list, objects::add))
+        .routes(routes!(objects::get, objects::erase))
+        .routes(routes!(objects::versions))
+        .routes(routes!(search::search))
+        .routes(routes!(graph::graph))
+        .routes(routes!(journal::journal))
+        .routes(routes!(live::live))
+        .routes(routes!(import::import))
+        .routes(routes!(export::export))
+        .routes(routes!(collections::list))
+        .routes(routes!(held::list))
+        .routes(routes!(held::get))
+        .routes(routes!(held::release))
+        .routes(routes!(held::drop))
+        .routes(routes!(sources::list, sources::add))
+        .routes(routes!(sources::get, sources::change, sources::remove))
+        .routes(routes!(sources::pull))
+        .routes(routes!(findings::list))
+        .routes(routes!(accounts::list, accounts::add))
+        .routes(routes!(accounts::change, accounts::remove))
+        .routes(routes!(tokens::list, tokens::add))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(audit::list))
+        .routes(routes!(warning_lists::list))
+        .routes(routes!(warning_lists::put))
+        .routes(routes!(operations::verify))
+        .routes(routes!(operations::backup))
+        .routes(routes!(operations::compact))
+}
+
+/// Signing in, the one thing under `/api/v1` that needs no caller: it makes one.
+pub(crate) fn sign_in_route() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(session::open))
+}
+
+/// The scrape, beside `/api/v1`.
+pub(crate) fn metrics_route() -> Router<Shared> {
+    Router::new().route("/metrics", get(health::metrics))
+}
+
+/// What is answered to anyone: no more than yes or no.
+pub(crate) fn health_routes() -> Router<Shared> {
+    Router::new().route("/healthz", get(health::alive)).route("/readyz", get(health::ready))
+}
+
+/// The size of a page: what was asked for, within bounds.
+fn page_size(app: &App, asked: Option<usize>) -> Result<usize, Problem> {
+    match asked {
+        Some(0) => Err(Problem::bad("`limit` is 0").hint("ask for at least one item")),
+        Some(limit) => Ok(limit.min(app.settings.max_page)),
+        None => Ok(app.settings.default_page),
+    }
+}

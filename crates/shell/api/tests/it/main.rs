@@ -1,0 +1,12 @@
+//! The API over a real node on an in-memory store, called without a network except where listening is the subject.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test helpers fail by panicking")]
+
+mod accounts;
+mod desk;
+mod live;
+mod matrix;
+mod objects;
+mod openapi;
+mod problems;
+mod serving;
+mod taxii;

@@ -1,0 +1,351 @@
+//! The synchronous half of a node.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use lists::{WarningIndex, WarningList};
+use model::{CollectionId, HeldId, Seq, SourceId, StixId, Tenant, Timestamp, Tlp, World};
+use ports::{
+    Clock, CollectionKind, HeldDecision, Ids, NodeRecord, Scope, SourceRecord, Store, StoreError, Tx,
+};
+use stix::marking;
+use tokio::sync::watch;
+
+use crate::ingest::{Fate, IngestReport, Piece, Summary};
+use crate::refused;
+
+/// Everything a node needs to take objects in, without a runtime.
+pub struct Core {
+    /// Where things are kept.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids and secrets.
+    pub ids: Arc<dyn Ids>,
+    /// Whose data this is, in which world.
+    pub scope: Scope,
+    /// The node's directory, where it has one: refused records are written below it.
+    pub dir: Option<PathBuf>,
+    pub(crate) own: CollectionId,
+    pub(crate) public: CollectionId,
+    warnings: RwLock<Arc<WarningIndex>>,
+    warnings_stale: AtomicBool,
+    head: watch::Sender<Seq>,
+}
+
+/// Who the node is, when it is made.
+#[derive(Debug, Clone)]
+pub struct Founding {
+    /// Organisation name.
+    pub name: String,
+    /// Country code, where given.
+    pub country: Option<String>,
+}
+
+/// Why the core could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store holds no node yet.
+    #[error("the store holds no node; make one with `shieldwall init`")]
+    NotFounded,
+    /// There is a node already.
+    #[error("the store holds the node of `{0}` already; nothing was changed")]
+    Founded(String),
+    /// A file below the node's directory could not be changed.
+    #[error("a file of refused records cannot be rewritten: {0}")]
+    Files(#[from] std::io::Error),
+    /// A released value was refused after all.
+    #[error("the value cannot be released: {0}")]
+    Refused(String),
+}
+
+/// The tenant and world of a node that hosts one party.
+const SCOPE: Scope = Scope { tenant: Tenant(1), world: World::Real };
+
+impl Core {
+    /// Makes a node in an empty store: its record, its identity, the marking definitions, its collections.
+    ///
+    /// # Errors
+    /// [`CoreError::Founded`] when the store holds one.
+    pub fn found(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        founding: &Founding,
+    ) -> Result<Self, CoreError> {
+        if let Some(node) = store.read()?.node(SCOPE.tenant)? {
+            return Err(CoreError::Founded(node.name));
+        }
+        let now = clock.now();
+        let identity = StixId::new("identity", ids.uuid());
+        let record = NodeRecord {
+            name: founding.name.clone(),
+            country: founding.country.clone(),
+            identity: identity.clone(),
+            created: now,
+        };
+        let (own, public) = (CollectionId(ids.uuid()), CollectionId(ids.uuid()));
+        store.write(Box::new(|tx| tx.found(SCOPE.tenant, &record, own, public)))?;
+        let core = Self::open(store, clock, ids)?;
+        let source = core.own_source()?;
+        let mut objects: Vec<String> =
+            Tlp::ALL.iter().map(|tlp| marking::tlp_definition(*tlp).to_owned()).collect();
+        objects.push(intel::OWN_ONLY_DEFINITION.to_owned());
+        objects.push(identity_text(&identity, &founding.name, now));
+        let pieces: Vec<_> = objects.iter().map(|text| Piece::stix(text.as_bytes())).collect();
+        core.ingest(&source, &pieces, &mut |_| {})?;
+        Ok(core)
+    }
+
+    /// Opens the node a store holds.
+    ///
+    /// # Errors
+    /// [`CoreError::NotFounded`] when it holds none.
+    pub fn open(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Result<Self, CoreError> {
+        let (collections, head) = {
+            let read = store.read()?;
+            read.node(SCOPE.tenant)?.ok_or(CoreError::NotFounded)?;
+            (read.collections(SCOPE.tenant)?, read.head(SCOPE.tenant)?)
+        };
+        let find = |kind| {
+            let found = collections.iter().find(|collection| collection.kind == kind);
+            found.map(|collection| collection.id).ok_or(CoreError::NotFounded)
+        };
+        let (own, public) = (find(CollectionKind::Own)?, find(CollectionKind::Public)?);
+        let warnings = RwLock::new(Arc::new(build_warnings(&[])));
+        Ok(Self {
+            store,
+            clock,
+            ids,
+            scope: SCOPE,
+            dir: None,
+            own,
+            public,
+            warnings,
+            warnings_stale: AtomicBool::new(true),
+            head: watch::Sender::new(head),
+        })
+    }
+
+    /// The same core, writing refused records below this directory.
+    #[must_use]
+    pub fn in_dir(mut self, dir: PathBuf) -> Self {
+        self.dir = Some(dir);
+        self
+    }
+
+    /// The journal's head as it moves. Everything that follows the journal waits on this.
+    #[must_use]
+    pub fn head(&self) -> watch::Receiver<Seq> {
+        self.head.subscribe()
+    }
+
+    /// Tells followers that something was committed. [`Core`]'s own methods do it; call it after writing to the
+    /// store directly.
+    pub fn committed(&self) {
+        // A failed read loses nothing: reconcilers also look by themselves from time to time.
+        if let Ok(head) = self.store.read().and_then(|read| read.head(self.scope.tenant)) {
+            self.head.send_if_modified(|known| {
+                let moved = head > *known;
+                *known = (*known).max(head);
+                moved
+            });
+        }
+    }
+
+    /// The node's own record.
+    ///
+    /// # Errors
+    /// When the store fails or holds no node.
+    pub fn node(&self) -> Result<NodeRecord, CoreError> {
+        self.store.read()?.node(self.scope.tenant)?.ok_or(CoreError::NotFounded)
+    }
+
+    /// The source that stands for this organisation itself.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn own_source(&self) -> Result<SourceRecord, CoreError> {
+        let sources = self.store.read()?.sources(self.scope.tenant)?;
+        let own = sources.into_iter().map(|(record, _)| record).find(|record| record.id == SourceId(0));
+        own.ok_or(CoreError::NotFounded)
+    }
+
+    /// The source of this name, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn source(&self, name: &str) -> Result<Option<SourceRecord>, CoreError> {
+        let sources = self.store.read()?.sources(self.scope.tenant)?;
+        Ok(sources.into_iter().map(|(record, _)| record).find(|record| record.name == name))
+    }
+
+    /// Takes in a batch of objects from a source, in one durable transaction.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing of the batch remains.
+    pub fn ingest(
+        &self,
+        source: &SourceRecord,
+        pieces: &[Piece<'_>],
+        report: &mut (dyn FnMut(IngestReport<'_>) + Send),
+    ) -> Result<Summary, StoreError> {
+        self.ingest_with(source, pieces, report, &mut |_, _| Ok(()))
+    }
+
+    /// As [`Core::ingest`], and `also` runs in the same transaction: a source's cursor, a request's status.
+    ///
+    /// # Errors
+    /// As [`Core::ingest`], or what `also` returns.
+    pub fn ingest_with(
+        &self,
+        source: &SourceRecord,
+        pieces: &[Piece<'_>],
+        report: &mut (dyn FnMut(IngestReport<'_>) + Send),
+        also: &mut (dyn FnMut(&mut dyn Tx, &Summary) -> Result<(), StoreError> + Send),
+    ) -> Result<Summary, StoreError> {
+        crate::ingest::ingest(self, source, pieces, report, also)
+    }
+
+    /// Decides on a held value: releases it into the store, or drops it. The author and the reason are kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] and [`StoreError::Exists`] through [`CoreError::Store`] when there is no such
+    /// value or it is decided already; [`CoreError::Refused`] when a released value breaks a rule that nobody
+    /// can waive.
+    pub fn decide_held(
+        &self,
+        id: HeldId,
+        release: bool,
+        author: &str,
+        reason: &str,
+    ) -> Result<Option<Fate>, CoreError> {
+        let held = self
+            .store
+            .transact(|tx| tx.held(self.scope, id))?
+            .ok_or_else(|| StoreError::Missing(format!("held value {id}")))?;
+        if held.decision.is_some() {
+            return Err(StoreError::Exists(format!("a decision on held value {id}")).into());
+        }
+        let at = self.clock.now();
+        let decision =
+            HeldDecision { released: release, author: author.to_owned(), reason: reason.to_owned(), at };
+        let action = if release { "held.release" } else { "held.drop" };
+        let record = |tx: &mut dyn Tx| {
+            tx.decide(self.scope, id, &decision)?;
+            tx.audit(self.scope.tenant, at, author, action, held.object.as_str(), reason)
+        };
+        if !release {
+            self.store.write(Box::new(|tx| record(tx)))?;
+            self.committed();
+            return Ok(None);
+        }
+        let sources = self.store.read()?.sources(self.scope.tenant)?;
+        let source = sources.into_iter().map(|(record, _)| record).find(|record| record.id == held.source);
+        let source = match source {
+            Some(source) => source,
+            None => self.own_source()?,
+        };
+        let piece = Piece { released: true, ..Piece::stix(held.raw.as_bytes()) };
+        let mut fate = None;
+        self.ingest_with(
+            &source,
+            &[piece],
+            &mut |report| fate = Some(report.fate.clone()),
+            &mut |tx, summary| {
+                if summary.refused > 0 {
+                    return Err(StoreError::Missing("a value that may be released".to_owned()));
+                }
+                record(tx)
+            },
+        )
+        .map_err(|error| match &fate {
+            Some(Fate::Refused(findings)) => {
+                CoreError::Refused(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+            }
+            _ => error.into(),
+        })?;
+        Ok(fate)
+    }
+
+    /// Erases an object here: every version, payload, projection and refused copy, down to the files' free pages. A
+    /// keyed tombstone stays, so that it cannot come back. Returns how many versions there were.
+    ///
+    /// # Errors
+    /// [`CoreError::Store`] when the store fails, [`CoreError::Files`] when a file of refused records cannot be
+    /// rewritten; the object is gone from the store then, and erasing again finishes the work.
+    pub fn erase(&self, id: &StixId, author: &str, reason: &str) -> Result<u64, CoreError> {
+        let now = self.clock.now();
+        let versions = self.store.transact(|tx| {
+            let versions = tx.erase(self.scope, now, id)?;
+            // The audit log says that something was erased and why, not what: ids can name values.
+            tx.audit(self.scope.tenant, now, author, "object.erase", id.type_name(), reason)?;
+            Ok(versions)
+        })?;
+        self.store.scrub()?;
+        if let Some(dir) = &self.dir {
+            refused::scrub(dir, id.as_str())?;
+        }
+        self.committed();
+        Ok(versions)
+    }
+
+    /// Stores a warning list; it is looked at from the next batch on. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn set_warning_list(&self, name: &str, raw: &str) -> Result<bool, StoreError> {
+        let changed = self.store.transact(|tx| tx.set_warning_list(self.scope.tenant, name, raw))?;
+        if changed {
+            self.warnings_stale.store(true, Ordering::Release);
+        }
+        Ok(changed)
+    }
+
+    /// The warning lists in force. The index is built when it is first asked for after a change, so that a hundred
+    /// lists can come in one after the other at the price of one.
+    ///
+    /// # Errors
+    /// When the stored lists cannot be read.
+    pub fn warnings(&self) -> Result<Arc<WarningIndex>, StoreError> {
+        if self.warnings_stale.swap(false, Ordering::AcqRel) {
+            let read = self.store.read().and_then(|read| read.warning_lists(self.scope.tenant));
+            let stored = read.inspect_err(|_| self.warnings_stale.store(true, Ordering::Release))?;
+            let index = Arc::new(build_warnings(&stored));
+            *self.warnings.write().unwrap_or_else(PoisonError::into_inner) = index;
+        }
+        Ok(Arc::clone(&self.warnings.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// The collections an accepted object enters.
+    pub(crate) fn collections(&self, source: &SourceRecord, public: bool) -> Vec<CollectionId> {
+        let mut collections = vec![self.own];
+        if source.collection != self.own {
+            collections.push(source.collection);
+        }
+        if public {
+            collections.push(self.public);
+        }
+        collections
+    }
+}
+
+/// Our own lists first, then those that were imported. A stored list was readable when it was stored.
+fn build_warnings(stored: &[(String, String)]) -> WarningIndex {
+    let imported = stored.iter().filter_map(|(_, raw)| WarningList::parse(raw.as_bytes()).ok());
+    WarningIndex::build(lists::builtin().into_iter().chain(imported)).0
+}
+
+/// The organisation's identity: TLP:CLEAR, since everyone it shares with must be able to name it.
+fn identity_text(id: &StixId, name: &str, now: Timestamp) -> String {
+    let mut quoted = String::new();
+    json::write_string(name, &mut quoted);
+    let clear = marking::tlp_ref(Tlp::Clear);
+    format!(
+        r#"{{"type":"identity","spec_version":"2.1","id":"{id}","created_by_ref":"{id}","created":"{now}","modified":"{now}","name":{quoted},"identity_class":"organization","object_marking_refs":["{clear}"]}}"#
+    )
+}

@@ -1,0 +1,328 @@
+//! One batch of objects through the kernel into the store.
+
+use intel::{Accepted, Decision, Facts, Identity, Input, Rules};
+use json::{Limits, Tape};
+use lists::Category;
+use model::{Finding, HeldId, Label, Severity, StixId, Timestamp};
+use observable::Observable;
+use ports::{Edge, Existing, NewVersion, SourceRecord, StoreError, Tx};
+use stix::{Checks, PatternProblem, Valid};
+
+use crate::core::Core;
+
+/// One object on its way in.
+#[derive(Debug, Clone)]
+pub struct Piece<'a> {
+    /// Its text.
+    pub raw: &'a [u8],
+    /// What the wrapping said beyond the bytes; only ever narrows.
+    pub narrowing: Option<Label>,
+    /// How it says which version it is.
+    pub identity: Identity,
+    /// Whether a person released exactly this value.
+    pub released: bool,
+}
+
+impl<'a> Piece<'a> {
+    /// A STIX object as received.
+    #[must_use]
+    pub const fn stix(raw: &'a [u8]) -> Self {
+        Self { raw, narrowing: None, identity: Identity::Version, released: false }
+    }
+}
+
+/// What became of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Stored, and now the newest version.
+    Accepted,
+    /// Held already, with the same meaning.
+    Unchanged,
+    /// Stored in the history: a newer version is held.
+    Superseded,
+    /// Set aside for a person.
+    Held(HeldId),
+    /// Not taken.
+    Refused(Vec<Finding>),
+}
+
+/// What [`Core::ingest`] says about each object, in order.
+#[derive(Debug)]
+pub struct IngestReport<'a> {
+    /// Place in the batch.
+    pub index: usize,
+    /// Its id, once that could be read.
+    pub id: Option<&'a StixId>,
+    /// The text as given.
+    pub raw: &'a [u8],
+    /// What became of it.
+    pub fate: &'a Fate,
+    /// Everything noticed, notes included.
+    pub findings: &'a [Finding],
+}
+
+/// How many objects met which fate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// New to this node, or a newer version of what it held.
+    pub accepted: u64,
+    /// Held already.
+    pub unchanged: u64,
+    /// Older than what is held; kept as history.
+    pub superseded: u64,
+    /// Set aside for a person.
+    pub held: u64,
+    /// Not taken.
+    pub refused: u64,
+}
+
+impl Summary {
+    /// All objects counted.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.accepted + self.unchanged + self.superseded + self.held + self.refused
+    }
+
+    pub(crate) const fn count(&mut self, fate: &Fate) {
+        match fate {
+            Fate::Accepted => self.accepted += 1,
+            Fate::Unchanged => self.unchanged += 1,
+            Fate::Superseded => self.superseded += 1,
+            Fate::Held(_) => self.held += 1,
+            Fate::Refused(_) => self.refused += 1,
+        }
+    }
+
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.unchanged += other.unchanged;
+        self.superseded += other.superseded;
+        self.held += other.held;
+        self.refused += other.refused;
+    }
+}
+
+/// A validated object with what is read off its bytes, or why it is none.
+struct Prepared<'a> {
+    valid: Option<(Valid<'a>, Facts)>,
+    findings: Vec<Finding>,
+}
+
+type Reporter<'r> = &'r mut (dyn FnMut(IngestReport<'_>) + Send);
+type Also<'r> = &'r mut (dyn FnMut(&mut dyn Tx, &Summary) -> Result<(), StoreError> + Send);
+
+/// Validates outside the transaction, decides and stores inside it.
+pub(crate) fn ingest(
+    core: &Core,
+    source: &SourceRecord,
+    pieces: &[Piece<'_>],
+    report: Reporter<'_>,
+    also: Also<'_>,
+) -> Result<Summary, StoreError> {
+    let mut tapes: Vec<Tape> = Vec::new();
+    tapes.resize_with(pieces.len(), Tape::new);
+    let prepared: Vec<Prepared<'_>> =
+        tapes.iter_mut().zip(pieces).map(|(tape, piece)| prepare(tape, piece.raw)).collect();
+    // Marking definitions first: what refers to them in the same batch must find them.
+    let mut order: Vec<usize> = (0..pieces.len()).collect();
+    order.sort_by_key(|index| {
+        let valid = prepared.get(*index).and_then(|prepared| prepared.valid.as_ref());
+        valid.is_none_or(|(valid, _)| valid.type_name() != "marking-definition")
+    });
+    let warnings = core.warnings()?;
+    let benign = |observable: &Observable| {
+        let hit = warnings.check(observable).filter(|hit| hit.category == Category::FalsePositive)?;
+        Some(hit.list)
+    };
+    let now = core.clock.now();
+    let fates = core.store.transact(|tx| {
+        let mut fates = vec![None; pieces.len()];
+        let mut summary = Summary::default();
+        let mut taker = Taker { core, source, tx, rules: Rules { benign: &benign }, now };
+        for index in order {
+            let (Some(piece), Some(prepared), Some(slot)) =
+                (pieces.get(index), prepared.get(index), fates.get_mut(index))
+            else {
+                continue;
+            };
+            let fate = taker.take(piece, prepared)?;
+            summary.count(&fate);
+            *slot = Some(fate);
+        }
+        also(taker.tx, &summary)?;
+        Ok((fates, summary))
+    });
+    let (fates, summary) = fates?;
+    core.committed();
+    for (index, ((fate, prepared), piece)) in fates.iter().zip(&prepared).zip(pieces).enumerate() {
+        let Some(fate) = fate else { continue };
+        let id = prepared.valid.as_ref().map(|(valid, _)| valid.id());
+        report(IngestReport { index, id, raw: piece.raw, fate, findings: &prepared.findings });
+    }
+    Ok(summary)
+}
+
+fn prepare<'a>(tape: &'a mut Tape, raw: &'a [u8]) -> Prepared<'a> {
+    let mut findings = Vec::new();
+    let value = match tape.parse(raw, &Limits::OBJECT) {
+        Ok(value) => value,
+        Err(error) => {
+            let message = format!("{} at byte {}", error.problem, error.offset);
+            findings.push(Finding::new(Severity::Error, "rfc-8259/json", error.pointer, message));
+            return Prepared { valid: None, findings };
+        }
+    };
+    let valid =
+        stix::validate(value, &Checks { pattern: Some(check_pattern), ..Checks::default() }, &mut findings);
+    let valid = valid.map(|valid| {
+        let facts = intel::facts(valid.value(), valid.type_name());
+        (valid, facts)
+    });
+    Prepared { valid, findings }
+}
+
+/// The validator's hook for indicator patterns (`stix::Checks::pattern`): what the pattern's parser says.
+#[must_use]
+pub fn check_pattern(pattern: &str) -> Vec<PatternProblem> {
+    match stix_pattern::parse(pattern, &stix_pattern::Limits::default()) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors
+            .into_iter()
+            .map(|error| PatternProblem {
+                severity: Severity::Error,
+                start: error.start,
+                end: error.end,
+                message: error.message,
+            })
+            .collect(),
+    }
+}
+
+struct Taker<'t, 'r> {
+    core: &'t Core,
+    source: &'t SourceRecord,
+    tx: &'t mut dyn Tx,
+    rules: Rules<'r>,
+    now: Timestamp,
+}
+
+impl Taker<'_, '_> {
+    fn take(&mut self, piece: &Piece<'_>, prepared: &Prepared<'_>) -> Result<Fate, StoreError> {
+        let scope = self.core.scope;
+        let Some((valid, facts)) = &prepared.valid else {
+            let errors: Vec<_> =
+                prepared.findings.iter().filter(|f| f.severity == Severity::Error).cloned().collect();
+            self.tx.add_findings(scope, self.now, self.source.id, None, &errors)?;
+            return Ok(Fate::Refused(errors));
+        };
+        let input = Input {
+            object: valid,
+            facts,
+            source: self.source.id,
+            local: self.source.id.0 == 0,
+            default_label: self.source.default_label,
+            narrowing: piece.narrowing,
+            identity: piece.identity,
+            released: piece.released,
+        };
+        let needs = intel::needs(&input);
+        let existing = self.tx.existing(scope, &needs.id, needs.version)?;
+        let mut view = view(existing);
+        for marking in needs.markings {
+            if let Some(raw) = self.tx.newest(scope, &marking)? {
+                view.markings.push((marking, raw));
+            }
+        }
+        let mut decision = intel::decide(&input, &view, &self.rules, self.now);
+        // Only a value that would be held needs the memory of what was decided about it.
+        if matches!(decision, Decision::Hold(_)) {
+            let exact = (piece.identity == Identity::Version).then(|| valid.value().raw());
+            view.decided = self.tx.held_decision(scope, &needs.id, exact)?;
+            if view.decided.is_some() {
+                decision = intel::decide(&input, &view, &self.rules, self.now);
+            }
+        }
+        match decision {
+            Decision::Accept(accepted) => self.accept(valid, facts, prepared, &accepted),
+            Decision::Unchanged { relabel } => {
+                if let Some((version, label)) = relabel {
+                    self.tx.relabel(scope, self.now, version, label)?;
+                }
+                if self.source.collection != self.core.own {
+                    self.tx.enroll(scope, self.now, &needs.id, self.source.collection)?;
+                }
+                Ok(Fate::Unchanged)
+            }
+            Decision::Hold(findings) => {
+                let raw = valid.value().raw();
+                let id = self.tx.hold(scope, self.now, self.source.id, &needs.id, raw, &findings)?;
+                Ok(Fate::Held(id))
+            }
+            Decision::Refuse(findings) => {
+                self.tx.add_findings(scope, self.now, self.source.id, Some(&needs.id), &findings)?;
+                Ok(Fate::Refused(findings))
+            }
+        }
+    }
+
+    fn accept(
+        &mut self,
+        valid: &Valid<'_>,
+        facts: &Facts,
+        prepared: &Prepared<'_>,
+        accepted: &Accepted,
+    ) -> Result<Fate, StoreError> {
+        let noticed = prepared.findings.iter().filter(|finding| finding.severity >= Severity::Warning);
+        let created_by = valid.created_by();
+        let new = NewVersion {
+            id: valid.id(),
+            type_name: valid.type_name(),
+            version: accepted.version,
+            created: valid.created(),
+            rendition: facts.rendition,
+            raw: accepted.rewritten.as_deref().unwrap_or(valid.value().raw()),
+            source: self.source.id,
+            label: accepted.label,
+            overlay: accepted.overlay,
+            created_by: created_by.as_ref(),
+            revoked: valid.revoked(),
+            confidence: facts.confidence,
+            latest: accepted.latest,
+            edges: facts
+                .edges
+                .iter()
+                .map(|edge| Edge { name: edge.name.clone(), target: edge.target.clone() })
+                .collect(),
+            observables: facts.observables.clone(),
+            collections: self.core.collections(self.source, accepted.public),
+            findings: noticed.chain(&accepted.findings).cloned().collect(),
+        };
+        self.tx.put(self.core.scope, self.now, &new)?;
+        Ok(if accepted.latest { Fate::Accepted } else { Fate::Superseded })
+    }
+}
+
+fn view(existing: Existing) -> intel::View {
+    intel::View {
+        latest: existing.latest.map(|latest| intel::Latest {
+            version: latest.version,
+            created: latest.created,
+            revoked: latest.revoked,
+            created_by: latest.created_by,
+            first_source: latest.first_source,
+        }),
+        same: existing
+            .same
+            .into_iter()
+            .map(|held| intel::Held {
+                version_id: held.version_id,
+                rendition: held.rendition,
+                label: held.label,
+                raw: held.raw,
+            })
+            .collect(),
+        erased: existing.erased,
+        markings: Vec::new(),
+        decided: None,
+    }
+}

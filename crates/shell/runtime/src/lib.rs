@@ -1,0 +1,27 @@
+//! A running node: the store, the kernel and the reconcilers, wired together.
+//!
+//! [`Core`] is the synchronous half: it loads, decides and commits. [`Node`] is the half that keeps going by
+//! itself: search follows the journal, the inbox is emptied, sources are pulled.
+//!
+//! **Invariant:** every change goes through one path: validate → decide → commit in one transaction → wake
+//! whoever follows the journal. Reconcilers take no input; running one twice does no more than running it once.
+//!
+//! **Must not know:** HTTP, command lines, or which engine stands behind the store.
+
+mod ambient;
+mod backoff;
+mod core;
+mod detect;
+mod follow;
+mod import;
+mod inbox;
+mod ingest;
+mod node;
+mod refused;
+mod search;
+
+pub use ambient::{OsIds, SystemClock};
+pub use core::{Core, CoreError, Founding};
+pub use import::{ImportError, ImportOptions, Progress};
+pub use ingest::{Fate, IngestReport, Piece, Summary, check_pattern};
+pub use node::{Node, NodeOptions};

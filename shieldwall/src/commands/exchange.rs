@@ -1,0 +1,72 @@
+//! Writing out what the node holds.
+
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use axum::body::Body;
+use axum::http::Method;
+use http_body_util::BodyExt;
+use serde_json::json;
+
+use super::Outcome;
+use crate::cli::ExportFormat;
+use crate::client::{Client, encode, problem};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+/// What to export.
+pub struct Selection<'a> {
+    pub format: ExportFormat,
+    pub types: &'a [String],
+    pub source: Option<&'a str>,
+    pub label: Option<&'a str>,
+    pub faithful: bool,
+}
+
+pub async fn export(client: &Client, what: &Selection<'_>, file: Option<&Path>, as_json: bool) -> Outcome {
+    let mut path = format!("/api/v1/export?format={}", what.format.as_str());
+    if !what.types.is_empty() {
+        path.push_str(&format!("&type={}", encode(&what.types.join(","))));
+    }
+    for (name, value) in [("source", what.source), ("label", what.label)] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{name}={}", encode(value)));
+        }
+    }
+    if what.faithful {
+        path.push_str("&faithful=true");
+    }
+    let response = client.send(client.request(Method::GET, &path, None, Body::empty())?).await?;
+    let status = response.status();
+    if !status.is_success() {
+        let bytes = response.into_body().collect().await?.to_bytes();
+        return Err(problem(status, &bytes));
+    }
+    let mut sink: Box<dyn Write> = match file {
+        Some(file) => {
+            let open = OpenOptions::new().write(true).create_new(true).open(file);
+            let open = open.map_err(|error| Failure::new(format!("`{}` cannot be made: {error}", file.display())))?;
+            Box::new(BufWriter::new(open))
+        }
+        None => Box::new(std::io::stdout().lock()),
+    };
+    let failure = |error: std::io::Error| Failure::new(format!("the export cannot be written: {error}"));
+    let mut body = response.into_body();
+    let mut bytes = 0u64;
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            bytes += data.len() as u64;
+            sink.write_all(&data).map_err(failure)?;
+        }
+    }
+    sink.flush().map_err(failure)?;
+    if let Some(file) = file {
+        if as_json {
+            output::line(&json!({"file": file, "bytes": bytes}));
+        } else {
+            output::say(&format!("{bytes} bytes in {}", file.display()));
+        }
+    }
+    Ok(Exit::Well)
+}

@@ -1,0 +1,133 @@
+//! The commands. Each calls the node's interface and prints what it answers.
+
+mod admin;
+mod exchange;
+mod generate;
+mod import;
+mod lifecycle;
+mod objects;
+mod patterns;
+mod serve;
+mod stix;
+mod taxii;
+
+use std::io::Read;
+use std::path::Path;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
+use crate::client::Client;
+use crate::demo;
+use crate::exit::{Exit, Failure};
+
+pub use import::import_quietly;
+pub use lifecycle::make_private;
+pub use serve::stopped;
+
+/// What a command comes to.
+pub type Outcome = Result<Exit, Failure>;
+
+/// Runs one command.
+pub async fn run(cli: Cli) -> Outcome {
+    let json = cli.json;
+    match &cli.command {
+        Command::Init { node, name, country } => lifecycle::init(&node.dir, name, country.clone(), json),
+        Command::Restore { node, file } => lifecycle::restore(&node.dir, file, json),
+        Command::Doctor { node } => lifecycle::doctor(node, json).await,
+        Command::Stix(command) => stix::run(command, json),
+        Command::Pattern(command) => patterns::run(command, json),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "shieldwall", &mut std::io::stdout());
+            Ok(Exit::Well)
+        }
+        Command::GenDocs { dir } => generate::generate(dir),
+        Command::Serve(_) | Command::Demo { .. } | Command::Taxii(_) => standing(cli.command, json).await,
+        _ => with_node(&cli.command, json).await,
+    }
+}
+
+/// Commands that keep something running, or talk to someone else.
+async fn standing(command: Command, json: bool) -> Outcome {
+    match command {
+        Command::Serve(options) => serve::serve(options, json).await,
+        Command::Demo { data, rounds, once } => demo::run(demo::Demo { data, rounds, once, json }).await,
+        Command::Taxii(command) => taxii::run(command, json).await,
+        other => Err(Failure::new(format!("{other:?} is not run this way"))),
+    }
+}
+
+/// Commands that call a node.
+async fn with_node(command: &Command, json: bool) -> Outcome {
+    let Some(node) = command.node() else {
+        return Err(Failure::new("this command needs no node"));
+    };
+    let client = Client::connect(node).await?;
+    let outcome = call(&client, command, json).await;
+    client.close().await;
+    outcome
+}
+
+async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
+    match command {
+        Command::Import { paths, source, default_label, .. } => {
+            import::import(client, paths, source, default_label, json).await
+        }
+        Command::Export { format, types, source, label, faithful, output, .. } => {
+            let what = exchange::Selection {
+                format: *format,
+                types,
+                source: source.as_deref(),
+                label: label.as_deref(),
+                faithful: *faithful,
+            };
+            exchange::export(client, &what, output.as_deref(), json).await
+        }
+        Command::Get { id, version, versions, .. } => {
+            objects::get(client, id, version.as_deref(), *versions, json).await
+        }
+        Command::Search { query, value, limit, .. } => {
+            objects::search(client, query.as_deref(), value.as_deref(), *limit, json).await
+        }
+        Command::Object(command) => objects::object(client, command, json).await,
+        Command::Indicator(command) => objects::indicator(client, command, json).await,
+        Command::Held(command) => admin::held(client, command, json).await,
+        Command::Source(command) => admin::source(client, command, json).await,
+        Command::Store(command) => lifecycle::store(client, command, json).await,
+        Command::Backup { file, .. } => lifecycle::backup(client, file, json).await,
+        Command::User(command) => admin::user(client, command, json).await,
+        Command::Token(command) => admin::token(client, command, json).await,
+        other => Err(Failure::new(format!("{other:?} needs no node"))),
+    }
+}
+
+/// The most that is read from a file named on the command line, in bytes.
+const LARGEST: u64 = 256 << 20;
+
+/// Reads a file, or standard input for `-`.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failure = |error| Failure::new(format!("`{}` cannot be read: {error}", path.display()));
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(failure)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Failure::new(format!("`{}` is larger than {} MiB", path.display(), LARGEST >> 20))
+            .hint("`shieldwall import` reads files of any size"));
+    }
+    Ok(bytes)
+}
+
+/// Reads a secret from a file: its first line, without the end of line.
+pub fn read_secret(path: &Path) -> Result<String, Failure> {
+    let bytes = read_file(path)?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::new(format!("`{}` is not text", path.display())))?;
+    let secret = text.lines().next().unwrap_or_default().to_owned();
+    if secret.is_empty() {
+        return Err(Failure::new(format!("`{}` holds no secret in its first line", path.display())));
+    }
+    Ok(secret)
+}

@@ -1,0 +1,80 @@
+//! `shieldwall serve`: the node, until it is told to stop.
+
+use std::sync::Arc;
+
+use api::{Api, Listen, Settings, Tls};
+use runtime::{Node, NodeOptions};
+use serde_json::json;
+use sources::{Allow, Policy};
+use tracing_subscriber::EnvFilter;
+
+use super::Outcome;
+use crate::cli::Serve;
+use crate::client::{SOCKET, open, sources};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+pub async fn serve(options: Serve, as_json: bool) -> Outcome {
+    logs(options.pretty_log);
+    let dir = &options.node.dir;
+    let core = open(dir)?;
+    let name = core.node()?.name;
+    let policy = policy(&options.allow_fetch)?;
+    let node = Node::start(core, NodeOptions::new(sources(policy)));
+    let tls = match (options.plaintext, options.cert, options.key) {
+        (true, _, _) => Tls::Plain,
+        (false, Some(cert), Some(key)) => Tls::Files { cert, key },
+        _ => Tls::Generated { dir: dir.clone() },
+    };
+    let scheme = if options.plaintext { "http" } else { "https" };
+    let listen = Listen { addr: options.listen, tls, socket: Some(dir.join(SOCKET)) };
+    let ready = move |bound: api::Bound| {
+        let url = format!("{scheme}://{}", bound.addr);
+        if as_json {
+            output::line(&json!({"ready": true, "url": url, "fingerprint": bound.fingerprint}));
+        } else {
+            output::text(&format!("{name} serves at {url}"));
+            if let Some(fingerprint) = bound.fingerprint {
+                output::text(&format!("certificate SHA-256 {fingerprint}"));
+            }
+        }
+    };
+    let served = api::serve(Api::new(Arc::clone(&node), Settings::default()), listen, ready, stopped()).await;
+    node.stop().await;
+    served?;
+    Ok(Exit::Well)
+}
+
+/// Addresses that fetches may reach although they are not public.
+pub fn policy(allow: &[String]) -> Result<Policy, Failure> {
+    let allow = allow
+        .iter()
+        .map(|text| text.parse::<Allow>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Failure::new(error.to_string()))?;
+    Ok(Policy { allow })
+}
+
+/// Structured logs on standard error; `RUST_LOG` chooses what is logged.
+fn logs(pretty: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call (in tests that serve twice) keeps the first subscriber.
+    let _ = if pretty { builder.try_init() } else { builder.json().try_init() };
+}
+
+/// Resolves when the process is asked to end.
+pub async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

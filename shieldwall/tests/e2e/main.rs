@@ -1,0 +1,25 @@
+//! The program as others meet it: its commands, its server seen by third-party clients, nodes that follow each
+//! other, and input that means harm.
+//!
+//! Every test runs the real binary in a folder of its own, on ports the system picks.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod clients;
+mod commands;
+mod demo;
+mod follow;
+mod formats;
+mod harness;
+mod hostile;
+mod objects;
+mod real_data;
+mod serve;
+mod shape;
+mod tour;

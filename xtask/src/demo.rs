@@ -1,0 +1,19 @@
+//! `cargo xtask demo`: from a fresh checkout to five nodes that work together.
+
+use crate::process::{Failure, Result, cargo, need_c_compiler};
+
+/// Builds the `demo` profile and becomes `shieldwall demo` with these arguments.
+pub(crate) fn run(arguments: &[&str]) -> Result {
+    need_c_compiler()?;
+    eprintln!("building the demo; the first time this takes a few minutes");
+    let mut demo = cargo(["run", "--profile", "demo", "--package", "shieldwall", "--", "demo"]);
+    demo.args(arguments);
+    // The demo takes this process's place, so that Ctrl-C and the exit code are its own.
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        Err(Failure::Failed(format!("cargo does not run: {}", demo.exec())))
+    }
+    #[cfg(not(unix))]
+    crate::process::run(&mut demo)
+}
