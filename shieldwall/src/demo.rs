@@ -233,6 +233,11 @@ async fn import(first: &Member, data: Option<&Path>, say: &dyn Fn(&str)) -> Resu
         count("refused"),
         summary.get("seconds").and_then(Value::as_f64).unwrap_or_default(),
     ));
+    let held = client.get("/api/v1/held").await?;
+    for value in held.get("held").and_then(Value::as_array).into_iter().flatten().take(3) {
+        let why = value.pointer("/findings/0/message").and_then(Value::as_str).unwrap_or_default();
+        say(&format!("     held for a person to look at: {why}"));
+    }
     Ok(summary)
 }
 

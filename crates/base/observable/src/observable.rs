@@ -42,7 +42,9 @@ pub fn normalise(kind: Kind, text: &str) -> Option<Observable> {
         Kind::CertSerial => serial(text)?,
         Kind::RegistryKey => registry(text)?,
         Kind::Mutex | Kind::UserAgent => text.to_owned(),
-        Kind::FileName => text.rsplit(['/', '\\']).next().filter(|name| !name.is_empty())?.to_owned(),
+        Kind::FileName => {
+            text.rsplit(['/', '\\']).next().map(str::trim).filter(|name| !name.is_empty())?.to_owned()
+        }
         Kind::Ja4 => ja4(text)?,
         Kind::Asn => asn(text)?,
         Kind::Mac => mac(text)?,

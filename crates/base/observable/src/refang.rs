@@ -77,13 +77,15 @@ pub fn refang(text: &str) -> Cow<'_, str> {
     }
     let (prefix, mut rest) = scheme.unwrap_or(("", text));
     let patterned = rest.contains(['^', '$', '*', '|', '+']) && scheme.is_none() && !rest.contains("://");
+    // A backslash that does not stand before a dot is a path's.
+    let path = text.matches('\\').count() != text.matches("\\.").count();
     let mut out = String::with_capacity(text.len());
     out.push_str(prefix);
     'scan: while let Some(first) = rest.chars().next() {
         if matches!(first, '[' | '(' | '{' | '<' | '\\' | '.') && !patterned {
             for (token, plain) in TOKENS {
                 let hit = rest.get(..token.len()).is_some_and(|head| head.eq_ignore_ascii_case(token));
-                if hit && !(token == "\\." && text.matches('\\').count() != text.matches("\\.").count()) {
+                if hit && (token != "\\." || !path) {
                     out.push_str(plain);
                     rest = rest.get(token.len()..).unwrap_or_default();
                     continue 'scan;

@@ -57,11 +57,6 @@ impl Columns {
         self.roles.len() > 1 && known * 2 >= self.roles.len()
     }
 
-    /// Whether every quoted cell of the record is closed.
-    pub(crate) fn is_complete(&self, record: &str) -> bool {
-        record.bytes().filter(|b| *b == b'"').count() % 2 == 0
-    }
-
     pub(crate) fn row(&self, record: &str) -> Row {
         let mut row = Row::default();
         for (cell, role) in fields(record, self.delimiter).into_iter().zip(&self.roles) {

@@ -189,7 +189,8 @@ impl Reader {
         if let Some((begun, mut record)) = self.open.take() {
             record.push('\n');
             record.push_str(text);
-            self.record(begun, record, each);
+            // Another odd number of quotes closes the cell.
+            self.record(begun, record, !odd_quotes(text), each);
         } else if trimmed.is_empty() {
             self.references.clear();
             self.shared = None;
@@ -197,7 +198,7 @@ impl Reader {
         } else if let Some(comment) = comment_line(trimmed) {
             self.comment(comment);
         } else if self.columns.is_some() {
-            self.record(self.line, trimmed.to_owned(), each);
+            self.record(self.line, trimmed.to_owned(), odd_quotes(trimmed), each);
         } else {
             self.in_comments = false;
             self.plain(trimmed, each);
@@ -283,10 +284,9 @@ impl Reader {
         each(Parsed::Value(entry));
     }
 
-    /// A line of a table: a record, or the beginning of one.
-    fn record(&mut self, begun: u64, record: String, each: &mut dyn FnMut(Parsed)) {
-        let closed = self.columns.as_ref().is_none_or(|columns| columns.is_complete(&record));
-        if closed {
+    /// A line of a table: a record, or the beginning of one whose quoted cell is still open.
+    fn record(&mut self, begun: u64, record: String, open: bool, each: &mut dyn FnMut(Parsed)) {
+        if !open {
             self.row(begun, &record, each);
         } else if record.len() > MAX_LINE {
             refuse(begun, &record, Reason::TooLong, each);
@@ -317,6 +317,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// Whether a quoted cell begins or ends in this text and does not do both.
+fn odd_quotes(text: &str) -> bool {
+    memchr::memchr_iter(b'"', text.as_bytes()).count() % 2 == 1
 }
 
 /// A cell's value, with the kind its row names and the port of a port column.

@@ -66,9 +66,9 @@ fn render(document: &Value) -> String {
         let _ = write!(out, "<h2 id=\"{id}\">{id}</h2><p>{about}</p>");
         for (path, item) in members(document.get("paths")) {
             for method in METHODS {
-                let operation = item.get(method).filter(|operation| {
-                    operation.pointer("/tags/0").and_then(Value::as_str) == Some(name)
-                });
+                let operation = item
+                    .get(method)
+                    .filter(|operation| operation.pointer("/tags/0").and_then(Value::as_str) == Some(name));
                 if let Some(operation) = operation {
                     render_operation(&mut out, method, path, operation);
                 }
@@ -92,11 +92,13 @@ fn render_operation(out: &mut String, method: &str, path: &str, operation: &Valu
         escape(text(operation, "/summary")),
         rich(text(operation, "/description")),
     );
-    let parameters = operation.get("parameters").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let parameters =
+        operation.get("parameters").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if !parameters.is_empty() {
         out.push_str("<table><tr><th>parameter</th><th>in</th><th>meaning</th></tr>");
         for parameter in parameters {
-            let needed = if parameter.get("required") == Some(&Value::Bool(true)) { "" } else { ", optional" };
+            let needed =
+                if parameter.get("required") == Some(&Value::Bool(true)) { "" } else { ", optional" };
             let _ = write!(
                 out,
                 "<tr><td><code>{}</code></td><td>{}{needed}</td><td>{}</td></tr>",
@@ -128,7 +130,11 @@ fn contents(content: &Value) -> String {
 
 fn render_shape(out: &mut String, name: &str, schema: &Value) {
     let name = escape(name);
-    let _ = write!(out, "<h3 id=\"shape-{name}\"><code>{name}</code></h3><p>{}</p>", rich(text(schema, "/description")));
+    let _ = write!(
+        out,
+        "<h3 id=\"shape-{name}\"><code>{name}</code></h3><p>{}</p>",
+        rich(text(schema, "/description"))
+    );
     let parts = schema.get("allOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
     let parts = parts.map_or_else(|| vec![schema], |parts| parts.iter().collect());
     out.push_str("<table>");
@@ -166,9 +172,13 @@ fn kind(schema: &Value) -> String {
     }
     match schema.get("type") {
         Some(Value::String(name)) => escape(name),
-        Some(Value::Array(names)) => {
-            names.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(escape).collect::<Vec<_>>().join(" or ")
-        }
+        Some(Value::Array(names)) => names
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|name| *name != "null")
+            .map(escape)
+            .collect::<Vec<_>>()
+            .join(" or "),
         _ => "any".to_owned(),
     }
 }

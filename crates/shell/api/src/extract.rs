@@ -22,7 +22,8 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, app).await;
-        path.map(|path| Self(path.0)).map_err(|_| Problem::new(Kind::NotFound, "the path names nothing that can be there"))
+        path.map(|path| Self(path.0))
+            .map_err(|_| Problem::new(Kind::NotFound, "the path names nothing that can be there"))
     }
 }
 
@@ -83,7 +84,8 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
 pub(crate) async fn read_body(app: &App, headers: &HeaderMap, mut body: Body) -> Result<Kept, Problem> {
     let most = app.settings.max_body;
     let too_large = || Problem::new(Kind::TooLarge, format!("a body may have {most} bytes at most"));
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let declared =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > most) {
         return Err(too_large().hint("import large files with POST /api/v1/import"));
     }
@@ -112,7 +114,9 @@ struct Share<'a> {
 impl Share<'_> {
     fn cover(&mut self, bytes: usize) -> Result<(), Problem> {
         let needed = bytes.div_ceil(1024);
-        let Some(further) = needed.checked_sub(self.kib).filter(|further| *further > 0) else { return Ok(()) };
+        let Some(further) = needed.checked_sub(self.kib).filter(|further| *further > 0) else {
+            return Ok(());
+        };
         let count = u32::try_from(further).unwrap_or(u32::MAX);
         let more = Arc::clone(&self.app.bodies).try_acquire_many_owned(count);
         let more = more.map_err(|_| Problem::overloaded())?;

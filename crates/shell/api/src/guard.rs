@@ -47,8 +47,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Wraps routes so that they are reached only with a caller.
 pub(crate) fn authenticated(router: Router<Shared>, app: &Shared, door: Door) -> Router<Shared> {
     let app = Arc::clone(app);
-    router.layer(from_fn_with_state(app, move |State(app): State<Shared>, mut request: Request, next: Next| {
-        async move {
+    router.layer(from_fn_with_state(
+        app,
+        move |State(app): State<Shared>, mut request: Request, next: Next| async move {
             let peer = request.extensions().get::<Peer>().copied().unwrap_or_default();
             let caller = match door {
                 Door::Local => Ok(Caller::local_operator(request.headers().get(OPERATOR))),
@@ -62,29 +63,39 @@ pub(crate) fn authenticated(router: Router<Shared>, app: &Shared, door: Door) ->
             let mut response = next.run(request).await;
             response.extensions_mut().insert(caller);
             response
-        }
-    }))
+        },
+    ))
 }
 
 /// Wraps everything, health and unknown paths included.
 pub(crate) fn guarded(router: Router<Shared>, app: &Shared) -> Router<Shared> {
     router
-        .fallback(|| async { Problem::new(Kind::NotFound, "there is nothing at this path").hint("the reference is at /api/v1/docs") })
-        .method_not_allowed_fallback(|| async { Problem::new(Kind::MethodNotAllowed, "this resource does not know that method") })
+        .fallback(|| async {
+            Problem::new(Kind::NotFound, "there is nothing at this path")
+                .hint("the reference is at /api/v1/docs")
+        })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Kind::MethodNotAllowed, "this resource does not know that method")
+        })
         .layer(CatchPanicLayer::custom(|_| {
-            Problem::internal(&"a handler panicked; the panic's message and place are in the log").into_response()
+            Problem::internal(&"a handler panicked; the panic's message and place are in the log")
+                .into_response()
         }))
         .layer(from_fn_with_state(Arc::clone(app), outermost))
 }
 
 async fn outermost(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = RequestId(request_id(request.headers()).unwrap_or_else(|| app.core().ids.uuid().to_string()).into());
+    let id =
+        RequestId(request_id(request.headers()).unwrap_or_else(|| app.core().ids.uuid().to_string()).into());
     request.extensions_mut().insert(id.clone());
     let peer = request.extensions().get::<Peer>().copied().unwrap_or_default();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let route = request.extensions().get::<MatchedPath>().map_or("(none)".into(), |path| Arc::<str>::from(path.as_str()));
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("(none)".into(), |path| Arc::<str>::from(path.as_str()));
     let span = info_span!("request", id = &*id.0);
     let mut response = async {
         if from_another_site(&method, request.headers()) {

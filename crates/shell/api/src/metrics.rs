@@ -82,7 +82,11 @@ pub(crate) fn exposition(scrape: &Scrape<'_>) -> String {
         ("shieldwall_versions", "Versions held.", counts.versions),
         ("shieldwall_journal_head", "Newest place in the journal.", counts.head),
         ("shieldwall_journal_horizon", "Oldest place that can be continued from.", counts.horizon),
-        ("shieldwall_search_lag", "Journal entries search has not followed yet.", counts.head.saturating_sub(counts.search_cursor)),
+        (
+            "shieldwall_search_lag",
+            "Journal entries search has not followed yet.",
+            counts.head.saturating_sub(counts.search_cursor),
+        ),
         ("shieldwall_held", "Values waiting for a decision.", counts.held),
         ("shieldwall_inbox", "TAXII add requests waiting.", counts.inbox),
         ("shieldwall_store_bytes", "Size of the store on disk.", counts.bytes),
@@ -105,10 +109,15 @@ fn per_source(out: &mut String, sources: &[(SourceRecord, SourceState)]) {
         ("shieldwall_source_failures", "gauge", "Failures since the last success.", |_, state| {
             Some(f64::from(state.failures))
         }),
-        ("shieldwall_source_last_success_seconds", "gauge", "When a round last went well (Unix time).", |_, state| {
-            state.last_success.map(|at| seconds(at.as_micros()))
+        (
+            "shieldwall_source_last_success_seconds",
+            "gauge",
+            "When a round last went well (Unix time).",
+            |_, state| state.last_success.map(|at| seconds(at.as_micros())),
+        ),
+        ("shieldwall_source_accepted_total", "counter", "Objects accepted.", |_, state| {
+            Some(counted(state.accepted))
         }),
-        ("shieldwall_source_accepted_total", "counter", "Objects accepted.", |_, state| Some(counted(state.accepted))),
     ];
     for (name, kind, help, reading) in readings {
         head(out, name, kind, help);
@@ -132,7 +141,15 @@ const fn counted(count: u64) -> f64 {
 
 /// A method's name; methods nobody defined share one series.
 fn known(method: &Method) -> &'static str {
-    let named = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    let named = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
     match named.iter().position(|name| name == method) {
         Some(0) => "GET",
         Some(1) => "HEAD",
@@ -150,7 +167,11 @@ fn head(out: &mut String, name: &str, kind: &str, help: &str) {
 }
 
 fn line(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
-    let _ = if labels.is_empty() { writeln!(out, "{name} {value}") } else { writeln!(out, "{name}{{{labels}}} {value}") };
+    let _ = if labels.is_empty() {
+        writeln!(out, "{name} {value}")
+    } else {
+        writeln!(out, "{name}{{{labels}}} {value}")
+    };
 }
 
 fn escape(label: &str) -> String {

@@ -45,6 +45,20 @@ pub(crate) fn without_caller() -> OpenApiRouter<Shared> {
 pub fn openapi() -> String {
     let router = OpenApiRouter::<Shared>::with_openapi(Document::openapi());
     let mut document = router.merge(with_caller()).merge(without_caller()).into_openapi();
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+            }
+        }
+    }
     let components = document.components.get_or_insert_default();
     for (name, scheme) in [("bearer", HttpAuthScheme::Bearer), ("basic", HttpAuthScheme::Basic)] {
         components.add_security_scheme(name, SecurityScheme::Http(Http::new(scheme)));
@@ -56,4 +70,11 @@ pub fn openapi() -> String {
     let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// `get_objects_id_versions` for `GET /api/v1/objects/{id}/versions`: unique, as method and path are.
+fn operation_id(method: &str, path: &str) -> String {
+    let path = path.strip_prefix(PREFIX).unwrap_or(path);
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
 }

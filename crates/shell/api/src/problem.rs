@@ -118,7 +118,8 @@ impl Problem {
     /// Something of ours failed: the log gets the error, the client gets none of it.
     pub(crate) fn internal(error: &dyn Display) -> Self {
         tracing::error!(%error, "internal error");
-        Self::new(Kind::Internal, "the request failed here; the log says why").hint("quote the instance when asking for help")
+        Self::new(Kind::Internal, "the request failed here; the log says why")
+            .hint("quote the instance when asking for help")
     }
 
     pub(crate) fn overloaded() -> Self {
@@ -205,8 +206,10 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Full => Self::new(Kind::StoreFull, "the disk under the store is full; reads still work")
-                .hint("free space on the node, then try again"),
+            StoreError::Full => {
+                Self::new(Kind::StoreFull, "the disk under the store is full; reads still work")
+                    .hint("free space on the node, then try again")
+            }
             StoreError::Busy => Self::new(Kind::Overloaded, "the store is busy").retry_after(1),
             StoreError::CursorExpired { horizon } => {
                 let mut problem = Self::new(

@@ -153,7 +153,11 @@ pub async fn serve(
 
 fn http() -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(MAX_HEAD).max_headers(100);
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(100);
     http.http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
@@ -177,7 +181,9 @@ impl Server {
             match tcp.accept().await {
                 Ok((stream, addr)) => {
                     let (server, watcher) = (Arc::clone(self), graceful.watcher());
-                    tokio::spawn(async move { server.network_connection(stream, addr, watcher, permit).await });
+                    tokio::spawn(
+                        async move { server.network_connection(stream, addr, watcher, permit).await },
+                    );
                 }
                 Err(error) => pause_after(&error).await,
             }
@@ -190,7 +196,9 @@ impl Server {
             match socket.listener.accept().await {
                 Ok((stream, _)) => {
                     let (server, watcher) = (Arc::clone(self), graceful.watcher());
-                    tokio::spawn(async move { server.serve(stream, &server.local, Peer::default(), watcher).await });
+                    tokio::spawn(async move {
+                        server.serve(stream, &server.local, Peer::default(), watcher).await
+                    });
                 }
                 Err(error) => pause_after(&error).await,
             }

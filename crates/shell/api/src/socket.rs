@@ -22,7 +22,10 @@ impl LocalSocket {
         let failed = |error| ServeError::Socket { path: path.to_owned(), error };
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => {
-                return Err(failed(io::Error::new(io::ErrorKind::AlreadyExists, "something that is no socket is there")));
+                return Err(failed(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "something that is no socket is there",
+                )));
             }
             Ok(_) if UnixStream::connect(path).is_ok() => {
                 return Err(ServeError::Running { path: path.to_owned() });

@@ -53,7 +53,9 @@ pub(crate) fn from_files(cert: &Path, key: &Path) -> Result<Identity, TlsError> 
     let read = |path: &Path| fs::read(path).map_err(|error| TlsError::File { path: path.to_owned(), error });
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(cert)?).collect();
     let chain = chain.map_err(|error| unusable(cert, "certificate", error.to_string()))?;
-    let first = chain.first().ok_or_else(|| unusable(cert, "certificate", "it has no PEM section of that kind".to_owned()))?;
+    let first = chain
+        .first()
+        .ok_or_else(|| unusable(cert, "certificate", "it has no PEM section of that kind".to_owned()))?;
     let fingerprint = fingerprint(first);
     let key_der = PrivateKeyDer::from_pem_slice(&read(key)?)
         .map_err(|error| unusable(key, "private key", error.to_string()))?;
@@ -71,7 +73,8 @@ pub(crate) fn from_files(cert: &Path, key: &Path) -> Result<Identity, TlsError> 
 pub(crate) fn generated(dir: &Path, address: SocketAddr) -> Result<Identity, TlsError> {
     let dir = dir.join("tls");
     let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
-    let there = |path: &Path| path.try_exists().map_err(|error| TlsError::File { path: path.to_owned(), error });
+    let there =
+        |path: &Path| path.try_exists().map_err(|error| TlsError::File { path: path.to_owned(), error });
     if !(there(&cert)? && there(&key)?) {
         generate(&dir, &cert, &key, address)?;
     }

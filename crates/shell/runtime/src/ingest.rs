@@ -129,9 +129,11 @@ pub(crate) fn ingest(
         let valid = prepared.get(*index).and_then(|prepared| prepared.valid.as_ref());
         valid.is_none_or(|(valid, _)| valid.type_name() != "marking-definition")
     });
-    let warnings = core.warnings()?;
+    // Only indicators are compared with warning lists; without any the index need not be built.
+    let has_type = |name: &str| prepared.iter().flat_map(|p| &p.valid).any(|(valid, _)| valid.type_name() == name);
+    let warnings = has_type("indicator").then(|| core.warnings()).transpose()?;
     let benign = |observable: &Observable| {
-        let hit = warnings.check(observable).filter(|hit| hit.category == Category::FalsePositive)?;
+        let hit = warnings.as_ref()?.check(observable).filter(|hit| hit.category == Category::FalsePositive)?;
         Some(hit.list)
     };
     let now = core.clock.now();

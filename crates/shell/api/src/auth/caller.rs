@@ -46,7 +46,8 @@ impl Caller {
         let given = name.and_then(|name| name.to_str().ok()).map(percent_decode);
         let given = given.filter(|name| !name.is_empty() && name != LOCAL_OPERATOR);
         Self {
-            name: given.map_or_else(|| LOCAL_OPERATOR.to_owned(), |name| format!("{name} ({LOCAL_OPERATOR})")),
+            name: given
+                .map_or_else(|| LOCAL_OPERATOR.to_owned(), |name| format!("{name} ({LOCAL_OPERATOR})")),
             account: None,
             role: Role::Admin,
             confined: None,
@@ -146,7 +147,8 @@ fn at_least(parts: &Parts, role: Role) -> Result<Arc<Caller>, Problem> {
             .hint("read them over TAXII under /taxii2/, or use a token that is not confined"));
     }
     if caller.role < role {
-        let detail = format!("this takes the role {}; `{}` is {}", role.as_str(), caller.name, caller.role.as_str());
+        let detail =
+            format!("this takes the role {}; `{}` is {}", role.as_str(), caller.name, caller.role.as_str());
         return Err(Problem::forbidden(detail).hint("ask an admin of this node"));
     }
     Ok(caller)
@@ -198,7 +200,9 @@ fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
-        let hex = |byte: Option<u8>| byte.and_then(|b| char::from(b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+        let hex = |byte: Option<u8>| {
+            byte.and_then(|b| char::from(b).to_digit(16)).and_then(|d| u8::try_from(d).ok())
+        };
         match byte {
             b'%' => match (hex(rest.next()), hex(rest.next())) {
                 (Some(high), Some(low)) => bytes.push(high << 4 | low),

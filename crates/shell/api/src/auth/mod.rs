@@ -138,10 +138,16 @@ async fn token(app: &Shared, hash: [u8; 32]) -> Result<Caller, Problem> {
 }
 
 /// Verifies a name and a password. Unknown names cost as much time as wrong passwords.
-pub(crate) async fn sign_in(app: &Shared, peer: Peer, name: String, password: String) -> Result<Account, Problem> {
+pub(crate) async fn sign_in(
+    app: &Shared,
+    peer: Peer,
+    name: String,
+    password: String,
+) -> Result<Account, Problem> {
     let wanted = name.clone();
     let account = find_account(app, move |account| account.name == wanted).await?;
-    let stored = account.as_ref().filter(|account| !account.disabled).and_then(|account| account.password.clone());
+    let stored =
+        account.as_ref().filter(|account| !account.disabled).and_then(|account| account.password.clone());
     let now = app.now();
     if let (Some(account), Some(stored)) = (&account, &stored)
         && app.auth.passwords.remembered(&name, &password, stored, now)
@@ -152,7 +158,8 @@ pub(crate) async fn sign_in(app: &Shared, peer: Peer, name: String, password: St
     let _permit = app.auth.hashing.acquire().await.map_err(|error| Problem::internal(&error))?;
     let right = {
         let (name, password, stored) = (name.clone(), password, stored);
-        app.blocking(move |app| Ok(app.auth.passwords.verify(&name, &password, stored.as_deref(), now))).await?
+        app.blocking(move |app| Ok(app.auth.passwords.verify(&name, &password, stored.as_deref(), now)))
+            .await?
     };
     match account {
         Some(account) if right => {
@@ -170,8 +177,10 @@ async fn find_account(
     app: &Shared,
     wanted: impl Fn(&Account) -> bool + Send + 'static,
 ) -> Result<Option<Account>, Problem> {
-    app.read(move |app, read| Ok(read.accounts(app.core().scope.tenant)?.into_iter().find(|account| wanted(account))))
-        .await
+    app.read(move |app, read| {
+        Ok(read.accounts(app.core().scope.tenant)?.into_iter().find(|account| wanted(account)))
+    })
+    .await
 }
 
 /// Whether a caller of a long-lived stream would still be let in as what it was.

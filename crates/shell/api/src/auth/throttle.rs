@@ -35,12 +35,22 @@ pub(super) struct Attempt(Vec<Key>);
 
 impl Throttle {
     pub(super) fn new(attempts: u32, window: Duration) -> Self {
-        Self { attempts, window: i64::try_from(window.as_micros()).unwrap_or(i64::MAX), seen: Mutex::default() }
+        Self {
+            attempts,
+            window: i64::try_from(window.as_micros()).unwrap_or(i64::MAX),
+            seen: Mutex::default(),
+        }
     }
 
-    pub(super) fn attempt(&self, name: &str, address: Option<IpAddr>, now: Timestamp) -> Result<Attempt, Problem> {
+    pub(super) fn attempt(
+        &self,
+        name: &str,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Attempt, Problem> {
         let account = Key::Account(fingerprint(name));
-        let keys: Vec<_> = std::iter::once(account).chain(address.map(|address| Key::Address(network(address)))).collect();
+        let keys: Vec<_> =
+            std::iter::once(account).chain(address.map(|address| Key::Address(network(address)))).collect();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for key in &keys {
             let Some(entry) = seen.get(key) else { continue };
@@ -86,5 +96,50 @@ fn network(address: IpAddr) -> IpAddr {
             None => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
         },
         v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn one_address_trying_many_names_is_stopped_and_its_neighbours_in_a_64_with_it() {
+        let throttle = Throttle::new(3, Duration::from_secs(60));
+        let from: IpAddr = "2001:db8::1".parse().unwrap();
+        for name in ["a", "b", "c"] {
+            assert!(throttle.attempt(name, Some(from), at(0)).is_ok());
+        }
+        let next_door = "2001:db8::2".parse().unwrap();
+        assert_eq!(
+            throttle.attempt("d", Some(next_door), at(1)).map(|_| ()).map_err(|p| p.kind()),
+            Err(Kind::TooManyAttempts)
+        );
+        let elsewhere = "2001:db8:0:1::1".parse().unwrap();
+        assert!(throttle.attempt("d", Some(elsewhere), at(1)).is_ok());
+        assert!(throttle.attempt("d", Some(from), at(60)).is_ok());
+    }
+
+    #[test]
+    fn attempts_under_way_count_until_they_succeed() {
+        let throttle = Throttle::new(2, Duration::from_secs(60));
+        let first = throttle.attempt("a", None, at(0)).ok().unwrap();
+        let _second = throttle.attempt("a", None, at(0)).ok().unwrap();
+        assert!(throttle.attempt("a", None, at(0)).is_err());
+        throttle.succeeded(&first);
+        assert!(throttle.attempt("a", None, at(0)).is_ok());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let throttle = Throttle::new(2, Duration::from_secs(60));
+        for place in 0..MAX_REMEMBERED + 50 {
+            assert!(throttle.attempt(&place.to_string(), None, at(0)).is_ok());
+        }
+        assert_eq!(throttle.seen.lock().unwrap().len(), MAX_REMEMBERED);
     }
 }

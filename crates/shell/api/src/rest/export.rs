@@ -70,12 +70,14 @@ pub(crate) async fn export(
         Some("misp") => Format::Misp,
         Some("list") => Format::List,
         Some(other) => {
-            return Err(Problem::bad(format!("`{other}` is not a format of export")).hint("use stix, misp or list"));
+            return Err(
+                Problem::bad(format!("`{other}` is not a format of export")).hint("use stix, misp or list")
+            );
         }
     };
-    let permit = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| {
-        Problem::new(Kind::Overloaded, "as many streams are open as may be").retry_after(10)
-    })?;
+    let permit = Arc::clone(&app.streams)
+        .try_acquire_owned()
+        .map_err(|_| Problem::new(Kind::Overloaded, "as many streams are open as may be").retry_after(10))?;
     let at_least = query.at_least.as_deref().map(super::wire::label).transpose()?.unwrap_or(Label::OwnOnly);
     let ExportQuery { types, source, label, observable, all_versions, .. } = query;
     let types = match format {
@@ -264,7 +266,8 @@ fn alternatives_only(indicator: Value<'_>) -> bool {
 fn terms(object: Value<'_>) -> Vec<misp::Term> {
     let is_stix = object.get("pattern_type").is_some_and(|kind| kind.is("stix"));
     let pattern = object.get("pattern").filter(|_| is_stix).and_then(|pattern| pattern.as_str());
-    let parsed = pattern.and_then(|pattern| stix_pattern::parse(&pattern, &stix_pattern::Limits::default()).ok());
+    let parsed =
+        pattern.and_then(|pattern| stix_pattern::parse(&pattern, &stix_pattern::Limits::default()).ok());
     let terms = parsed.as_ref().map(stix_pattern::Pattern::terms).unwrap_or_default();
     let term = |term: stix_pattern::Term<'_>| misp::Term {
         object_type: term.object_type.to_owned(),

@@ -26,12 +26,20 @@ pub(crate) async fn ready(State(app): State<Shared>) -> Result<&'static str, Pro
 }
 
 /// Prometheus text exposition, version 0.0.4.
-pub(crate) async fn metrics(State(app): State<Shared>, Viewer(_): Viewer) -> Result<impl IntoResponse, Problem> {
+pub(crate) async fn metrics(
+    State(app): State<Shared>,
+    Viewer(_): Viewer,
+) -> Result<impl IntoResponse, Problem> {
     let text = app
         .read(|app, read| {
             let tenant = app.core().scope.tenant;
             let (counts, sources) = (read.counts(tenant)?, read.sources(tenant)?);
-            Ok(exposition(&Scrape { http: &app.http, build: &app.settings.build, counts: &counts, sources: &sources }))
+            Ok(exposition(&Scrape {
+                http: &app.http,
+                build: &app.settings.build,
+                counts: &counts,
+                sources: &sources,
+            }))
         })
         .await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))

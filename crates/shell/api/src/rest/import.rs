@@ -4,11 +4,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use axum::Extension;
 use http_body_util::BodyExt;
 use runtime::{ImportError, ImportOptions, Progress};
 use serde::{Deserialize, Serialize};
@@ -135,7 +135,8 @@ pub(crate) async fn import(
     request: Request,
 ) -> Result<Response, Problem> {
     let permit = Arc::clone(&app.imports).try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::new(Kind::Overloaded, "other imports are running").retry_after(5))?;
+    let permit =
+        permit.map_err(|_| Problem::new(Kind::Overloaded, "other imports are running").retry_after(5))?;
     let narrower = query.default_label.as_deref().map(label).transpose()?;
     let wanted = query.source.unwrap_or_else(|| "own".to_owned());
     let mut source = app.read(move |app, read| source_named(app, read, &wanted)).await?;
@@ -165,7 +166,8 @@ impl Job {
         let (chunks, received) = mpsc::channel(QUEUE);
         let pump = pump(body, chunks, self.app.settings.max_import, self.app.settings.stall_timeout);
         let outcome = async {
-            let (app, options, caller) = (Arc::clone(&self.app), self.options.clone(), Arc::clone(&self.caller));
+            let (app, options, caller) =
+                (Arc::clone(&self.app), self.options.clone(), Arc::clone(&self.caller));
             let (lines, local, span) = (self.writer.lossy(), self.caller.is_local(), Span::current());
             // A thread of its own, not one of those that short jobs on the store share.
             let import = tokio::task::spawn_blocking(move || {
@@ -209,8 +211,10 @@ fn import_blocking(
         }
         ImportError::Read { name, error } => {
             tracing::warn!(%error, "an import ended early");
-            Problem::bad(format!("`{name}` ended early or cannot be unpacked; what was committed before stays"))
-                .hint("import it again: what is held already does not change")
+            Problem::bad(format!(
+                "`{name}` ended early or cannot be unpacked; what was committed before stays"
+            ))
+            .hint("import it again: what is held already does not change")
         }
         ImportError::NotReadable { name, what } => {
             Problem::new(Kind::UnsupportedMediaType, format!("`{name}` is {what}"))
@@ -218,8 +222,14 @@ fn import_blocking(
         ImportError::Store(error) => error.into(),
         ImportError::Core(error) => error.into(),
     })?;
-    let target = format!("{} objects from `{}` as source `{}`", progress.summary.total(), options.name, options.source.name);
-    core.store.transact(|tx| tx.audit(core.scope.tenant, core.clock.now(), caller.name(), "import", &target, ""))?;
+    let target = format!(
+        "{} objects from `{}` as source `{}`",
+        progress.summary.total(),
+        options.name,
+        options.source.name
+    );
+    core.store
+        .transact(|tx| tx.audit(core.scope.tenant, core.clock.now(), caller.name(), "import", &target, ""))?;
     Ok(progress)
 }
 

@@ -96,7 +96,9 @@ async fn view(app: &Shared, caller: &Arc<Caller>, named: Option<String>) -> Resu
         let mut collections = read.collections(app.core().scope.tenant)?;
         collections.retain(|collection| {
             caller.may_read(collection)
-                && named.as_ref().is_none_or(|name| *name == collection.alias || *name == collection.id.to_string())
+                && named
+                    .as_ref()
+                    .is_none_or(|name| *name == collection.alias || *name == collection.id.to_string())
         });
         match (collections.is_empty(), named) {
             (true, Some(name)) => Err(Problem::missing(format!("collection `{name}`"))),
@@ -112,7 +114,11 @@ impl View {
         let Self::Hints(collections) = self else { return true };
         let changes = matches!(
             row.kind,
-            JournalKind::Put | JournalKind::History | JournalKind::Relabel | JournalKind::Removed | JournalKind::Erased
+            JournalKind::Put
+                | JournalKind::History
+                | JournalKind::Relabel
+                | JournalKind::Removed
+                | JournalKind::Erased
         );
         changes
             && collections.iter().any(|collection| match collection.kind {

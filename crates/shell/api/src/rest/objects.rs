@@ -15,7 +15,9 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use super::page_size;
-use super::wire::{FindingBody, ObjectBody, Reason, SourceNames, SummaryBody, instant, label, source_named, stix_id};
+use super::wire::{
+    FindingBody, ObjectBody, Reason, SourceNames, SummaryBody, instant, label, source_named, stix_id,
+};
 use crate::app::{App, Shared};
 use crate::auth::{Admin, Analyst, Viewer};
 use crate::extract::{JsonBody, Path, Query, is_json, limits, read_body};
@@ -212,7 +214,8 @@ pub(crate) async fn versions(
             return Err(Problem::missing(format!("`{id}`")));
         }
         let names = SourceNames::load(app, read)?;
-        let versions = stored.into_iter().map(|stored| ObjectBody::new(stored, &names)).collect::<Result<_, _>>()?;
+        let versions =
+            stored.into_iter().map(|stored| ObjectBody::new(stored, &names)).collect::<Result<_, _>>()?;
         Ok(Json(Versions { versions }))
     })
     .await
@@ -256,8 +259,9 @@ pub(crate) async fn add(
     request: Request,
 ) -> Result<(StatusCode, Json<Added>), Problem> {
     if !is_json(request.headers()) {
-        return Err(Problem::new(Kind::UnsupportedMediaType, "the body must be STIX or plain JSON")
-            .hint("send `Content-Type: application/stix+json;version=2.1`; other formats go to POST /api/v1/import"));
+        return Err(Problem::new(Kind::UnsupportedMediaType, "the body must be STIX or plain JSON").hint(
+            "send `Content-Type: application/stix+json;version=2.1`; other formats go to POST /api/v1/import",
+        ));
     }
     let headers = request.headers().clone();
     let body = read_body(&app, &headers, request.into_body()).await?;

@@ -35,7 +35,12 @@ pub(crate) async fn verify(State(app): State<Shared>, Admin(_): Admin) -> Result
     app.blocking(|app| {
         let report = app.core().store.verify()?;
         let ok = report.problems.is_empty();
-        Ok(Json(Verified { ok, versions: report.versions, entries: report.entries, problems: report.problems }))
+        Ok(Json(Verified {
+            ok,
+            versions: report.versions,
+            entries: report.entries,
+            problems: report.problems,
+        }))
     })
     .await
 }
@@ -68,7 +73,9 @@ pub(crate) async fn backup(
         let core = app.core();
         core.store.backup(&target.to)?;
         let to = target.to.display().to_string();
-        core.store.transact(|tx| tx.audit(core.scope.tenant, core.clock.now(), caller.name(), "store.backup", &to, ""))?;
+        core.store.transact(|tx| {
+            tx.audit(core.scope.tenant, core.clock.now(), caller.name(), "store.backup", &to, "")
+        })?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await

@@ -1,9 +1,9 @@
 //! Signing in and out, and who one is.
 
 use axum::Extension;
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::Json;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -51,8 +51,10 @@ pub(crate) async fn open(
     let account = sign_in(&app, peer, body.name, body.password).await?;
     let opened = Auth::open_session(&app, &account);
     let (name, role) = (account.name.clone(), account.role.as_str());
-    app.write(move |app, tx| Ok(tx.audit(app.core().scope.tenant, app.now(), &account.name, "session.open", &account.name, "")?))
-        .await?;
+    app.write(move |app, tx| {
+        Ok(tx.audit(app.core().scope.tenant, app.now(), &account.name, "session.open", &account.name, "")?)
+    })
+    .await?;
     let session = Session { token: opened.secret, expires: opened.expires.to_string(), name, role };
     Ok((StatusCode::CREATED, Json(session)))
 }
@@ -111,7 +113,8 @@ pub(crate) async fn change_password(
     JsonBody(change): JsonBody<PasswordChange>,
 ) -> Result<StatusCode, Problem> {
     if caller.account_id().is_none() {
-        return Err(Problem::forbidden("the local operator has no password").hint("name an account: PATCH /api/v1/users/{name}"));
+        return Err(Problem::forbidden("the local operator has no password")
+            .hint("name an account: PATCH /api/v1/users/{name}"));
     }
     let peer = peer.map(|Extension(peer)| peer).unwrap_or_default();
     let mut account = sign_in(&app, peer, caller.name().to_owned(), change.old).await?;

@@ -100,7 +100,9 @@ impl SourceBody {
             collection: record.collection.to_string(),
             state: SourceStateBody {
                 last_success: state.last_success.map(|at| at.to_string()),
-                last_error: state.last_error.map(|(at, message)| SourceFailure { at: at.to_string(), message }),
+                last_error: state
+                    .last_error
+                    .map(|(at, message)| SourceFailure { at: at.to_string(), message }),
                 failures: state.failures,
                 retry_at: state.retry_at.map(|at| at.to_string()),
                 accepted: state.accepted,
@@ -113,7 +115,10 @@ impl SourceBody {
 #[utoipa::path(get, path = "/sources", tag = "sources", responses((status = 200, body = SourceList)))]
 pub(crate) async fn list(State(app): State<Shared>, Viewer(_): Viewer) -> Result<Json<SourceList>, Problem> {
     let sources = app.read(|app, read| Ok(read.sources(app.core().scope.tenant)?)).await?;
-    let sources = sources.into_iter().map(|(record, state)| SourceBody::new(record, state)).collect::<Result<_, _>>()?;
+    let sources = sources
+        .into_iter()
+        .map(|(record, state)| SourceBody::new(record, state))
+        .collect::<Result<_, _>>()?;
     let kinds = app.node.options.sources.kinds().into_iter().map(|kind| SourceKind {
         kind: kind.kind,
         summary: kind.summary,
@@ -309,13 +314,20 @@ pub(crate) async fn pull(
 
 /// Refuses what the kind does not understand, and what only the operator of this machine may say: a file named
 /// here is sent to the source as a secret, and an opened network lets the source reach what the node can reach.
-fn check_config(app: &App, caller: &Caller, kind: &str, config: &str, before: Option<&str>) -> Result<(), Problem> {
+fn check_config(
+    app: &App,
+    caller: &Caller,
+    kind: &str,
+    config: &str,
+    before: Option<&str>,
+) -> Result<(), Problem> {
     let known = &app.node.options.sources;
     let Some(described) = known.kinds().into_iter().find(|described| described.kind == kind) else {
         return match kind {
             "file" | "own" if config == "{}" => Ok(()),
             "file" | "own" => Err(Problem::bad(format!("a source of kind `{kind}` takes no configuration"))),
-            _ => Err(Problem::bad(format!("`{kind}` is not a kind of source")).hint("GET /api/v1/sources lists them")),
+            _ => Err(Problem::bad(format!("`{kind}` is not a kind of source"))
+                .hint("GET /api/v1/sources lists them")),
         };
     };
     known.open(kind, config).map_err(|error| Problem::bad(error.to_string()))?;

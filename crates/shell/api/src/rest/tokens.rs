@@ -57,7 +57,10 @@ impl TokenBody {
 ///
 /// One's own; for admins, all.
 #[utoipa::path(get, path = "/tokens", tag = "administration", responses((status = 200, body = TokenList)))]
-pub(crate) async fn list(State(app): State<Shared>, Viewer(caller): Viewer) -> Result<Json<TokenList>, Problem> {
+pub(crate) async fn list(
+    State(app): State<Shared>,
+    Viewer(caller): Viewer,
+) -> Result<Json<TokenList>, Problem> {
     app.read(move |app, read| {
         let tenant = app.core().scope.tenant;
         let (accounts, collections) = (read.accounts(tenant)?, read.collections(tenant)?);
@@ -128,8 +131,12 @@ pub(crate) async fn add(
             let account = account(app, read, &by, for_whom.as_deref())?;
             let all = read.collections(app.core().scope.tenant)?;
             let named = |name: &String| {
-                let found = all.iter().find(|collection| collection.alias == *name || collection.id.to_string() == *name);
-                found.map(|collection| collection.id).ok_or_else(|| Problem::missing(format!("collection `{name}`")))
+                let found = all
+                    .iter()
+                    .find(|collection| collection.alias == *name || collection.id.to_string() == *name);
+                found
+                    .map(|collection| collection.id)
+                    .ok_or_else(|| Problem::missing(format!("collection `{name}`")))
             };
             let collections = new.collections.iter().map(named).collect::<Result<Vec<_>, _>>()?;
             Ok((account, collections, all))
@@ -188,7 +195,10 @@ pub(crate) async fn revoke(
     let _one = app.administration.lock().await;
     let tokens = app.read(|app, read| Ok(read.tokens(app.core().scope.tenant)?)).await?;
     // Another's token is as good as none: its existence is not the caller's business.
-    let token = tokens.into_iter().find(|token| token.id == wanted && may_manage(&caller, token)).ok_or_else(missing)?;
+    let token = tokens
+        .into_iter()
+        .find(|token| token.id == wanted && may_manage(&caller, token))
+        .ok_or_else(missing)?;
     app.write(move |app, tx| {
         let tenant = app.core().scope.tenant;
         tx.remove_token(tenant, token.id)?;

@@ -27,7 +27,10 @@ struct WarningList {
 
 /// List warning lists
 #[utoipa::path(get, path = "/warning-lists", tag = "held", responses((status = 200, body = WarningLists)))]
-pub(crate) async fn list(State(app): State<Shared>, Viewer(_): Viewer) -> Result<Json<WarningLists>, Problem> {
+pub(crate) async fn list(
+    State(app): State<Shared>,
+    Viewer(_): Viewer,
+) -> Result<Json<WarningLists>, Problem> {
     app.read(|app, read| {
         let lists = read.warning_lists(app.core().scope.tenant)?;
         let lists = lists.into_iter().map(|(name, raw)| WarningList { name, bytes: raw.len() }).collect();

@@ -51,7 +51,8 @@ pub(super) async fn add(
                 CollectionKind::Source(source) => source,
                 CollectionKind::Own | CollectionKind::Public => SourceId(0),
             };
-            let entry = InboxEntry { status: record.id, scope: core.scope, source, body: body.bytes.to_vec() };
+            let entry =
+                InboxEntry { status: record.id, scope: core.scope, source, body: body.bytes.to_vec() };
             core.store.transact(|tx| {
                 tx.receive(&entry, &record)?;
                 let target = format!("{} objects to {}", record.items.len(), collection.alias);
@@ -67,8 +68,9 @@ pub(super) async fn add(
 /// The objects of an envelope, as the status resource names them.
 fn items(body: &[u8], limits: &json::Limits) -> Result<Vec<StatusItem>, Problem> {
     let mut tape = Tape::new();
-    let root =
-        tape.parse(body, limits).map_err(|error| Problem::bad(format!("the envelope is not JSON: {error}")))?;
+    let root = tape
+        .parse(body, limits)
+        .map_err(|error| Problem::bad(format!("the envelope is not JSON: {error}")))?;
     if root.kind() != JsonKind::Object {
         return Err(Problem::bad("the envelope is not a JSON object"));
     }

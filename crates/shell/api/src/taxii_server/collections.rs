@@ -12,7 +12,11 @@ use crate::extract::Path;
 use crate::problem::Problem;
 
 /// Server discovery (TAXII 2.1 §4.1).
-pub(super) async fn discovery(State(app): State<Shared>, Anyone(_): Anyone, _: Negotiated) -> Result<Response, Problem> {
+pub(super) async fn discovery(
+    State(app): State<Shared>,
+    Anyone(_): Anyone,
+    _: Negotiated,
+) -> Result<Response, Problem> {
     let title = app.blocking(|app| Ok(app.core().node()?.name)).await?;
     let root = format!("{ROOT}/");
     let discovery = taxii::Discovery {
@@ -26,7 +30,11 @@ pub(super) async fn discovery(State(app): State<Shared>, Anyone(_): Anyone, _: N
 }
 
 /// The API root (TAXII 2.1 §4.2).
-pub(super) async fn api_root(State(app): State<Shared>, Anyone(_): Anyone, _: Negotiated) -> Result<Response, Problem> {
+pub(super) async fn api_root(
+    State(app): State<Shared>,
+    Anyone(_): Anyone,
+    _: Negotiated,
+) -> Result<Response, Problem> {
     let title = app.blocking(|app| Ok(app.core().node()?.name)).await?;
     let root = taxii::ApiRoot {
         title,

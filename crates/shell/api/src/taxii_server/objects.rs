@@ -8,7 +8,9 @@ use axum::response::Response;
 use json::{Limits, Tape};
 use model::StixId;
 use ports::{Page, PageFilter, VersionMatch};
-use taxii::{EnvelopeWriter, Manifest, ManifestEntry, Query, Versions, date_added, page_token, read_page_token};
+use taxii::{
+    EnvelopeWriter, Manifest, ManifestEntry, Query, Versions, date_added, page_token, read_page_token,
+};
 
 use super::{Filters, Negotiated, answer, answer_json, date_headers, readable, writable};
 use crate::app::{App, Shared};
@@ -89,7 +91,8 @@ pub(super) async fn versions(
 }
 
 fn envelope(found: Found) -> Result<Response, Problem> {
-    let bytes = found.page.entries.iter().filter_map(|entry| entry.content.as_ref()).map(|(raw, _)| raw.len() + 100);
+    let bytes =
+        found.page.entries.iter().filter_map(|entry| entry.content.as_ref()).map(|(raw, _)| raw.len() + 100);
     let mut envelope = EnvelopeWriter::with_capacity(bytes.sum());
     let mut tape = Tape::new();
     for entry in &found.page.entries {
@@ -139,7 +142,11 @@ async fn find(
         let scope = app.core().scope;
         let page = read.page(scope, collection.id, &filter, after, limit, content)?;
         if let (Some(id), true) = (object, page.entries.is_empty()) {
-            let any = PageFilter { ids: vec![id.clone()], versions: vec![VersionMatch::All], ..PageFilter::default() };
+            let any = PageFilter {
+                ids: vec![id.clone()],
+                versions: vec![VersionMatch::All],
+                ..PageFilter::default()
+            };
             if read.page(scope, collection.id, &any, None, 1, false)?.entries.is_empty() {
                 return Err(Problem::missing(format!("`{id}` in collection `{}`", collection.alias)));
             }
@@ -152,7 +159,8 @@ async fn find(
 }
 
 fn page_limit(app: &App, query: &Query) -> usize {
-    let asked = query.limit.map_or(app.settings.max_page, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let asked =
+        query.limit.map_or(app.settings.max_page, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     asked.min(app.settings.max_page)
 }
 
@@ -203,7 +211,8 @@ pub(super) async fn delete(
             if filter.versions.is_empty() {
                 filter.versions = vec![VersionMatch::All];
             }
-            let page = read.page(app.core().scope, collection.id, &filter, None, app.settings.max_page, false)?;
+            let page =
+                read.page(app.core().scope, collection.id, &filter, None, app.settings.max_page, false)?;
             let missing = || Problem::missing(format!("`{wanted}` in collection `{}`", collection.alias));
             if page.entries.is_empty() {
                 return Err(missing());

@@ -141,7 +141,8 @@ async fn what_people_do_is_in_the_audit_log_without_secrets() {
     desk.account("ann", "viewer").await;
     sign_in(&desk, "ann", PASSWORD).await;
     let log = desk.operator("GET /api/v1/audit").expect(200).await;
-    let acts: Vec<_> = log.json()["acts"].as_array().unwrap().iter().map(|act| act["action"].clone()).collect();
+    let acts: Vec<_> =
+        log.json()["acts"].as_array().unwrap().iter().map(|act| act["action"].clone()).collect();
     assert_eq!(acts, ["user.add", "session.open"]);
     assert!(!log.body.contains(PASSWORD));
 }
@@ -164,7 +165,8 @@ async fn files_of_the_machine_are_named_by_its_operator_only() {
     assert_eq!((&made["config"], &made["default_label"]), (&config, &json!("own")));
     desk.operator(add).json(&source(config.clone())).expect(409).await;
     // Neither may the address change under a file that is sent there.
-    let change = |config: Value| desk.ask("PATCH /api/v1/sources/feed").bearer(&root).json(&json!({"config": config}));
+    let change =
+        |config: Value| desk.ask("PATCH /api/v1/sources/feed").bearer(&root).json(&json!({"config": config}));
     change(json!({"url": "https://evil.example/", "token_file": "/etc/shieldwall/token"})).expect(403).await;
     change(config).expect(200).await;
     desk.ask("PATCH /api/v1/sources/feed").bearer(&root).json(&json!({"enabled": false})).expect(200).await;

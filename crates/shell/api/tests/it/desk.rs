@@ -1,7 +1,7 @@
 //! A node to ask things of, and the asking.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,6 +23,11 @@ use tower::ServiceExt;
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
+    /// From now on, whoever asks for the time panics.
+    pub(crate) fn break_it(&self) {
+        self.0.store(i64::MIN, Ordering::SeqCst);
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_micros().try_into().unwrap(), Ordering::SeqCst);
     }
@@ -30,7 +35,9 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.fetch_add(1, Ordering::SeqCst))
+        let micros = self.0.fetch_add(1, Ordering::SeqCst);
+        assert!(micros > 0, "the clock is broken and says so with a secret: hunter2");
+        Timestamp::from_micros(micros)
     }
 }
 
@@ -48,8 +55,11 @@ struct TestKinds;
 impl SourceKinds for TestKinds {
     fn kinds(&self) -> Vec<SourceKind> {
         let field = |name, kind| Field { name, kind, required: name == "url", help: "for tests" };
-        let fields =
-            vec![field("url", FieldKind::Url), field("token_file", FieldKind::File), field("allow_hosts", FieldKind::Hosts)];
+        let fields = vec![
+            field("url", FieldKind::Url),
+            field("token_file", FieldKind::File),
+            field("allow_hosts", FieldKind::Hosts),
+        ];
         vec![SourceKind { kind: "feed", summary: "for tests", fields }]
     }
 
@@ -177,7 +187,11 @@ impl Ask {
         let response = self.start().await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Reply { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() }
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
     }
 
     pub(crate) async fn expect(self, status: u16) -> Reply {

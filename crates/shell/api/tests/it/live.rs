@@ -69,7 +69,8 @@ async fn a_stream_resumes_where_it_was_without_a_gap() {
     assert!(seen[0].2.contains("\"kind\":\"put\""), "{seen:?}");
     drop(first);
     desk.put(&[indicator(3)]).await;
-    let response = desk.operator("GET /api/v1/live?after=0").header("last-event-id", &seen[1].0).start().await;
+    let response =
+        desk.operator("GET /api/v1/live?after=0").header("last-event-id", &seen[1].0).start().await;
     let mut second = Events { body: response.into_body(), text: String::new() };
     desk.put(&[indicator(4)]).await;
     let ids: Vec<_> = second.take(3).await.into_iter().map(|event| event.0).collect();

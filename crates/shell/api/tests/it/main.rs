@@ -1,5 +1,10 @@
 //! The API over a real node on an in-memory store, called without a network except where listening is the subject.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test helpers fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test helpers fail by panicking"
+)]
 
 mod accounts;
 mod desk;

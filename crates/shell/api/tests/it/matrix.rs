@@ -71,8 +71,11 @@ fn the_matrix_names_every_documented_operation() {
             documented.insert(format!("{} {path}", method.to_uppercase()));
         }
     }
-    let named: BTreeSet<_> =
-        ENDPOINTS.iter().map(|(line, _)| (*line).to_owned()).chain(["POST /api/v1/session".to_owned()]).collect();
+    let named: BTreeSet<_> = ENDPOINTS
+        .iter()
+        .map(|(line, _)| (*line).to_owned())
+        .chain(["POST /api/v1/session".to_owned()])
+        .collect();
     assert_eq!(documented, named);
 }
 
@@ -110,7 +113,11 @@ async fn each_role_may_do_what_it_may_and_nothing_else() {
             let response = desk.ask(&line).bearer(&secret).start().await;
             let status = response.status().as_u16();
             let allowed = ROLES.iter().position(|role| role == least).is_some_and(|least| rank >= least);
-            assert_eq!(status != 403, allowed || line == "PUT /api/v1/me/password", "{role} {line}: {status}");
+            assert_eq!(
+                status != 403,
+                allowed || line == "PUT /api/v1/me/password",
+                "{role} {line}: {status}"
+            );
             assert_ne!(status, 401, "{role} {line}");
             assert!(status < 500, "{role} {line}: {status}");
         }
@@ -130,6 +137,7 @@ async fn a_confined_token_is_good_for_its_collections_only_whatever_its_account_
         }
     }
     let collections = desk.ask("GET /taxii2/default/collections/").bearer(&secret).expect(200).await.json();
-    let aliases: Vec<_> = collections["collections"].as_array().unwrap().iter().map(|c| &c["alias"]).collect();
+    let aliases: Vec<_> =
+        collections["collections"].as_array().unwrap().iter().map(|c| &c["alias"]).collect();
     assert_eq!(aliases, ["public"]);
 }

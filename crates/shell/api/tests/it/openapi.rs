@@ -16,10 +16,12 @@ fn the_document_is_the_same_every_time_and_names_what_it_refers_to() {
         assert!(schemas.contains_key(name), "{name}");
         rest = tail;
     }
+    let mut names = std::collections::BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             assert!(operation["summary"].is_string(), "{method} {path} has no summary");
             assert!(operation["tags"].is_array(), "{method} {path} has no tag");
+            assert!(names.insert(operation["operationId"].to_string()), "{method} {path} has another's name");
         }
     }
 }

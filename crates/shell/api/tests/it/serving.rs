@@ -24,14 +24,9 @@ async fn start(api: Api, tls: Tls, socket: Option<&Path>) -> Running {
     let (told, bound) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let listen = Listen { addr: "127.0.0.1:0".parse().unwrap(), tls, socket: socket.map(Path::to_owned) };
-    let task = tokio::spawn(serve(
-        api,
-        listen,
-        move |bound| told.send(bound).unwrap(),
-        async {
-            let _ = stopped.await;
-        },
-    ));
+    let task = tokio::spawn(serve(api, listen, move |bound| told.send(bound).unwrap(), async {
+        let _ = stopped.await;
+    }));
     Running { bound: bound.await.unwrap(), stop, task }
 }
 
@@ -47,7 +42,8 @@ async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, path: &str) -> Str
 async fn plain_http_is_for_loopback_only() {
     let desk = Desk::open();
     let listen = Listen { addr: "0.0.0.0:0".parse().unwrap(), tls: Tls::Plain, socket: None };
-    let refused = serve(desk.api.clone(), listen, |_| panic!("it must not listen"), std::future::pending()).await;
+    let refused =
+        serve(desk.api.clone(), listen, |_| panic!("it must not listen"), std::future::pending()).await;
     assert!(matches!(refused, Err(ServeError::PlainBeyondLoopback(_))));
     let running = start(desk.api.clone(), Tls::Plain, None).await;
     let reply = ask(TcpStream::connect(running.bound.addr).await.unwrap(), "/healthz").await;
@@ -69,11 +65,13 @@ async fn a_generated_certificate_is_kept_and_only_its_owner_reads_the_key() {
         let certificate = CertificateDer::from_pem_file(dir.path().join("tls/cert.pem")).unwrap();
         let mut roots = rustls::RootCertStore::empty();
         roots.add(certificate).unwrap();
-        let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::aws_lc_rs::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
         let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
         let tcp = TcpStream::connect(running.bound.addr).await.unwrap();
         let stream = connector.connect(ServerName::try_from("localhost").unwrap(), tcp).await.unwrap();
@@ -104,7 +102,8 @@ async fn the_socket_is_private_and_its_caller_is_the_operator() {
     assert!(network.starts_with("HTTP/1.1 401"), "{network}");
     // A live one is left alone.
     let listen = Listen { addr: "127.0.0.1:0".parse().unwrap(), tls: Tls::Plain, socket: Some(path.clone()) };
-    let second = serve(desk.api.clone(), listen, |_| panic!("it must not listen"), std::future::pending()).await;
+    let second =
+        serve(desk.api.clone(), listen, |_| panic!("it must not listen"), std::future::pending()).await;
     assert!(matches!(second, Err(ServeError::Running { .. })));
     assert!(path.exists());
     running.stop.send(()).unwrap();
@@ -113,7 +112,8 @@ async fn the_socket_is_private_and_its_caller_is_the_operator() {
     // Anything else is never removed.
     std::fs::write(&path, "precious").unwrap();
     let listen = Listen { addr: "127.0.0.1:0".parse().unwrap(), tls: Tls::Plain, socket: Some(path.clone()) };
-    let third = serve(desk.api.clone(), listen, |_| panic!("it must not listen"), std::future::pending()).await;
+    let third =
+        serve(desk.api.clone(), listen, |_| panic!("it must not listen"), std::future::pending()).await;
     assert!(matches!(third, Err(ServeError::Socket { .. })));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
 }

@@ -32,7 +32,8 @@ async fn discovery_leads_to_collections_with_and_without_the_final_slash() {
     let list = get(&desk, "/collections/").expect(200).await.json();
     let own = list["collections"].as_array().unwrap().iter().find(|c| c["alias"] == "own").unwrap();
     assert_eq!((&own["can_read"], &own["can_write"]), (&json!(true), &json!(true)));
-    let by_id = get(&desk, &format!("/collections/{}/", own["id"].as_str().unwrap())).expect(200).await.json();
+    let by_id =
+        get(&desk, &format!("/collections/{}/", own["id"].as_str().unwrap())).expect(200).await.json();
     assert_eq!(&by_id, own);
     assert_eq!(&get(&desk, "/collections/own/").expect(200).await.json(), own);
     let public = get(&desk, "/collections/public/").expect(200).await.json();
@@ -57,7 +58,10 @@ async fn media_types_are_negotiated() {
     }
     let post = |media_type: &str| desk.operator(&format!("POST {path}own/objects/")).body(media_type, "{}");
     let refused = post("application/json").expect(415).await.json();
-    assert_eq!((&refused["error_code"], &refused["http_status"]), (&json!("unsupported-media-type"), &json!("415")));
+    assert_eq!(
+        (&refused["error_code"], &refused["http_status"]),
+        (&json!("unsupported-media-type"), &json!("415"))
+    );
     post(TYPE).expect(400).await;
 }
 
@@ -80,7 +84,10 @@ async fn unauthorised_forbidden_and_missing_are_kept_apart() {
     for name in ["own", "nonsense", "00000000-0000-4000-8000-000000000000"] {
         ask(&format!("GET /taxii2/default/collections/{name}/")).expect(404).await;
         ask(&format!("GET /taxii2/default/collections/{name}/objects/")).expect(404).await;
-        ask(&format!("POST /taxii2/default/collections/{name}/objects/")).body(TYPE, envelope.clone()).expect(404).await;
+        ask(&format!("POST /taxii2/default/collections/{name}/objects/"))
+            .body(TYPE, envelope.clone())
+            .expect(404)
+            .await;
     }
 }
 
@@ -107,8 +114,12 @@ async fn pages_follow_one_another_while_objects_are_added() {
         }
         let token = json["next"].as_str().unwrap();
         // Another filter makes the token void; another limit does not.
-        get(&desk, &format!("/collections/public/objects/?match[type]=malware&limit=3&next={token}")).expect(400).await;
-        get(&desk, &format!("/collections/own/objects/?match[type]=indicator&limit=3&next={token}")).expect(400).await;
+        get(&desk, &format!("/collections/public/objects/?match[type]=malware&limit=3&next={token}"))
+            .expect(400)
+            .await;
+        get(&desk, &format!("/collections/own/objects/?match[type]=indicator&limit=3&next={token}"))
+            .expect(400)
+            .await;
         get(&desk, &format!("{path}0&next={token}")).expect(200).await;
         next = format!("&next={token}");
     }
@@ -143,10 +154,17 @@ async fn filters_and_versions() {
     desk.put(&[clear(1)]).await;
     desk.put(&[newer.clone(), clear(2)]).await;
     let of = async |query: &str| {
-        let reply = get(&desk, &format!("/collections/public/objects/?match[type]=indicator&{query}")).expect(200).await;
+        let reply = get(&desk, &format!("/collections/public/objects/?match[type]=indicator&{query}"))
+            .expect(200)
+            .await;
         let json = reply.json();
         let objects = json["objects"].as_array().cloned().unwrap_or_default();
-        objects.iter().map(|o| format!("{} {}", &o["id"].as_str().unwrap()[43..], &o["modified"].as_str().unwrap()[..7])).collect::<Vec<_>>()
+        objects
+            .iter()
+            .map(|o| {
+                format!("{} {}", &o["id"].as_str().unwrap()[43..], &o["modified"].as_str().unwrap()[..7])
+            })
+            .collect::<Vec<_>>()
     };
     assert_eq!(of("").await, ["0001 2026-02", "0002 2026-01"]);
     assert_eq!(of("match[version]=first").await, ["0001 2026-01", "0002 2026-01"]);
@@ -155,7 +173,15 @@ async fn filters_and_versions() {
     assert_eq!(of(&format!("match[id]={}", id(2))).await, ["0002 2026-01"]);
     assert_eq!(of("match[spec_version]=2.1").await.len(), 2);
     assert_eq!(of("match[spec_version]=2.0").await.len(), 0);
-    for bad in ["limit=0", "limit=-1", "limit=x", "added_after=yesterday", "match[version]=new", "match[id]=1", "next=!!"] {
+    for bad in [
+        "limit=0",
+        "limit=-1",
+        "limit=x",
+        "added_after=yesterday",
+        "match[version]=new",
+        "match[id]=1",
+        "next=!!",
+    ] {
         get(&desk, &format!("/collections/public/objects/?{bad}")).expect(400).await;
     }
     let one = format!("/collections/public/objects/{}/", id(1));
@@ -164,7 +190,10 @@ async fn filters_and_versions() {
     // `match[id]` is not for this endpoint and must not lead elsewhere.
     let object = get(&desk, &format!("{one}?match[id]={}", id(2))).expect(200).await.json();
     assert_eq!(object["objects"], json!([newer]));
-    assert_eq!(get(&desk, &format!("{one}?match[version]=2020-01-01T00:00:00Z")).expect(200).await.body, "{}");
+    assert_eq!(
+        get(&desk, &format!("{one}?match[version]=2020-01-01T00:00:00Z")).expect(200).await.body,
+        "{}"
+    );
     let versions = get(&desk, &format!("{one}versions/")).expect(200).await;
     assert_eq!(versions.json()["versions"], json!(["2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"]));
     assert!(versions.headers.contains_key("x-taxii-date-added-first"));
@@ -202,10 +231,14 @@ async fn added_objects_have_a_status_that_is_right_from_the_start() {
     broken["id"] = json!("nonsense");
     let envelope = json!({"objects": [indicator(1), broken]}).to_string();
     let ask = |line: &str, secret: &str| desk.ask(line).bearer(secret).header("accept", TYPE);
-    let status = ask("POST /taxii2/default/collections/own/objects/", &secret).body(TYPE, envelope).expect(202).await;
+    let status =
+        ask("POST /taxii2/default/collections/own/objects/", &secret).body(TYPE, envelope).expect(202).await;
     assert_eq!(status.header("content-type"), TYPE);
     let status = status.json();
-    let count = |status: &Value| ["total", "success", "failure", "pending"].map(|name| status[format!("{name}_count")].as_u64().unwrap());
+    let count = |status: &Value| {
+        ["total", "success", "failure", "pending"]
+            .map(|name| status[format!("{name}_count")].as_u64().unwrap())
+    };
     assert_eq!((count(&status), &status["status"]), ([2, 0, 0, 2], &json!("pending")));
     assert_eq!(status["pendings"][0], json!({"id": id(1), "version": "2026-01-01T00:00:00.000Z"}));
     let path = format!("GET /taxii2/default/status/{}/", status["id"].as_str().unwrap());

@@ -220,6 +220,8 @@ fn what_could_be_anything_is_nothing() {
         check_read(text, None);
     }
     check_read(&"a.".repeat(1_000_000), None);
+    check_read(&r"\.".repeat(1_000_000), None);
+    assert_eq!(refang(&r"\.".repeat(1_000_000)).len(), 1_000_000);
     check_read(&format!("http://bad.example/{}", "a".repeat(1_000_000)), None);
 }
 

@@ -1,0 +1,1 @@
+fn main(){ print!("{}", shieldwall_api::openapi()); }
