@@ -26,10 +26,10 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Node {
     /// Directory of the node
-    #[arg(long, env = "SHIELDWALL_DIR", value_name = "DIR", default_value = "shieldwall-node")]
+    #[arg(long, env = "SHIELDWALL_DIR", hide_env_values = true, value_name = "DIR", default_value = "shieldwall-node")]
     pub dir: PathBuf,
     /// Who acts, for the audit log
-    #[arg(long, env = "USER", value_name = "NAME", default_value = "local operator")]
+    #[arg(long, env = "USER", hide_env_values = true, value_name = "NAME", default_value = "local operator")]
     pub author: String,
 }
 

@@ -52,6 +52,11 @@ impl Failure {
         self
     }
 
+    /// The remedy, if there is one to name.
+    pub fn remedy(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Prints it: a JSON object on standard output for machines, words on standard error for people.
     pub fn show(&self, json: bool) {
         if json {

@@ -92,7 +92,9 @@ const PROGRAM: [(&str, &str, &[&str]); 1] =
 /// `(package, bench)` for each bench file in the workspace.
 fn crate_benches() -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
-    for file in files_under(&root().join("crates"))? {
+    let mut files = files_under(&root().join("crates"))?;
+    files.extend(files_under(&root().join("shieldwall/benches"))?);
+    for file in files {
         let Some(folder) = file.parent().filter(|folder| folder.ends_with("benches")) else { continue };
         let manifest = fs::read_to_string(folder.with_file_name("Cargo.toml")).ok();
         if let (Some(package), Some(stem)) = (manifest.and_then(|text| package_name(&text)), file.file_stem())

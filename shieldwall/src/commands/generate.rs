@@ -9,7 +9,7 @@ use super::Outcome;
 use crate::cli::Cli;
 use crate::exit::{Exit, Failure};
 
-/// Writes `openapi.json`, the command line reference, man pages and the source reference below `dir`.
+/// Writes `openapi.json`, the command line reference, the man page and the source reference below `dir`.
 pub fn generate(dir: &Path) -> Outcome {
     let write = |path: &Path, text: &[u8]| {
         let parent = path.parent().map(fs::create_dir_all).unwrap_or(Ok(()));
@@ -19,11 +19,6 @@ pub fn generate(dir: &Path) -> Outcome {
     write(&dir.join("openapi.json"), api::openapi().as_bytes())?;
     write(&dir.join("docs/cli.md"), reference().as_bytes())?;
     write(&dir.join("docs/source-kinds.md"), source_kinds().as_bytes())?;
-    for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Cli::command(), "shieldwall", &mut script);
-        write(&dir.join(format!("docs/completions/shieldwall.{shell}")), &script)?;
-    }
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
     rendered.map_err(|error| Failure::new(error.to_string()))?;

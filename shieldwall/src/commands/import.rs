@@ -27,7 +27,7 @@ struct Total {
     rules: BTreeMap<String, (u64, String)>,
     warning_lists: u64,
     refused_files: Vec<String>,
-    failures: Vec<String>,
+    failures: Vec<Value>,
 }
 
 /// Imports a file or folder of this organisation's own without a word, and returns the summary.
@@ -60,8 +60,12 @@ pub async fn import(
             Ok(summary) => total.add(&summary),
             // One unreadable file does not keep the others out.
             Err(failure) => {
-                bar.suspend(|| output::error(&format!("{}: {failure}", file.display()), None));
-                total.failures.push(format!("{}: {failure}", file.display()));
+                bar.suspend(|| output::error(&format!("{}: {failure}", file.display()), failure.remedy()));
+                total.failures.push(json!({
+                    "file": file.display().to_string(),
+                    "error": failure.to_string(),
+                    "hint": failure.remedy(),
+                }));
             }
         }
     }

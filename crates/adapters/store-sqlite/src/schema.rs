@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ports::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::Options;
@@ -47,8 +48,7 @@ pub(crate) fn writer(path: &Path, options: &Options) -> Result<Connection, Store
 
 /// A database that lives in memory and nowhere else.
 pub(crate) fn memory(options: &Options) -> Result<Connection, StoreError> {
-    let connection = Connection::open_in_memory().map_err(Fault::from)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    let connection = Connection::open_in_memory().and_then(steady).map_err(Fault::from)?;
     migrate(&connection)?;
     Ok(prepare_writer(connection, options)?)
 }
@@ -68,9 +68,16 @@ fn open(path: &Path, mode: OpenFlags, options: &Options) -> Result<Connection, F
         None => Connection::open_with_flags(path, flags)?,
     };
     connection.busy_timeout(options.timeout)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Sorting spills to memory, never to a file that an erasure would not reach.
     connection.pragma_update(None, "temp_store", "memory")?;
+    Ok(steady(connection)?)
+}
+
+/// Statements are prepared once and for all. Without the guarantee, this build of the engine plans them anew for each
+/// value that is bound, which costs more than running them.
+fn steady(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 

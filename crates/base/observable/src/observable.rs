@@ -76,15 +76,6 @@ impl Observable {
         &self.key
     }
 
-    /// The address, for the address kinds.
-    #[must_use]
-    pub fn address(&self) -> Option<IpAddr> {
-        match self.kind {
-            Kind::Ipv4 | Kind::Ipv6 => ip::address(&self.key),
-            _ => None,
-        }
-    }
-
     /// Network address and prefix length, for addresses (as /32 or /128) and networks.
     #[must_use]
     pub fn network(&self) -> Option<(IpAddr, u8)> {

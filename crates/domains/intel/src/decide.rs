@@ -200,15 +200,22 @@ enum Same {
     New,
 }
 
+/// Properties that say how an object may be handled, not what it says: a copy that went through a node which
+/// narrowed it carries more of them, and is the same version all the same.
+const HANDLING: [&str; 2] = ["object_marking_refs", "granular_markings"];
+
 /// Properties that are ours, not the content's, in an object made from a list.
-const OUR_TIMES: [&str; 3] = ["created", "modified", "valid_from"];
+const OUR_TIMES: [&str; 5] = ["created", "modified", "valid_from", "object_marking_refs", "granular_markings"];
 
 fn same_version(input: &Input<'_>, view: &View) -> Same {
     let incoming = input.object.value();
     let versioned = input.identity == Identity::Version && is_versioned(input.object);
+    // Only whoever brought the object may narrow what is held of it: otherwise any source could silence another's.
+    let first = view.latest.as_ref().is_some_and(|latest| latest.first_source == input.source);
+    let said = (first || input.local).then(|| stated_label(input, view)).flatten();
     let mut conflict = false;
     for held in &view.same {
-        let narrowed = input.narrowing.map(|narrow| (held.version_id, held.label.meet(narrow)));
+        let narrowed = said.map(|label| (held.version_id, held.label.meet(label)));
         let relabel = narrowed.filter(|(_, label)| *label != held.label);
         if held.raw == incoming.raw() {
             return Same::Held(relabel);
@@ -216,7 +223,7 @@ fn same_version(input: &Input<'_>, view: &View) -> Same {
         let mut tape = Tape::new();
         let Ok(stored) = tape.parse(held.raw.as_bytes(), &Limits::OBJECT) else { continue };
         let equal = match input.identity {
-            Identity::Version => meaning::same_meaning(stored, incoming),
+            Identity::Version => meaning::same_meaning_ignoring(stored, incoming, &HANDLING),
             Identity::Content => meaning::same_meaning_ignoring(stored, incoming, &OUR_TIMES),
         };
         if equal {
@@ -234,6 +241,16 @@ fn same_version(input: &Input<'_>, view: &View) -> Same {
         }
     }
     if conflict { Same::Conflict } else { Same::New }
+}
+
+/// What the bytes and their wrapping say about handling; `None` when they say nothing.
+fn stated_label(input: &Input<'_>, view: &View) -> Option<Label> {
+    let resolve = |id: &str| resolve(id, &view.markings);
+    let marked = marked_label(input.object.value(), &resolve, &mut Vec::new()).label();
+    match (marked, input.narrowing) {
+        (Some(marked), Some(narrow)) => Some(marked.meet(narrow)),
+        (marked, narrow) => marked.or(narrow),
+    }
 }
 
 fn conflict(object: &Valid<'_>) -> Decision {
@@ -308,7 +325,12 @@ fn accept(input: &Input<'_>, view: &View, now: Timestamp) -> Decision {
     let object = input.object;
     let mut findings = Vec::new();
     let labelled = marked_label(object.value(), &|id| resolve(id, &view.markings), &mut findings);
-    let (explicit, marked) = (labelled.label(), labelled.label_or(input.default_label));
+    let (explicit, marked) = if marking_meaning(object.id().as_str(), None).is_some() {
+        // Definitions that every node knows by heart are nobody's secret, and a marking on them would change them.
+        (Some(Label::CLEAR), Label::CLEAR)
+    } else {
+        (labelled.label(), labelled.label_or(input.default_label))
+    };
     let label = input.narrowing.map_or(marked, |narrow| marked.meet(narrow));
     let newest = view.latest.as_ref();
     let after_newest = newest.map_or(now, |latest| now.max(latest.version.plus_micros(1)));

@@ -184,6 +184,26 @@ fn the_same_again_is_unchanged_however_it_is_spelled() {
 }
 
 #[test]
+fn markings_are_handling_not_meaning() {
+    let held = marked(TLP2_CLEAR);
+    let narrower = object(&[("object_marking_refs", &format!("[\"{TLP2_CLEAR}\",\"{TLP2_STRICT}\"]"))]);
+    let case = |source| Case { view: holding(&held), source, ..Case::default() };
+    // Whoever brought it may narrow it, and so may its own organisation; nobody else can silence it.
+    check(&narrower, &case(1), "unchanged, now amber+strict");
+    check(&narrower, &case(0), "unchanged, now amber+strict");
+    check(&narrower, &case(2), "unchanged");
+    // What is held narrow is never widened by a copy that says less.
+    check(&object(&[]), &Case { view: holding(&narrower), ..Case::default() }, "unchanged");
+}
+
+#[test]
+fn marking_definitions_known_by_heart_are_not_marked() {
+    let clear = stix::marking::tlp_definition(Tlp::Red);
+    check(clear, &Case::default(), "accept clear public");
+    check(intel::OWN_ONLY_DEFINITION, &Case::default(), "accept clear public");
+}
+
+#[test]
 fn one_version_has_one_meaning() {
     let case = Case { view: holding(&object(&[])), ..Case::default() };
     check(&object(&[("name", "\"other\"")]), &case, "refuse stix-2.1/3.6/version-conflict");

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use model::Timestamp;
-use observable::{Kind, Observable, Qualifier, Term, normalise, read};
+use observable::{Kind, Qualifier, Term, normalise, read};
 
 use crate::csv::{Columns, Row};
 
@@ -387,10 +387,4 @@ fn is_hosts_boilerplate(name: &str) -> bool {
     matches!(name, "localhost" | "localhost.localdomain" | "local" | "broadcasthost" | "0.0.0.0")
         || name.starts_with("ip6-")
         || name.ends_with(".localhost")
-}
-
-impl From<Observable> for Entry {
-    fn from(observable: Observable) -> Self {
-        Self::new(0, Term { observable, qualifier: Qualifier::None })
-    }
 }

@@ -115,7 +115,11 @@ fn render_operation(out: &mut String, method: &str, path: &str, operation: &Valu
     out.push_str("<p>Answers: ");
     for (place, (status, response)) in members(operation.get("responses")).enumerate() {
         let separator = if place == 0 { "" } else { "; " };
-        let shapes = response.get("content").map(contents).unwrap_or_default();
+        let shapes = match response.get("content") {
+            Some(content) => contents(content),
+            None if response.get("$ref").is_some() => "<a href=\"#shape-Problem\">Problem</a>".to_owned(),
+            None => String::new(),
+        };
         let _ = write!(out, "{separator}{} {shapes}", escape(status));
     }
     out.push_str("</p>");

@@ -1,10 +1,13 @@
 //! The OpenAPI document, generated from the handlers.
 
+use axum::http::StatusCode;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Ref, RefOr, Responses};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::Shared;
+use crate::problem::ProblemBody;
 use crate::rest;
 
 #[derive(OpenApi)]
@@ -15,6 +18,7 @@ use crate::rest;
                        under `/taxii2/`. Errors are problem details (RFC 9457) whose `type` is stable.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
+    components(schemas(ProblemBody), responses(ProblemBody)),
     tags(
         (name = "session", description = "Signing in and out"),
         (name = "node", description = "The node itself"),
@@ -56,6 +60,7 @@ pub fn openapi() -> String {
         for (method, operation) in operations {
             if let Some(operation) = operation {
                 operation.operation_id = Some(operation_id(method, path));
+                complete(&mut operation.responses);
             }
         }
     }
@@ -70,6 +75,20 @@ pub fn openapi() -> String {
     let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// Any operation can fail in ways that have nothing to do with it; and a response must be described.
+fn complete(responses: &mut Responses) {
+    for (status, response) in &mut responses.responses {
+        let status = status.parse().ok().and_then(|status: StatusCode| status.canonical_reason());
+        if let (RefOr::T(response), Some(reason)) = (response, status)
+            && response.description.is_empty()
+        {
+            reason.clone_into(&mut response.description);
+        }
+    }
+    let problem = RefOr::Ref(Ref::from_response_name("Problem"));
+    responses.responses.insert("default".to_owned(), problem);
 }
 
 /// `get_objects_id_versions` for `GET /api/v1/objects/{id}/versions`: unique, as method and path are.

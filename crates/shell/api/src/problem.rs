@@ -9,7 +9,8 @@ use model::Seq;
 use ports::StoreError;
 use runtime::CoreError;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
+use utoipa::{ToResponse, ToSchema};
 
 /// What went wrong, in words meant for the client.
 ///
@@ -98,6 +99,16 @@ pub(crate) struct ProblemBody {
     horizon: Option<u64>,
 }
 
+impl<'r> ToResponse<'r> for ProblemBody {
+    fn response() -> (&'r str, RefOr<utoipa::openapi::Response>) {
+        let content = Content::new(Some(Ref::from_schema_name("Problem")));
+        let response = ResponseBuilder::new()
+            .description("It did not work; the body says why")
+            .content("application/problem+json", content);
+        ("Problem", response.build().into())
+    }
+}
+
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, detail: detail.into(), hint: None, retry_after: None, horizon: None }
@@ -139,6 +150,11 @@ impl Problem {
 
     pub(crate) const fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// For an expired cursor: where the journal begins now.
+    pub(crate) const fn horizon(&self) -> Option<Seq> {
+        self.horizon
     }
 
     /// As a JSON value, for streams that have begun with 200 and cannot change their status any more.

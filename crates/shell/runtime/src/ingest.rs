@@ -105,6 +105,8 @@ impl Summary {
 /// A validated object with what is read off its bytes, or why it is none.
 struct Prepared<'a> {
     valid: Option<(Valid<'a>, Facts)>,
+    /// The id, where it could be read although the object is not valid.
+    id: Option<StixId>,
     findings: Vec<Finding>,
 }
 
@@ -158,7 +160,7 @@ pub(crate) fn ingest(
     core.committed();
     for (index, ((fate, prepared), piece)) in fates.iter().zip(&prepared).zip(pieces).enumerate() {
         let Some(fate) = fate else { continue };
-        let id = prepared.valid.as_ref().map(|(valid, _)| valid.id());
+        let id = prepared.id.as_ref();
         report(IngestReport { index, id, raw: piece.raw, fate, findings: &prepared.findings });
     }
     Ok(summary)
@@ -171,7 +173,7 @@ fn prepare<'a>(tape: &'a mut Tape, raw: &'a [u8]) -> Prepared<'a> {
         Err(error) => {
             let message = format!("{} at byte {}", error.problem, error.offset);
             findings.push(Finding::new(Severity::Error, "rfc-8259/json", error.pointer, message));
-            return Prepared { valid: None, findings };
+            return Prepared { valid: None, id: None, findings };
         }
     };
     let valid =
@@ -180,7 +182,8 @@ fn prepare<'a>(tape: &'a mut Tape, raw: &'a [u8]) -> Prepared<'a> {
         let facts = intel::facts(valid.value(), valid.type_name());
         (valid, facts)
     });
-    Prepared { valid, findings }
+    let id = value.get("id").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());
+    Prepared { valid, id, findings }
 }
 
 /// The validator's hook for indicator patterns (`stix::Checks::pattern`): what the pattern's parser says.
@@ -214,7 +217,7 @@ impl Taker<'_, '_> {
         let Some((valid, facts)) = &prepared.valid else {
             let errors: Vec<_> =
                 prepared.findings.iter().filter(|f| f.severity == Severity::Error).cloned().collect();
-            self.tx.add_findings(scope, self.now, self.source.id, None, &errors)?;
+            self.tx.add_findings(scope, self.now, self.source.id, prepared.id.as_ref(), &errors)?;
             return Ok(Fate::Refused(errors));
         };
         let input = Input {

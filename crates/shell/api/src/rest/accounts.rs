@@ -70,7 +70,7 @@ pub(crate) struct NewAccount {
 /// Add an account
 #[utoipa::path(
     post, path = "/users", tag = "administration", request_body = NewAccount,
-    responses((status = 201, body = AccountBody), (status = 400, body = super::ProblemBody), (status = 409, body = super::ProblemBody))
+    responses((status = 201, body = AccountBody), (status = 400, response = super::ProblemBody), (status = 409, response = super::ProblemBody))
 )]
 pub(crate) async fn add(
     State(app): State<Shared>,
@@ -120,7 +120,7 @@ pub(crate) struct AccountChange {
 /// Change an account
 #[utoipa::path(
     patch, path = "/users/{name}", tag = "administration", params(("name" = String, Path)), request_body = AccountChange,
-    responses((status = 200, body = AccountBody), (status = 404, body = super::ProblemBody), (status = 422, body = super::ProblemBody))
+    responses((status = 200, body = AccountBody), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
 )]
 pub(crate) async fn change(
     State(app): State<Shared>,
@@ -164,7 +164,7 @@ pub(crate) async fn change(
 /// Its tokens go with it; what it did stays in the audit log.
 #[utoipa::path(
     delete, path = "/users/{name}", tag = "administration", params(("name" = String, Path)),
-    responses((status = 204), (status = 404, body = super::ProblemBody), (status = 422, body = super::ProblemBody))
+    responses((status = 204), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
 )]
 pub(crate) async fn remove(
     State(app): State<Shared>,

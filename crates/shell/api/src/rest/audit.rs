@@ -20,6 +20,7 @@ pub(crate) struct AuditList {
 
 /// One act.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 struct Act {
     /// Its place in the list; give the last one back as `after`.
     number: u64,

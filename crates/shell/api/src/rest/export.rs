@@ -57,7 +57,7 @@ pub(crate) struct ExportQuery {
     get, path = "/export", tag = "exchange", params(ExportQuery),
     responses(
         (status = 200, content((String = "application/stix+json;version=2.1"), (String = "text/plain"), (Object = "application/json"))),
-        (status = 400, body = super::ProblemBody), (status = 422, body = super::ProblemBody)
+        (status = 400, response = super::ProblemBody), (status = 422, response = super::ProblemBody)
     )
 )]
 pub(crate) async fn export(

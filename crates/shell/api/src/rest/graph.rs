@@ -73,7 +73,7 @@ struct GraphEdgeBody {
 /// Breadth first along references and relationships, either way.
 #[utoipa::path(
     get, path = "/graph", tag = "objects", params(GraphQuery),
-    responses((status = 200, body = Graph), (status = 400, body = super::ProblemBody), (status = 404, body = super::ProblemBody))
+    responses((status = 200, body = Graph), (status = 400, response = super::ProblemBody), (status = 404, response = super::ProblemBody))
 )]
 pub(crate) async fn graph(
     State(app): State<Shared>,

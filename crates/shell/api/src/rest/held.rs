@@ -106,7 +106,7 @@ pub(crate) async fn list(
 /// A held value
 #[utoipa::path(
     get, path = "/held/{number}", tag = "held", params(("number" = i64, Path)),
-    responses((status = 200, body = HeldBody), (status = 404, body = super::ProblemBody))
+    responses((status = 200, body = HeldBody), (status = 404, response = super::ProblemBody))
 )]
 pub(crate) async fn get(
     State(app): State<Shared>,
@@ -136,8 +136,8 @@ pub(crate) struct Decided {
 #[utoipa::path(
     post, path = "/held/{number}/release", tag = "held", params(("number" = i64, Path)), request_body = Reason,
     responses(
-        (status = 200, body = Decided), (status = 404, body = super::ProblemBody),
-        (status = 409, body = super::ProblemBody), (status = 422, body = super::ProblemBody)
+        (status = 200, body = Decided), (status = 404, response = super::ProblemBody),
+        (status = 409, response = super::ProblemBody), (status = 422, response = super::ProblemBody)
     )
 )]
 pub(crate) async fn release(
@@ -167,7 +167,7 @@ pub(crate) async fn release(
 #[utoipa::path(
     post, path = "/held/{number}/drop", tag = "held", params(("number" = i64, Path)), request_body = Reason,
     responses(
-        (status = 200, body = Decided), (status = 404, body = super::ProblemBody), (status = 409, body = super::ProblemBody)
+        (status = 200, body = Decided), (status = 404, response = super::ProblemBody), (status = 409, response = super::ProblemBody)
     )
 )]
 pub(crate) async fn drop(

@@ -124,7 +124,7 @@ impl ImportProgress {
     post, path = "/import", tag = "exchange", params(ImportQuery), request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
         (status = 200, body = ImportLine, content_type = "application/x-ndjson"),
-        (status = 404, body = super::ProblemBody), (status = 503, body = super::ProblemBody)
+        (status = 404, response = super::ProblemBody), (status = 503, response = super::ProblemBody)
     )
 )]
 pub(crate) async fn import(

@@ -39,7 +39,7 @@ pub(crate) struct JournalPage {
 /// horizon: resynchronise, then continue from there.
 #[utoipa::path(
     get, path = "/journal", tag = "journal", params(JournalQuery),
-    responses((status = 200, body = JournalPage), (status = 410, body = super::ProblemBody))
+    responses((status = 200, body = JournalPage), (status = 410, response = super::ProblemBody))
 )]
 pub(crate) async fn journal(
     State(app): State<Shared>,

@@ -46,7 +46,7 @@ pub(crate) struct LiveQuery {
 /// place has been compacted away, `cursor-expired` names the horizon and the stream ends.
 #[utoipa::path(
     get, path = "/live", tag = "journal", params(LiveQuery),
-    responses((status = 200, content_type = "text/event-stream"), (status = 403, body = super::ProblemBody))
+    responses((status = 200, content_type = "text/event-stream"), (status = 403, response = super::ProblemBody))
 )]
 pub(crate) async fn live(
     State(app): State<Shared>,
@@ -189,9 +189,12 @@ impl Follower {
         let (rows, names) = match read.await {
             Ok(read) => read,
             Err(problem) => {
-                if problem.kind() == Kind::CursorExpired {
+                if let Some(horizon) = problem.horizon() {
                     let body = serde_json::to_string(&problem.body("live")).unwrap_or_default();
-                    self.writer.send(format!("event: cursor-expired\ndata: {body}\n\n")).await?;
+                    // With an id of its own, so that whoever reconnects does not ask for the expired place again.
+                    self.writer
+                        .send(format!("id: {horizon}\nevent: cursor-expired\ndata: {body}\n\n"))
+                        .await?;
                 }
                 return Err(Gone);
             }

@@ -87,7 +87,7 @@ pub(crate) struct ObjectPage {
 /// In order of acceptance: what is added while one pages comes at the end, and nothing is skipped or repeated.
 #[utoipa::path(
     get, path = "/objects", tag = "objects", params(ListQuery),
-    responses((status = 200, body = ObjectPage), (status = 400, body = super::ProblemBody))
+    responses((status = 200, body = ObjectPage), (status = 400, response = super::ProblemBody))
 )]
 pub(crate) async fn list(
     State(app): State<Shared>,
@@ -151,7 +151,7 @@ pub(crate) struct GetQuery {
     get, path = "/objects/{id}", tag = "objects", params(("id" = String, Path, description = "STIX id"), GetQuery),
     responses(
         (status = 200, content((ObjectBody = "application/json"), (String = "application/stix+json;version=2.1"))),
-        (status = 404, body = super::ProblemBody)
+        (status = 404, response = super::ProblemBody)
     )
 )]
 pub(crate) async fn get(
@@ -200,7 +200,7 @@ pub(crate) struct Versions {
 /// Versions of an object
 #[utoipa::path(
     get, path = "/objects/{id}/versions", tag = "objects", params(("id" = String, Path, description = "STIX id")),
-    responses((status = 200, body = Versions), (status = 404, body = super::ProblemBody))
+    responses((status = 200, body = Versions), (status = 404, response = super::ProblemBody))
 )]
 pub(crate) async fn versions(
     State(app): State<Shared>,
@@ -251,7 +251,7 @@ struct AddedObject {
 #[utoipa::path(
     post, path = "/objects", tag = "objects",
     request_body(content((Object = "application/json"), (Object = "application/stix+json;version=2.1"))),
-    responses((status = 200, body = Added), (status = 422, body = Added), (status = 400, body = super::ProblemBody))
+    responses((status = 200, body = Added), (status = 422, body = Added), (status = 400, response = super::ProblemBody))
 )]
 pub(crate) async fn add(
     State(app): State<Shared>,
@@ -337,7 +337,7 @@ pub(crate) struct Erased {
 #[utoipa::path(
     delete, path = "/objects/{id}", tag = "objects", params(("id" = String, Path, description = "STIX id")),
     request_body = Reason,
-    responses((status = 200, body = Erased), (status = 400, body = super::ProblemBody))
+    responses((status = 200, body = Erased), (status = 400, response = super::ProblemBody))
 )]
 pub(crate) async fn erase(
     State(app): State<Shared>,

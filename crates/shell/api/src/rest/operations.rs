@@ -59,7 +59,7 @@ pub(crate) struct BackupTarget {
 /// Into a new file, while everything goes on. Only for the operator of the node's machine: it writes a file there.
 #[utoipa::path(
     post, path = "/store/backup", tag = "administration", request_body = BackupTarget,
-    responses((status = 204), (status = 403, body = super::ProblemBody), (status = 409, body = super::ProblemBody))
+    responses((status = 204), (status = 403, response = super::ProblemBody), (status = 409, response = super::ProblemBody))
 )]
 pub(crate) async fn backup(
     State(app): State<Shared>,

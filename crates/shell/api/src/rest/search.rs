@@ -28,6 +28,7 @@ pub(crate) struct SearchQuery {
 
 /// What was found.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SearchResult)]
 pub(crate) struct Found {
     hits: Vec<HitBody>,
     /// Journal entries full-text search has not followed yet; look-ups by value never lag.
@@ -56,7 +57,7 @@ struct HitBody {
 /// By words (`q`), over the full-text index, or by value (`observable`), over the index of normalised values.
 #[utoipa::path(
     get, path = "/search", tag = "objects", params(SearchQuery),
-    responses((status = 200, body = Found), (status = 400, body = super::ProblemBody))
+    responses((status = 200, body = Found), (status = 400, response = super::ProblemBody))
 )]
 pub(crate) async fn search(
     State(app): State<Shared>,

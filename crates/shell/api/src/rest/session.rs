@@ -40,7 +40,7 @@ pub(crate) struct Session {
 /// are answered with 429.
 #[utoipa::path(
     post, path = "/session", tag = "session", security(()), request_body = SignIn,
-    responses((status = 201, body = Session), (status = 401, body = super::ProblemBody), (status = 429, body = super::ProblemBody))
+    responses((status = 201, body = Session), (status = 401, response = super::ProblemBody), (status = 429, response = super::ProblemBody))
 )]
 pub(crate) async fn open(
     State(app): State<Shared>,
@@ -64,7 +64,7 @@ pub(crate) async fn open(
 /// Ends the session the request came with.
 #[utoipa::path(
     delete, path = "/session", tag = "session",
-    responses((status = 204), (status = 404, body = super::ProblemBody))
+    responses((status = 204), (status = 404, response = super::ProblemBody))
 )]
 pub(crate) async fn close(State(app): State<Shared>, Anyone(caller): Anyone) -> Result<StatusCode, Problem> {
     if Auth::close_session(&app, &caller) {
@@ -104,7 +104,7 @@ pub(crate) struct PasswordChange {
 /// All sessions of the account end. The old password is asked for again, also within a session.
 #[utoipa::path(
     put, path = "/me/password", tag = "session", request_body = PasswordChange,
-    responses((status = 204), (status = 401, body = super::ProblemBody))
+    responses((status = 204), (status = 401, response = super::ProblemBody))
 )]
 pub(crate) async fn change_password(
     State(app): State<Shared>,

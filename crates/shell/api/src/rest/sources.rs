@@ -134,7 +134,7 @@ pub(crate) async fn list(State(app): State<Shared>, Viewer(_): Viewer) -> Result
 /// A source
 #[utoipa::path(
     get, path = "/sources/{name}", tag = "sources", params(("name" = String, Path)),
-    responses((status = 200, body = SourceBody), (status = 404, body = super::ProblemBody))
+    responses((status = 200, body = SourceBody), (status = 404, response = super::ProblemBody))
 )]
 pub(crate) async fn get(
     State(app): State<Shared>,
@@ -176,7 +176,7 @@ pub(crate) struct NewSource {
 /// Over the network a configuration may not name files of the node's machine or open addresses that are not public.
 #[utoipa::path(
     post, path = "/sources", tag = "sources", request_body = NewSource,
-    responses((status = 201, body = SourceBody), (status = 400, body = super::ProblemBody), (status = 409, body = super::ProblemBody))
+    responses((status = 201, body = SourceBody), (status = 400, response = super::ProblemBody), (status = 409, response = super::ProblemBody))
 )]
 pub(crate) async fn add(
     State(app): State<Shared>,
@@ -234,7 +234,7 @@ pub(crate) struct SourceChange {
 /// Change a source
 #[utoipa::path(
     patch, path = "/sources/{name}", tag = "sources", params(("name" = String, Path)), request_body = SourceChange,
-    responses((status = 200, body = SourceBody), (status = 404, body = super::ProblemBody))
+    responses((status = 200, body = SourceBody), (status = 404, response = super::ProblemBody))
 )]
 pub(crate) async fn change(
     State(app): State<Shared>,
@@ -269,7 +269,7 @@ pub(crate) async fn change(
 /// Its objects and its collection stay.
 #[utoipa::path(
     delete, path = "/sources/{name}", tag = "sources", params(("name" = String, Path)),
-    responses((status = 204), (status = 404, body = super::ProblemBody))
+    responses((status = 204), (status = 404, response = super::ProblemBody))
 )]
 pub(crate) async fn remove(
     State(app): State<Shared>,
@@ -296,7 +296,7 @@ pub(crate) async fn remove(
 /// Rather than at its next turn. The answer does not wait for it: see the source's state.
 #[utoipa::path(
     post, path = "/sources/{name}/pull", tag = "sources", params(("name" = String, Path)),
-    responses((status = 202), (status = 404, body = super::ProblemBody), (status = 422, body = super::ProblemBody))
+    responses((status = 202), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
 )]
 pub(crate) async fn pull(
     State(app): State<Shared>,

@@ -107,7 +107,7 @@ pub(crate) struct MadeToken {
 /// Make a token
 #[utoipa::path(
     post, path = "/tokens", tag = "administration", request_body = NewToken,
-    responses((status = 201, body = MadeToken), (status = 403, body = super::ProblemBody), (status = 404, body = super::ProblemBody))
+    responses((status = 201, body = MadeToken), (status = 403, response = super::ProblemBody), (status = 404, response = super::ProblemBody))
 )]
 pub(crate) async fn add(
     State(app): State<Shared>,
@@ -183,7 +183,7 @@ fn account(app: &App, read: &dyn Read, caller: &Caller, name: Option<&str>) -> R
 /// Revoke a token
 #[utoipa::path(
     delete, path = "/tokens/{id}", tag = "administration", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = super::ProblemBody))
+    responses((status = 204), (status = 404, response = super::ProblemBody))
 )]
 pub(crate) async fn revoke(
     State(app): State<Shared>,

@@ -41,6 +41,7 @@ pub(crate) async fn list(
 
 /// What a warning list did.
 #[derive(Serialize, ToSchema)]
+#[schema(as = StoredWarningList)]
 pub(crate) struct Put {
     /// Whether it differs from what was in force.
     changed: bool,
@@ -51,7 +52,7 @@ pub(crate) struct Put {
 /// In the MISP form (`name`, `type`, `list`, …). It replaces an older one of the same name.
 #[utoipa::path(
     put, path = "/warning-lists/{name}", tag = "held", params(("name" = String, Path)), request_body(content = Object),
-    responses((status = 200, body = Put), (status = 400, body = super::ProblemBody))
+    responses((status = 200, body = Put), (status = 400, response = super::ProblemBody))
 )]
 pub(crate) async fn put(
     State(app): State<Shared>,

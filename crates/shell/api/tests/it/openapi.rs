@@ -10,6 +10,9 @@ fn the_document_is_the_same_every_time_and_names_what_it_refers_to() {
     assert_eq!(text, shieldwall_api::openapi());
     let document: Value = serde_json::from_str(&text).unwrap();
     let schemas = document["components"]["schemas"].as_object().unwrap();
+    let problem = &document["components"]["responses"]["Problem"];
+    let reference = &problem["content"]["application/problem+json"]["schema"]["$ref"];
+    assert_eq!(reference, "#/components/schemas/Problem", "{problem:#}");
     let mut rest = text.as_str();
     while let Some((_, tail)) = rest.split_once("#/components/schemas/") {
         let name = tail.split('"').next().unwrap();
@@ -20,6 +23,10 @@ fn the_document_is_the_same_every_time_and_names_what_it_refers_to() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let described = response["description"].as_str().is_some_and(|text| !text.is_empty());
+                assert!(described || response["$ref"] == "#/components/responses/Problem", "{path} {status}");
+            }
             assert!(operation["tags"].is_array(), "{method} {path} has no tag");
             assert!(names.insert(operation["operationId"].to_string()), "{method} {path} has another's name");
         }

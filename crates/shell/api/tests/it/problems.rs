@@ -188,6 +188,7 @@ impl HttpBody for Never {
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_given_up() {
     let desk = Desk::with(Settings { request_timeout: Duration::from_millis(10), ..settings() });
-    let reply = desk.operator("POST /api/v1/objects").body("application/json", Body::new(Never)).expect(503).await;
+    let reply =
+        desk.operator("POST /api/v1/objects").body("application/json", Body::new(Never)).expect(503).await;
     assert_eq!(reply.json()["type"], "urn:shieldwall:problem:timeout");
 }

@@ -1,1 +1,0 @@
-fn main(){ print!("{}", shieldwall_api::openapi()); }
