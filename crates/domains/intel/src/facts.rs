@@ -5,6 +5,7 @@ use model::{Finding, Severity, StixId};
 use observable::Observable;
 use stix::marking::{Labelled, Meaning};
 use stix::redact::REDACTION_EXTENSION;
+use stix_pattern::Relation;
 
 /// A reference to another object.
 ///
@@ -105,7 +106,10 @@ fn of_pattern(object: Value<'_>) -> Vec<Observable> {
     parsed
         .terms()
         .iter()
-        .filter_map(|term| observable::from_pattern_term(term.object_type, &term.path, &term.value))
+        .filter_map(|term| match term.relation {
+            Relation::Like => observable::from_like_term(term.object_type, &term.path, &term.value),
+            _ => observable::from_pattern_term(term.object_type, &term.path, &term.value),
+        })
         .collect()
 }
 

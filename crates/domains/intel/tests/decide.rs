@@ -341,4 +341,7 @@ fn projections() {
     )]);
     let facts = intel::facts(tape.parse(pattern.as_bytes(), &Limits::OBJECT).unwrap(), "indicator");
     assert_eq!(facts.observables.len(), 3);
+    let family = object(&[("pattern", "\"[domain-name:value LIKE '%.bad.example.net']\"")]);
+    let facts = intel::facts(tape.parse(family.as_bytes(), &Limits::OBJECT).unwrap(), "indicator");
+    assert_eq!(facts.observables.len(), 1);
 }

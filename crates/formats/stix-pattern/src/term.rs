@@ -14,6 +14,8 @@ pub enum Relation {
     Equal,
     /// An address in it, or a range inside it: from `ISSUBSET`.
     Subset,
+    /// Like it, with the wildcards `%` and `_`: from `LIKE`.
+    Like,
 }
 
 /// One value that a pattern asks for positively.
@@ -30,7 +32,7 @@ pub struct Term<'a> {
 }
 
 impl Pattern {
-    /// Every (property, value) pair in a positive `=`, `IN` or `ISSUBSET`, in the order of the text.
+    /// Every (property, value) pair in a positive `=`, `IN`, `ISSUBSET` or `LIKE`, in the order of the text.
     ///
     /// They say what the pattern is about, not when it matches: `AND`, qualifiers and other comparisons may
     /// narrow it.
@@ -67,6 +69,7 @@ fn comparison<'a>(node: &'a Comparison, terms: &mut Vec<Term<'a>>) {
             members.iter().for_each(|member| add(Relation::Equal, plain(member)))
         }
         (Predicate::IsSubset(range), false) => add(Relation::Subset, Cow::Borrowed(range)),
+        (Predicate::Like(pattern), false) => add(Relation::Like, Cow::Borrowed(pattern)),
         _ => {}
     }
 }

@@ -107,10 +107,14 @@ async fn outermost(State(app): State<Shared>, mut request: Request, next: Next) 
             Err(_) if matches!(path.as_str(), "/healthz" | "/readyz") => None,
             Err(_) => return Problem::overloaded().into_response(),
         };
-        let limit = app.settings.request_timeout;
+        let long = path.starts_with("/api/v1/store/");
+        let limit = if long { app.settings.operation_timeout } else { app.settings.request_timeout };
         tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
             let detail = format!("the request took longer than {} seconds", limit.as_secs());
-            Problem::new(Kind::Timeout, detail).retry_after(5).into_response()
+            let problem = Problem::new(Kind::Timeout, detail).retry_after(5);
+            problem
+                .hint("what it was writing may still take effect: look before trying again")
+                .into_response()
         })
     }
     .instrument(span)

@@ -21,6 +21,8 @@ pub struct Settings {
     pub max_page: usize,
     /// A request is given up after this long; streams are not requests once they have begun.
     pub request_timeout: Duration,
+    /// The same for looking after the store, which reads or copies all of it.
+    pub operation_timeout: Duration,
     /// Requests worked on at once; more are turned away with 503.
     pub max_requests: usize,
     /// Live streams and exports at once.
@@ -70,6 +72,7 @@ impl Default for Settings {
             default_page: 100,
             max_page: 1000,
             request_timeout: Duration::from_secs(30),
+            operation_timeout: Duration::from_secs(3600),
             max_requests: 256,
             max_streams: 256,
             max_imports: 2,

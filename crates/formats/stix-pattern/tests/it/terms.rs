@@ -4,7 +4,7 @@ use shieldwall_stix_pattern::Relation;
 
 use crate::valid;
 
-/// Terms as `type:path = value` or `type:path in value`.
+/// Terms as `type:path = value`, with `in` and `like` for the other relations.
 #[track_caller]
 fn check(text: &str, expect: &[&str]) {
     let pattern = valid(text);
@@ -12,7 +12,11 @@ fn check(text: &str, expect: &[&str]) {
         .terms()
         .iter()
         .map(|term| {
-            let relation = if term.relation == Relation::Equal { "=" } else { "in" };
+            let relation = match term.relation {
+                Relation::Equal => "=",
+                Relation::Subset => "in",
+                Relation::Like => "like",
+            };
             format!("{}:{} {relation} {}", term.object_type, term.path, term.value)
         })
         .collect();
@@ -45,9 +49,14 @@ fn equalities_sets_and_subnets() {
 }
 
 #[test]
+fn families_by_wildcard() {
+    check("[domain-name:value LIKE '%.bad.example']", &["domain-name:value like %.bad.example"]);
+}
+
+#[test]
 fn only_what_is_asked_for_positively() {
     check(
-        "[a:b != 1 AND a:b NOT = 2 AND a:b NOT IN (3) AND a:b > 4 AND a:b LIKE '5' AND a:b MATCHES '6' AND a:b NOT ISSUBSET '7.7.7.7' AND a:b ISSUPERSET '8.8.8.8' AND EXISTS a:b]",
+        "[a:b != 1 AND a:b NOT = 2 AND a:b NOT IN (3) AND a:b > 4 AND a:b NOT LIKE '5' AND a:b MATCHES '6' AND a:b NOT ISSUBSET '7.7.7.7' AND a:b ISSUPERSET '8.8.8.8' AND EXISTS a:b]",
         &[],
     );
     check("[a:b NOT != 1]", &["a:b = 1"]);

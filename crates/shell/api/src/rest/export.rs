@@ -274,5 +274,6 @@ fn terms(object: Value<'_>) -> Vec<misp::Term> {
         path: term.path,
         value: term.value.into_owned(),
     };
-    terms.into_iter().map(term).collect()
+    // A wildcard is no value that MISP could hold.
+    terms.into_iter().filter(|term| term.relation != stix_pattern::Relation::Like).map(term).collect()
 }

@@ -4,6 +4,7 @@
 //! move. So it is gap-free across reconnects, and a slow reader costs one bounded queue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -25,6 +26,8 @@ use crate::stream::{self, Gone, Writer};
 
 /// Rows read at once.
 const BATCH: usize = 256;
+/// How long to leave a busy store alone.
+const BUSY: Duration = Duration::from_millis(100);
 /// Chunks between the writer and a slow reader.
 const QUEUE: usize = 16;
 
@@ -195,6 +198,10 @@ impl Follower {
                     self.writer
                         .send(format!("id: {horizon}\nevent: cursor-expired\ndata: {body}\n\n"))
                         .await?;
+                }
+                if problem.kind() == Kind::Overloaded {
+                    tokio::time::sleep(BUSY).await;
+                    return Ok(true);
                 }
                 return Err(Gone);
             }
