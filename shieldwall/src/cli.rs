@@ -90,6 +90,12 @@ pub enum Command {
         /// Only objects with exactly this label
         #[arg(long)]
         label: Option<String>,
+        /// Only objects that may be handed on at least this widely
+        #[arg(long, value_name = "LABEL")]
+        at_least: Option<String>,
+        /// Also versions that are not the newest
+        #[arg(long)]
+        all_versions: bool,
         /// The bytes as received, without labels added here: for your own archive only
         #[arg(long)]
         faithful: bool,

@@ -21,6 +21,8 @@ pub struct Selection<'a> {
     pub types: &'a [String],
     pub source: Option<&'a str>,
     pub label: Option<&'a str>,
+    pub at_least: Option<&'a str>,
+    pub all_versions: bool,
     pub faithful: bool,
 }
 
@@ -29,13 +31,15 @@ pub async fn export(client: &Client, what: &Selection<'_>, file: Option<&Path>, 
     if !what.types.is_empty() {
         path.push_str(&format!("&type={}", encode(&what.types.join(","))));
     }
-    for (name, value) in [("source", what.source), ("label", what.label)] {
+    for (name, value) in [("source", what.source), ("label", what.label), ("at_least", what.at_least)] {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={}", encode(value)));
         }
     }
-    if what.faithful {
-        path.push_str("&faithful=true");
+    for (name, set) in [("faithful", what.faithful), ("all_versions", what.all_versions)] {
+        if set {
+            path.push_str(&format!("&{name}=true"));
+        }
     }
     let response = client.send(client.request(Method::GET, &path, None, Body::empty())?).await?;
     let status = response.status();

@@ -73,12 +73,14 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
         Command::Import { paths, source, default_label, .. } => {
             import::import(client, paths, source, default_label, json).await
         }
-        Command::Export { format, types, source, label, faithful, output, .. } => {
+        Command::Export { format, types, source, label, at_least, all_versions, faithful, output, .. } => {
             let what = exchange::Selection {
                 format: *format,
                 types,
                 source: source.as_deref(),
                 label: label.as_deref(),
+                at_least: at_least.as_deref(),
+                all_versions: *all_versions,
                 faithful: *faithful,
             };
             exchange::export(client, &what, output.as_deref(), json).await

@@ -188,8 +188,10 @@ fn commit(
             }
         }
     }
-    let pieces: Vec<_> =
-        texts.iter().map(|text| Piece { narrowing: text.narrowing, ..Piece::stix(&text.text) }).collect();
+    let pieces: Vec<_> = texts
+        .iter()
+        .map(|text| Piece { narrowing: text.narrowing, converted: text.converted, ..Piece::stix(&text.text) })
+        .collect();
     state.cursor = Some(batch.cursor);
     state.last_success = Some(core.clock.now());
     state.failures = 0;

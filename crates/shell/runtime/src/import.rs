@@ -209,7 +209,12 @@ impl Shared<'_> {
         for raw in batch {
             match raw.kind {
                 RawKind::Derived => ready.push(Ready {
-                    what: What::Object { text: raw.text, narrowing: None, identity: Identity::Content },
+                    what: What::Object {
+                        text: raw.text,
+                        narrowing: None,
+                        identity: Identity::Content,
+                        converted: true,
+                    },
                     place: raw.place,
                     findings: Vec::new(),
                 }),
@@ -229,8 +234,13 @@ impl Shared<'_> {
     fn commit(&self, ready: &[Ready]) -> Result<(), StoreError> {
         let (mut pieces, mut behind) = (Vec::new(), Vec::new());
         for item in ready {
-            if let What::Object { text, narrowing, identity } = &item.what {
-                pieces.push(Piece { raw: text, narrowing: *narrowing, identity: *identity, released: false });
+            if let What::Object { text, narrowing, identity, converted } = &item.what {
+                pieces.push(Piece {
+                    narrowing: *narrowing,
+                    identity: *identity,
+                    converted: *converted,
+                    ..Piece::stix(text)
+                });
                 behind.push(item);
             }
         }
@@ -302,7 +312,7 @@ struct Ready {
 }
 
 enum What {
-    Object { text: Vec<u8>, narrowing: Option<Label>, identity: Identity },
+    Object { text: Vec<u8>, narrowing: Option<Label>, identity: Identity, converted: bool },
     WarningList { name: String, text: String },
     Bad(Vec<u8>),
 }
@@ -323,13 +333,22 @@ fn unfold_document(now: Timestamp, tape: &mut Tape, raw: Raw, ready: &mut Vec<Re
             let mut findings = Vec::new();
             let texts = stix::upgrade::upgrade_object(document, &mut findings);
             for text in texts {
-                let what =
-                    What::Object { text: text.into_bytes(), narrowing: None, identity: Identity::Version };
+                let what = What::Object {
+                    text: text.into_bytes(),
+                    narrowing: None,
+                    identity: Identity::Version,
+                    converted: false,
+                };
                 ready.push(Ready { what, place: place.clone(), findings: std::mem::take(&mut findings) });
             }
         }
         Document::Object => {
-            let what = What::Object { text: raw.text, narrowing: None, identity: Identity::Version };
+            let what = What::Object {
+                text: raw.text,
+                narrowing: None,
+                identity: Identity::Version,
+                converted: false,
+            };
             ready.push(Ready { what, place, findings: Vec::new() });
         }
         Document::Misp => {
@@ -340,6 +359,7 @@ fn unfold_document(now: Timestamp, tape: &mut Tape, raw: Raw, ready: &mut Vec<Re
                     text: object.json.into_bytes(),
                     narrowing: object.label,
                     identity: Identity::Version,
+                    converted: true,
                 };
                 ready.push(Ready { what, place: place.clone(), findings: std::mem::take(&mut findings) });
             }
@@ -385,6 +405,7 @@ fn kind(document: Value<'_>) -> Document {
 pub(crate) struct Unfolded {
     pub(crate) text: Vec<u8>,
     pub(crate) narrowing: Option<Label>,
+    pub(crate) converted: bool,
 }
 
 /// Takes the objects out of one document of a source: a TAXII envelope, or a MISP event.
@@ -412,8 +433,8 @@ pub(crate) fn unfold(now: Timestamp, bytes: &[u8], texts: &mut Vec<Unfolded>, fi
     for item in ready {
         let errors = item.findings.into_iter().filter(|finding| finding.severity == Severity::Error);
         findings.extend(errors);
-        if let What::Object { text, narrowing, .. } = item.what {
-            texts.push(Unfolded { text, narrowing });
+        if let What::Object { text, narrowing, converted, .. } = item.what {
+            texts.push(Unfolded { text, narrowing, converted });
         }
     }
 }

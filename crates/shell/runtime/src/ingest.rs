@@ -19,6 +19,8 @@ pub struct Piece<'a> {
     pub narrowing: Option<Label>,
     /// How it says which version it is.
     pub identity: Identity,
+    /// Whether it was made here from another format: then its id is derived from the original, on purpose.
+    pub converted: bool,
     /// Whether a person released exactly this value.
     pub released: bool,
 }
@@ -27,7 +29,7 @@ impl<'a> Piece<'a> {
     /// A STIX object as received.
     #[must_use]
     pub const fn stix(raw: &'a [u8]) -> Self {
-        Self { raw, narrowing: None, identity: Identity::Version, released: false }
+        Self { raw, narrowing: None, identity: Identity::Version, converted: false, released: false }
     }
 }
 
@@ -124,7 +126,7 @@ pub(crate) fn ingest(
     let mut tapes: Vec<Tape> = Vec::new();
     tapes.resize_with(pieces.len(), Tape::new);
     let prepared: Vec<Prepared<'_>> =
-        tapes.iter_mut().zip(pieces).map(|(tape, piece)| prepare(tape, piece.raw)).collect();
+        tapes.iter_mut().zip(pieces).map(|(tape, piece)| prepare(tape, piece)).collect();
     // Marking definitions first: what refers to them in the same batch must find them.
     let mut order: Vec<usize> = (0..pieces.len()).collect();
     order.sort_by_key(|index| {
@@ -132,10 +134,12 @@ pub(crate) fn ingest(
         valid.is_none_or(|(valid, _)| valid.type_name() != "marking-definition")
     });
     // Only indicators are compared with warning lists; without any the index need not be built.
-    let has_type = |name: &str| prepared.iter().flat_map(|p| &p.valid).any(|(valid, _)| valid.type_name() == name);
+    let has_type =
+        |name: &str| prepared.iter().flat_map(|p| &p.valid).any(|(valid, _)| valid.type_name() == name);
     let warnings = has_type("indicator").then(|| core.warnings()).transpose()?;
     let benign = |observable: &Observable| {
-        let hit = warnings.as_ref()?.check(observable).filter(|hit| hit.category == Category::FalsePositive)?;
+        let hit =
+            warnings.as_ref()?.check(observable).filter(|hit| hit.category == Category::FalsePositive)?;
         Some(hit.list)
     };
     let now = core.clock.now();
@@ -166,9 +170,12 @@ pub(crate) fn ingest(
     Ok(summary)
 }
 
-fn prepare<'a>(tape: &'a mut Tape, raw: &'a [u8]) -> Prepared<'a> {
+/// What the validator says about ids that are not random: right for others' objects, known for converted ones.
+const DERIVED_ID: &str = "stix-2.1/2.9/uuid-version";
+
+fn prepare<'a>(tape: &'a mut Tape, piece: &Piece<'a>) -> Prepared<'a> {
     let mut findings = Vec::new();
-    let value = match tape.parse(raw, &Limits::OBJECT) {
+    let value = match tape.parse(piece.raw, &Limits::OBJECT) {
         Ok(value) => value,
         Err(error) => {
             let message = format!("{} at byte {}", error.problem, error.offset);
@@ -178,6 +185,9 @@ fn prepare<'a>(tape: &'a mut Tape, raw: &'a [u8]) -> Prepared<'a> {
     };
     let valid =
         stix::validate(value, &Checks { pattern: Some(check_pattern), ..Checks::default() }, &mut findings);
+    if piece.converted {
+        findings.retain(|finding| finding.rule != DERIVED_ID);
+    }
     let valid = valid.map(|valid| {
         let facts = intel::facts(valid.value(), valid.type_name());
         (valid, facts)

@@ -156,6 +156,8 @@ CREATE TABLE membership (
   PRIMARY KEY (tenant, world, collection, last, added)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX membership_object ON membership (tenant, world, object, collection);
+-- The rest of the key follows by itself: pages of one type are one range, too.
+CREATE INDEX membership_type ON membership (tenant, world, collection, type, last, added);
 
 CREATE TABLE held (
   tenant   INTEGER NOT NULL,

@@ -1,13 +1,13 @@
 //! Pages of a collection, in order of date added.
 //!
-//! The default (the last version of each object) walks one range of the key, so a page costs the same at any depth.
-//! Other versions walk two ranges side by side; ids are looked up one by one.
+//! The default (the last version of each object) walks one range of the key, and each type has a range of its own, so
+//! a page costs the same at any depth. Other versions walk two ranges side by side; ids are looked up one by one.
 
 use std::collections::BTreeSet;
 
 use model::{CollectionId, Label, Timestamp};
 use ports::{Page, PageEntry, PageFilter, Scope, StoreError, VersionMatch};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, Rows, params};
 
 use super::objects::{find, joined, joined_id};
 use super::{row, rows};
@@ -60,9 +60,10 @@ pub(super) fn page(
         versions: if filter.versions.is_empty() { &[VersionMatch::Last] } else { &filter.versions },
     };
     let mut found = if filter.ids.is_empty() {
-        let mut found = walk(db, scope, number, true, &wanted, limit)?;
+        let mut found = Vec::new();
+        walk(db, scope, number, true, &wanted, limit, &mut found)?;
         if wanted.versions.iter().any(|version| *version != VersionMatch::Last) {
-            found.append(&mut walk(db, scope, number, false, &wanted, limit)?);
+            walk(db, scope, number, false, &wanted, limit, &mut found)?;
         }
         found
     } else {
@@ -88,7 +89,7 @@ pub(super) fn page(
     Ok(Page { entries, more })
 }
 
-/// Up to one more than `limit` of one range of the key.
+/// Up to one more than `limit` of one range of the key, or of each type's.
 fn walk(
     db: &Connection,
     scope: Scope,
@@ -96,19 +97,25 @@ fn walk(
     last: bool,
     wanted: &Filter<'_>,
     limit: usize,
-) -> Result<Vec<Candidate>, Fault> {
+    found: &mut Vec<Candidate>,
+) -> Result<(), Fault> {
+    let range = (scope.tenant.0, Col(scope.world), collection, last, wanted.after);
+    let Some(kinds) = &wanted.kinds else {
+        let mut statement = db.prepare_cached(
+            "SELECT added, version, modified, type, last, first FROM membership \
+             WHERE tenant = ?1 AND world = ?2 AND collection = ?3 AND last = ?4 AND added > ?5 ORDER BY added",
+        )?;
+        return wanted.collect(statement.query(range)?, limit, found);
+    };
     let mut statement = db.prepare_cached(
-        "SELECT added, version, modified, type, last, first FROM membership \
-         WHERE tenant = ?1 AND world = ?2 AND collection = ?3 AND last = ?4 AND added > ?5 ORDER BY added",
+        "SELECT added, version, modified, type, last, first FROM membership INDEXED BY membership_type \
+         WHERE tenant = ?1 AND world = ?2 AND collection = ?3 AND last = ?4 AND added > ?5 AND type = ?6 ORDER BY added",
     )?;
-    let mut rows = statement.query(params![scope.tenant.0, Col(scope.world), collection, last, wanted.after])?;
-    let mut found = Vec::new();
-    while found.len() <= limit
-        && let Some(row) = rows.next()?
-    {
-        found.extend(Some(candidate(row)?).filter(|candidate| wanted.takes(candidate)));
+    for kind in kinds {
+        let (tenant, world, collection, last, after) = range;
+        wanted.collect(statement.query((tenant, world, collection, last, after, kind))?, limit, found)?;
     }
-    Ok(found)
+    Ok(())
 }
 
 fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
@@ -123,6 +130,16 @@ fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
 }
 
 impl Filter<'_> {
+    fn collect(&self, mut rows: Rows<'_>, limit: usize, found: &mut Vec<Candidate>) -> Result<(), Fault> {
+        let full = found.len() + limit;
+        while found.len() <= full
+            && let Some(row) = rows.next()?
+        {
+            found.extend(Some(candidate(row)?).filter(|candidate| self.takes(candidate)));
+        }
+        Ok(())
+    }
+
     fn takes(&self, candidate: &Candidate) -> bool {
         candidate.added > self.after
             && self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&candidate.kind))

@@ -1,5 +1,11 @@
 //! The SQLite store against the conformance suite, power cuts, full disks, old files and curious readers.
 #![expect(clippy::unwrap_used, reason = "test code: a failure is a panic")]
 
+mod crash;
+mod erasure;
 mod file;
+mod files;
+mod full;
 mod memory;
+mod power;
+mod workload;

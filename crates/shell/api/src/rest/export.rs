@@ -48,6 +48,9 @@ pub(crate) struct ExportQuery {
     observable: Option<String>,
     /// Also versions that are not the newest.
     all_versions: Option<bool>,
+    /// The bytes as received, without the labels this node adds: a copy for this organisation's own archive, which
+    /// must not be handed on.
+    faithful: Option<bool>,
 }
 
 /// Export
@@ -79,6 +82,7 @@ pub(crate) async fn export(
         .try_acquire_owned()
         .map_err(|_| Problem::new(Kind::Overloaded, "as many streams are open as may be").retry_after(10))?;
     let at_least = query.at_least.as_deref().map(super::wire::label).transpose()?.unwrap_or(Label::OwnOnly);
+    let faithful = query.faithful.unwrap_or(false);
     let ExportQuery { types, source, label, observable, all_versions, .. } = query;
     let types = match format {
         Format::List => Some("indicator".to_owned()),
@@ -87,7 +91,7 @@ pub(crate) async fn export(
     let filter = Filter { types, source, label, observable, all_versions };
     let filter = app.read(move |app, read| filter.resolve(app, read)).await?;
     let (writer, body) = stream::channel(QUEUE, app.settings.stall_timeout);
-    let export = Export { app, filter, at_least, writer, _permit: permit };
+    let export = Export { app, filter, at_least, faithful, writer, _permit: permit };
     let media_type = match format {
         Format::Stix => "application/stix+json;version=2.1",
         Format::Misp => return export.misp().await,
@@ -122,6 +126,7 @@ struct Export {
     app: Shared,
     filter: ObjectFilter,
     at_least: Label,
+    faithful: bool,
     writer: Writer,
     _permit: OwnedSemaphorePermit,
 }
@@ -137,7 +142,8 @@ impl Export {
             for stored in objects {
                 let Ok(value) = tape.parse(stored.raw.as_bytes(), &Limits::OBJECT) else { continue };
                 text.push_str(separator);
-                text.push_str(&intel::with_overlay(value, stored.overlay));
+                let overlay = stored.overlay.filter(|_| !self.faithful);
+                text.push_str(&intel::with_overlay(value, overlay));
                 separator = ",\n";
             }
             self.writer.send(std::mem::take(&mut text)).await?;

@@ -279,3 +279,22 @@ async fn deleting_takes_an_object_out_of_one_collection_only() {
     let log = desk.operator("GET /api/v1/audit").expect(200).await.body;
     assert!(log.contains("collection.remove"));
 }
+
+#[tokio::test]
+async fn what_is_added_to_a_sources_collection_counts_as_coming_from_that_source() {
+    let desk = Desk::open();
+    let source = json!({"name": "partner", "kind": "file", "default_label": "amber"});
+    desk.operator("POST /api/v1/sources").json(&source).expect(201).await;
+    let secret = desk.token("pusher", "analyst", &["partner"]).await;
+    let ask = |line: &str| desk.ask(line).bearer(&secret).header("accept", TYPE);
+    let envelope = json!({"objects": [indicator(1)]}).to_string();
+    let path = "/taxii2/default/collections/partner/objects/";
+    let status = ask(&format!("POST {path}")).body(TYPE, envelope).expect(202).await.json();
+    let status = format!("GET /taxii2/default/status/{}/", status["id"].as_str().unwrap());
+    while ask(&status).expect(200).await.json()["status"] != "complete" {
+        tokio::task::yield_now().await;
+    }
+    let stored = desk.operator(&format!("GET /api/v1/objects/{}", id(1))).expect(200).await.json();
+    assert_eq!((&stored["source"], &stored["label"]), (&json!("partner"), &json!("amber")));
+    assert_eq!(ids(&ask(&format!("GET {path}")).expect(200).await).await, [id(1)]);
+}

@@ -1,0 +1,159 @@
+//! Files: their mode, their age, copies of them, and damage to them.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use ports::{Store, StoreError};
+use rusqlite::Connection;
+use shieldwall_store_sqlite::{Options, SqliteStore, restore};
+
+use crate::workload;
+
+fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(path, Options::default())
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn files_are_for_their_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = open(&path).unwrap();
+    workload::found(&store);
+    let _read = store.read().unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}
+
+#[test]
+fn newer_and_foreign_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let newer = folder.path().join("newer.db");
+    drop(open(&newer).unwrap());
+    Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let refused = open(&newer).err().unwrap();
+    assert_eq!(refused, StoreError::NewerSchema { found: 99, known: 1 });
+    assert!(matches!(restore(&newer, &folder.path().join("x.db")), Err(StoreError::NewerSchema { .. })));
+
+    let foreign = folder.path().join("foreign.db");
+    Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
+    let refused = open(&foreign).err().unwrap();
+    assert!(refused.to_string().contains("not a Shieldwall store"), "{refused}");
+
+    let garbage = folder.path().join("garbage.db");
+    std::fs::write(&garbage, "no database, this ".repeat(1000)).unwrap();
+    assert!(matches!(open(&garbage).err(), Some(StoreError::Corrupt(_))));
+}
+
+/// Files of every schema there has been open, verify, and give back what is in them.
+#[test]
+fn old_files_open_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v1.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../fixtures/v1.sql")).unwrap();
+    drop(old);
+    let store = open(&path).unwrap();
+    workload::check(&store, &[0, 1, 2, 3, 4]);
+    let read = store.read().unwrap();
+    let hits = read.search(workload::SCOPE, "title", 10).unwrap();
+    assert_eq!(hits.len(), 2);
+    assert_eq!(read.node(workload::SCOPE.tenant).unwrap().unwrap().name, "Test");
+    drop(read);
+    assert!(store.transact(|tx| tx.existing(workload::SCOPE, &workload::id("indicator", 3), None)).unwrap().erased);
+    store.write(Box::new(|tx| workload::step(tx, 5))).unwrap();
+    workload::check(&store, &[0, 1, 2, 3, 4, 5]);
+}
+
+/// A copy made while others write is one instant of the whole, and can be made a store again.
+#[test]
+fn backup_and_restore_while_running() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy, back) =
+        (folder.path().join("store.db"), folder.path().join("copy.db"), folder.path().join("back.db"));
+    let store = open(&path).unwrap();
+    workload::found(&store);
+    let before: Vec<u64> = (0..20).collect();
+    for number in &before {
+        store.write(Box::new(|tx| workload::step(tx, *number))).unwrap();
+    }
+    let copied = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 100;
+            while !copied.load(Ordering::SeqCst) {
+                store.write(Box::new(|tx| workload::step(tx, number))).unwrap();
+                number += 1;
+            }
+        });
+        let outcome = store.backup(&copy);
+        copied.store(true, Ordering::SeqCst);
+        outcome.unwrap();
+    });
+    assert_eq!(mode(&copy), 0o600);
+    assert!(matches!(store.backup(&copy), Err(StoreError::Exists(_))), "a backup is not overwritten");
+    restore(&copy, &back).unwrap();
+    assert_eq!(mode(&back), 0o600);
+    workload::check(&open(&back).unwrap(), &before);
+    assert!(matches!(restore(&copy, &path), Err(StoreError::Exists(_))), "a store is not overwritten");
+    assert!(matches!(restore(&folder.path().join("none"), &path), Err(StoreError::Missing(_))));
+
+    let damaged = folder.path().join("damaged.db");
+    let mut bytes = std::fs::read(&copy).unwrap();
+    let half = bytes.len() / 2;
+    bytes.get_mut(half..half + 4096).unwrap().fill(0x5a);
+    std::fs::write(&damaged, bytes).unwrap();
+    let fresh = folder.path().join("fresh.db");
+    assert!(matches!(restore(&damaged, &fresh), Err(StoreError::Corrupt(_))));
+    assert!(!fresh.exists());
+}
+
+#[test]
+fn memory_can_be_backed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    let store = SqliteStore::memory().unwrap();
+    workload::found(&store);
+    store.write(Box::new(|tx| workload::step(tx, 0))).unwrap();
+    store.backup(&copy).unwrap();
+    workload::check(&open(&copy).unwrap(), &[0]);
+}
+
+/// Each kind of damage is noticed.
+#[test]
+fn verify_notices() {
+    let check = |damage: &str, expect: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = open(&path).unwrap();
+        workload::found(&store);
+        for number in 0..5 {
+            store.write(Box::new(|tx| workload::step(tx, number))).unwrap();
+        }
+        Connection::open(&path).unwrap().execute_batch(damage).unwrap();
+        let report = store.verify().unwrap();
+        assert!(report.versions > 0 && report.entries > 0);
+        assert!(report.problems.iter().any(|problem| problem.contains(expect)), "{damage}: {:?}", report.problems);
+    };
+    check("DELETE FROM journal WHERE seq = 3", "entries where");
+    check("UPDATE journal SET seq = 99 WHERE seq = 3", "journal of tenant 1");
+    check("UPDATE tenant SET head = head + 1", "journal of tenant 1");
+    check("UPDATE tenant SET objects = 3", "counts 3 objects");
+    check("DELETE FROM payload WHERE number = 2", "has no payload");
+    check("INSERT INTO payload (tenant, raw) VALUES (1, 'x')", "belongs to nothing");
+    check("UPDATE version SET label = 9 WHERE number = 1", "label");
+    check("UPDATE object SET latest = 2 WHERE latest = 1", "has no newest version");
+    check("DELETE FROM version WHERE number = 1", "not stored");
+    check("UPDATE membership SET last = 1 WHERE last = 0", "exactly one first and one last");
+    check("UPDATE collection SET added = 0", "beyond its last");
+    check("UPDATE object SET latest = NULL WHERE number = (SELECT source FROM edge)", "an edge leaves");
+    check("DELETE FROM object WHERE number = (SELECT target FROM edge)", "an edge leads");
+    check("UPDATE observable SET object = 999", "an observable belongs");
+}
