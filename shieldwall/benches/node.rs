@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{CollectionId, Label, SourceId};
-use ports::{CollectionKind, PageFilter, SourceRecord, Store};
+use ports::{CollectionKind, PageFilter, SourceRecord};
 use runtime::{Core, Founding, ImportOptions, OsIds, SystemClock};
 use serde_json::Value;
 use store_sqlite::SqliteStore;
@@ -47,7 +47,7 @@ fn main() {
 fn generate(file: &Path, objects: usize) -> u64 {
     let mut out = BufWriter::new(File::create(file).unwrap());
     let mut bytes = 0;
-    for object in testkit::attack_objects(objects, 7) {
+    for object in testkit::attack_objects(objects, 7).unwrap() {
         bytes += object.len() as u64 + 1;
         out.write_all(object.as_bytes()).unwrap();
         out.write_all(b"\n").unwrap();
@@ -133,7 +133,8 @@ fn lists(folder: &Path) {
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     let summary: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     let count = |name: &str| summary.get(name).and_then(Value::as_u64).unwrap_or_default();
-    let total: u64 = ["accepted", "unchanged", "superseded", "held", "refused"].iter().map(|name| count(name)).sum();
+    let total: u64 =
+        ["accepted", "unchanged", "superseded", "held", "refused"].iter().map(|name| count(name)).sum();
     println!(
         "lists: {total} values ({} accepted, {} unchanged, {} held, {} refused) in {:.1} s: {:.0}/s, peak memory {peak:.0} MB",
         count("accepted"),
@@ -184,7 +185,10 @@ fn stored(folder: &Path, objects: usize, pages: bool, start: bool) {
     let started = Instant::now();
     let mut server = Server::start(&dir);
     if start {
-        println!("start: ready {:.0} ms after the program was started", started.elapsed().as_secs_f64() * 1000.0);
+        println!(
+            "start: ready {:.0} ms after the program was started",
+            started.elapsed().as_secs_f64() * 1000.0
+        );
     }
     if pages {
         for (place, added_after) in depths {
@@ -222,7 +226,9 @@ fn depths(dir: &Path) -> Vec<(usize, String)> {
             break;
         }
     }
-    [1, 25, 50, 75, 95].map(|place| (place, taxii::date_added(instants[(instants.len() - 1) * place / 100]))).to_vec()
+    [1, 25, 50, 75, 95]
+        .map(|place| (place, taxii::date_added(instants[(instants.len() - 1) * place / 100])))
+        .to_vec()
 }
 
 fn token(dir: &Path) -> String {
@@ -249,13 +255,22 @@ struct Server {
 impl Server {
     fn start(dir: &Path) -> Self {
         let mut child = Command::new(BINARY)
-            .args(["serve", "--plaintext", "--json", "--listen", "127.0.0.1:0", "--dir", dir.to_str().unwrap()])
+            .args([
+                "serve",
+                "--plaintext",
+                "--json",
+                "--listen",
+                "127.0.0.1:0",
+                "--dir",
+                dir.to_str().unwrap(),
+            ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut line = String::new();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line).unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.as_mut().unwrap()), &mut line)
+            .unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
         let url = ready.get("url").and_then(Value::as_str).unwrap();
         let addr: SocketAddr = url.strip_prefix("http://").unwrap().parse().unwrap();
@@ -287,7 +302,10 @@ impl Server {
             head.push(byte[0]);
         }
         let head = String::from_utf8(head).unwrap().to_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map(|n| n.trim().parse().unwrap());
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map(|n| n.trim().parse().unwrap());
         let length: usize = length.unwrap_or_else(|| panic!("no length in {head}"));
         let mut body = vec![0; length];
         self.connection.read_exact(&mut body).unwrap();

@@ -26,7 +26,13 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Node {
     /// Directory of the node
-    #[arg(long, env = "SHIELDWALL_DIR", hide_env_values = true, value_name = "DIR", default_value = "shieldwall-node")]
+    #[arg(
+        long,
+        env = "SHIELDWALL_DIR",
+        hide_env_values = true,
+        value_name = "DIR",
+        default_value = "shieldwall-node"
+    )]
     pub dir: PathBuf,
     /// Who acts, for the audit log
     #[arg(long, env = "USER", hide_env_values = true, value_name = "NAME", default_value = "local operator")]
@@ -209,7 +215,11 @@ impl Command {
                 | Object::Erase { node, .. },
             )
             | Self::Indicator(Indicator::Add { node, .. })
-            | Self::Held(Held::List { node, .. } | Held::Release(Decide { node, .. }) | Held::Drop(Decide { node, .. }))
+            | Self::Held(
+                Held::List { node, .. }
+                | Held::Release(Decide { node, .. })
+                | Held::Drop(Decide { node, .. }),
+            )
             | Self::Source(
                 Source::List { node }
                 | Source::Add { node, .. }
@@ -225,7 +235,9 @@ impl Command {
                 | User::Enable { node, .. }
                 | User::Remove { node, .. },
             )
-            | Self::Token(Token::List { node } | Token::Add { node, .. } | Token::Revoke { node, .. }) => node,
+            | Self::Token(Token::List { node } | Token::Add { node, .. } | Token::Revoke { node, .. }) => {
+                node
+            }
             _ => return None,
         })
     }

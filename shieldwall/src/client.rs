@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
-use runtime::{Core, Node, NodeOptions, OsIds, SystemClock};
 use ports::pull::SourceKinds;
+use runtime::{Core, Node, NodeOptions, OsIds, SystemClock};
 use serde_json::Value;
 use sources::{Kinds, Policy};
 use store_sqlite::SqliteStore;
@@ -46,7 +46,8 @@ impl Client {
         }
         let core = open(dir)?;
         // Sources are left to a node that stays: a command is not the place to start following.
-        let node = Node::start(core, NodeOptions { follow: false, ..NodeOptions::new(sources(Policy::default())) });
+        let node =
+            Node::start(core, NodeOptions { follow: false, ..NodeOptions::new(sources(Policy::default())) });
         let router = api::Api::new(Arc::clone(&node), api::Settings::default()).local_router();
         Ok(Self { way: Way::Local { router, node }, author })
     }
@@ -80,7 +81,13 @@ impl Client {
     }
 
     /// A request as this client sends it.
-    pub fn request(&self, method: Method, path: &str, content: Option<&str>, body: Body) -> Result<Request<Body>, Failure> {
+    pub fn request(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<&str>,
+        body: Body,
+    ) -> Result<Request<Body>, Failure> {
         let mut builder = Request::builder()
             .method(method)
             .uri(path)
@@ -96,7 +103,9 @@ impl Client {
     /// Sends JSON (or nothing) and reads JSON (or nothing). A problem response becomes a [`Failure`].
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let request = match body {
-            Some(json) => self.request(method, path, Some("application/json"), Body::from(json.to_string()))?,
+            Some(json) => {
+                self.request(method, path, Some("application/json"), Body::from(json.to_string()))?
+            }
             None => self.request(method, path, None, Body::empty())?,
         };
         read_json(self.send(request).await?).await
@@ -164,7 +173,8 @@ async fn read_json(response: axum::http::Response<Body>) -> Result<Value, Failur
 pub fn problem(status: StatusCode, bytes: &[u8]) -> Failure {
     let problem: Value = serde_json::from_slice(bytes).unwrap_or_default();
     let word = |name: &str| problem.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-    let message = word("detail").or_else(|| word("title")).unwrap_or_else(|| format!("the node answered {status}"));
+    let message =
+        word("detail").or_else(|| word("title")).unwrap_or_else(|| format!("the node answered {status}"));
     let exit = if status.is_client_error() { Exit::Findings } else { Exit::Environment };
     let failure = match exit {
         Exit::Findings => Failure::refused(message),

@@ -205,7 +205,8 @@ fn write_secret(file: &Path, secret: &str) -> Result<(), Failure> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(file).and_then(|mut open| std::io::Write::write_all(&mut open, secret.as_bytes()));
+    let written =
+        options.open(file).and_then(|mut open| std::io::Write::write_all(&mut open, secret.as_bytes()));
     written.map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", file.display())))
 }
 

@@ -490,8 +490,10 @@ pub struct StatusItem {
 pub enum ItemOutcome {
     /// Waiting.
     Pending,
-    /// Taken in (or already held).
+    /// Taken in (or there already).
     Success,
+    /// Received, and set aside for a person to decide on.
+    Held,
     /// Refused, with why.
     Failure(String),
 }

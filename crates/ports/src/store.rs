@@ -124,12 +124,13 @@ pub trait Tx {
         label: Label,
     ) -> Result<(), StoreError>;
 
-    /// Adds an existing object's newest version to a further collection (with a date added of its own). No effect if it is in already.
+    /// Adds a stored version to a further collection (with a date added of its own). No effect if it is in already,
+    /// or was taken out of it by [`Tx::remove`]: a repeated delivery does not undo that.
     fn enroll(
         &mut self,
         scope: Scope,
         now: Timestamp,
-        id: &StixId,
+        version: VersionId,
         collection: CollectionId,
     ) -> Result<(), StoreError>;
 
@@ -147,7 +148,8 @@ pub trait Tx {
     /// Returns how many versions there were. Call [`Store::scrub`] afterwards.
     fn erase(&mut self, scope: Scope, now: Timestamp, id: &StixId) -> Result<u64, StoreError>;
 
-    /// Sets a value aside. An object is held once while it is undecided: newer text replaces older, the number stays.
+    /// Sets a value aside. An object is held once while it is undecided: the same text keeps its number, other text takes
+    /// its place under a new one, so that a decision is always about the text that was shown.
     fn hold(
         &mut self,
         scope: Scope,
@@ -157,6 +159,9 @@ pub trait Tx {
         raw: &str,
         findings: &[Finding],
     ) -> Result<HeldId, StoreError>;
+
+    /// The number under which an object waits for a decision, if it does.
+    fn waiting(&mut self, scope: Scope, object: &StixId) -> Result<Option<HeldId>, StoreError>;
 
     /// One held value.
     fn held(&mut self, scope: Scope, id: HeldId) -> Result<Option<Held>, StoreError>;
@@ -183,14 +188,9 @@ pub trait Tx {
         findings: &[Finding],
     ) -> Result<(), StoreError>;
 
-    /// Feeds the full-text index and moves its cursor, together.
-    fn index(
-        &mut self,
-        tenant: Tenant,
-        up_to: Seq,
-        documents: &[SearchDocument],
-        gone: &[VersionId],
-    ) -> Result<(), StoreError>;
+    /// Feeds the full-text index and moves its cursor, together. A document takes the place of what the index held of
+    /// its object; one whose object was erased meanwhile is left out.
+    fn index(&mut self, tenant: Tenant, up_to: Seq, documents: &[SearchDocument]) -> Result<(), StoreError>;
 
     /// Forgets journal entries up to and including this place; older cursors expire.
     fn compact(&mut self, tenant: Tenant, up_to: Seq) -> Result<(), StoreError>;
@@ -315,6 +315,7 @@ pub trait Read {
     fn collections(&self, tenant: Tenant) -> Result<Vec<Collection>, StoreError>;
 
     /// One page of a collection, continuing after `after` (an `added` instant, exclusive, as is the filter's own).
+    /// A page may be shorter than `limit` and have more behind it: its objects together are bounded in bytes.
     /// `with_content` is false for manifests and versions.
     fn page(
         &self,

@@ -100,9 +100,9 @@ pub async fn source(client: &Client, command: &Source, as_json: bool) -> Outcome
 fn config(settings: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut config = Map::new();
     for setting in settings {
-        let (key, text) = setting
-            .split_once('=')
-            .ok_or_else(|| Failure::new(format!("`{setting}` is not KEY=VALUE")).hint("--set url=https://…"))?;
+        let (key, text) = setting.split_once('=').ok_or_else(|| {
+            Failure::new(format!("`{setting}` is not KEY=VALUE")).hint("--set url=https://…")
+        })?;
         let value = match text {
             _ if key == "allow_hosts" => json!(text.split(',').collect::<Vec<_>>()),
             "true" | "false" => json!(text == "true"),

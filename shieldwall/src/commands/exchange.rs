@@ -50,7 +50,8 @@ pub async fn export(client: &Client, what: &Selection<'_>, file: Option<&Path>, 
     let mut sink: Box<dyn Write> = match file {
         Some(file) => {
             let open = OpenOptions::new().write(true).create_new(true).open(file);
-            let open = open.map_err(|error| Failure::new(format!("`{}` cannot be made: {error}", file.display())))?;
+            let open =
+                open.map_err(|error| Failure::new(format!("`{}` cannot be made: {error}", file.display())))?;
             Box::new(BufWriter::new(open))
         }
         None => Box::new(std::io::stdout().lock()),

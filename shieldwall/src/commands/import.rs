@@ -155,7 +155,8 @@ async fn one(
     bar: &ProgressBar,
     before: &[u64; 5],
 ) -> Result<Value, Failure> {
-    let name = file.file_name().map_or_else(|| "standard input".to_owned(), |name| name.display().to_string());
+    let name =
+        file.file_name().map_or_else(|| "standard input".to_owned(), |name| name.display().to_string());
     let failure = |error| Failure::new(format!("cannot be read: {error}"));
     let body = if file.as_os_str() == "-" {
         Body::from_stream(ReaderStream::with_capacity(tokio::io::stdin(), 1 << 16))
@@ -193,7 +194,9 @@ async fn one(
     let last = last.ok_or_else(|| Failure::new("the node gave no summary"))?;
     match (last.get("summary"), last.get("error")) {
         (Some(summary), _) => Ok(summary.clone()),
-        (None, Some(error)) => Err(problem(axum::http::StatusCode::BAD_REQUEST, error.to_string().as_bytes())),
+        (None, Some(error)) => {
+            Err(problem(axum::http::StatusCode::BAD_REQUEST, error.to_string().as_bytes()))
+        }
         (None, None) => Err(Failure::new("the node stopped before the end; import the file again")),
     }
 }
@@ -250,7 +253,8 @@ impl Total {
         let [.., held, _] = self.fates;
         let objects: u64 = self.fates.iter().sum();
         let rate = objects as f64 / seconds.max(0.001);
-        let counts: Vec<_> = FATES.iter().zip(self.fates).map(|(name, count)| format!("{name} {count}")).collect();
+        let counts: Vec<_> =
+            FATES.iter().zip(self.fates).map(|(name, count)| format!("{name} {count}")).collect();
         output::text(&counts.join(", "));
         output::say(&format!("{objects} objects from {files} files in {seconds:.1} s ({rate:.0}/s)"));
         if self.warning_lists > 0 {

@@ -22,7 +22,9 @@ pub fn init(dir: &Path, name: &str, country: Option<String>, as_json: bool) -> O
     if let Some(code) = &country
         && !(matches!(code.len(), 2 | 3) && code.bytes().all(|b| b.is_ascii_alphabetic()))
     {
-        return Err(Failure::new(format!("`{code}` is not a country code")).hint("two or three letters, such as NZ"));
+        return Err(
+            Failure::new(format!("`{code}` is not a country code")).hint("two or three letters, such as NZ")
+        );
     }
     let country = country.map(|code| code.to_ascii_uppercase());
     make_private(dir)?;
@@ -39,7 +41,10 @@ pub fn init(dir: &Path, name: &str, country: Option<String>, as_json: bool) -> O
         }));
     } else {
         output::text(&format!("{} is ready in {} as {}", node.name, dir.display(), node.identity));
-        output::say(&format!("next: shieldwall import --dir {0} FILE, then shieldwall serve --dir {0}", dir.display()));
+        output::say(&format!(
+            "next: shieldwall import --dir {0} FILE, then shieldwall serve --dir {0}",
+            dir.display()
+        ));
     }
     Ok(Exit::Well)
 }
@@ -152,7 +157,11 @@ pub async fn doctor(node: &Node, as_json: bool) -> Outcome {
     let mut check = |what, well, says: String| checks.push(Check { what, well, says });
     let running = tokio::net::UnixStream::connect(dir.join(SOCKET)).await.is_ok();
     check("node", true, if running { "running" } else { "not running" }.to_owned());
-    check("permissions", private(dir), format!("{} should be open to its owner only (mode 0700)", dir.display()));
+    check(
+        "permissions",
+        private(dir),
+        format!("{} should be open to its owner only (mode 0700)", dir.display()),
+    );
     match open_store(dir) {
         Err(failure) => check("store", false, failure.to_string()),
         Ok(_) => {
@@ -160,7 +169,11 @@ pub async fn doctor(node: &Node, as_json: bool) -> Outcome {
             let facts = client.get("/api/v1/node").await?;
             let number = |name| facts.get(name).and_then(Value::as_u64).unwrap_or_default();
             check("store", true, format!("{} objects, {} bytes", number("objects"), number("bytes")));
-            check("search", number("search_lag") < 10_000, format!("{} entries behind", number("search_lag")));
+            check(
+                "search",
+                number("search_lag") < 10_000,
+                format!("{} entries behind", number("search_lag")),
+            );
             check("held", number("held") == 0, format!("{} values wait for a decision", number("held")));
             let sources = client.get("/api/v1/sources").await?;
             for source in sources.get("sources").and_then(Value::as_array).into_iter().flatten() {

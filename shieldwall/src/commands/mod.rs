@@ -73,7 +73,9 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
         Command::Import { paths, source, default_label, .. } => {
             import::import(client, paths, source, default_label, json).await
         }
-        Command::Export { format, types, source, label, at_least, all_versions, faithful, output, .. } => {
+        Command::Export {
+            format, types, source, label, at_least, all_versions, faithful, output, ..
+        } => {
             let what = exchange::Selection {
                 format: *format,
                 types,
@@ -126,7 +128,8 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Reads a secret from a file: its first line, without the end of line.
 pub fn read_secret(path: &Path) -> Result<String, Failure> {
     let bytes = read_file(path)?;
-    let text = String::from_utf8(bytes).map_err(|_| Failure::new(format!("`{}` is not text", path.display())))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Failure::new(format!("`{}` is not text", path.display())))?;
     let secret = text.lines().next().unwrap_or_default().to_owned();
     if secret.is_empty() {
         return Err(Failure::new(format!("`{}` holds no secret in its first line", path.display())));

@@ -1,6 +1,5 @@
 //! Reading objects, and making those of this organisation.
 
-
 use axum::http::Method;
 use json::{Edits, Limits, Tape};
 use model::{Label, Timestamp};
@@ -28,7 +27,11 @@ pub async fn get(client: &Client, id: &str, version: Option<&str>, versions: boo
             let column = |item: &Value, name: &str| item.get(name).map(plain).unwrap_or_default();
             let rows: Vec<Vec<String>> = list
                 .iter()
-                .map(|item| ["version", "label", "source", "accepted", "revoked"].map(|name| column(item, name)).into())
+                .map(|item| {
+                    ["version", "label", "source", "accepted", "revoked"]
+                        .map(|name| column(item, name))
+                        .into()
+                })
                 .collect();
             output::table(&["version", "label", "source", "accepted", "revoked"], &rows);
         }
@@ -46,7 +49,13 @@ pub async fn get(client: &Client, id: &str, version: Option<&str>, versions: boo
     Ok(Exit::Well)
 }
 
-pub async fn search(client: &Client, query: Option<&str>, value: Option<&str>, limit: u32, as_json: bool) -> Outcome {
+pub async fn search(
+    client: &Client,
+    query: Option<&str>,
+    value: Option<&str>,
+    limit: u32,
+    as_json: bool,
+) -> Outcome {
     let what = match (query, value) {
         (_, Some(value)) => format!("observable={}", encode(value)),
         (Some(query), None) => format!("q={}", encode(query)),
@@ -82,11 +91,15 @@ pub async fn object(client: &Client, command: &Object, as_json: bool) -> Outcome
             add(client, &text, as_json).await
         }
         Object::Revise { id, file, .. } => {
-            let changes: serde_json::Map<String, Value> = serde_json::from_slice(&read_file(file)?)
-                .map_err(|error| Failure::new(format!("`{}` is not a JSON object: {error}", file.display())))?;
+            let changes: serde_json::Map<String, Value> =
+                serde_json::from_slice(&read_file(file)?).map_err(|error| {
+                    Failure::new(format!("`{}` is not a JSON object: {error}", file.display()))
+                })?;
             for fixed in ["id", "type", "created", "created_by_ref"] {
                 if changes.contains_key(fixed) {
-                    return Err(Failure::new(format!("`{fixed}` cannot change between versions (STIX 2.1 §3.6)")));
+                    return Err(Failure::new(format!(
+                        "`{fixed}` cannot change between versions (STIX 2.1 §3.6)"
+                    )));
                 }
             }
             let text = revised(client, id, &changes).await?;
@@ -123,7 +136,9 @@ fn complete(bytes: &[u8], identity: &str, tlp: Option<&str>) -> Result<String, F
         serde_json::from_slice(bytes).map_err(|error| Failure::new(format!("not a JSON object: {error}")))?;
     let kind = given.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     if kind.is_empty() {
-        return Err(Failure::new("the object has no `type`").hint("say what it is, such as \"type\": \"malware\""));
+        return Err(
+            Failure::new("the object has no `type`").hint("say what it is, such as \"type\": \"malware\"")
+        );
     }
     let now = SystemClock.now();
     let observable = stix::schema::type_schema(&kind).is_some_and(|schema| schema.class == stix::Class::Sco);
@@ -144,7 +159,8 @@ fn complete(bytes: &[u8], identity: &str, tlp: Option<&str>) -> Result<String, F
     if !object.contains_key("id") {
         let text = Value::Object(object.clone()).to_string();
         let mut tape = Tape::new();
-        let value = tape.parse(text.as_bytes(), &Limits::OBJECT).map_err(|e| Failure::refused(e.to_string()))?;
+        let value =
+            tape.parse(text.as_bytes(), &Limits::OBJECT).map_err(|e| Failure::refused(e.to_string()))?;
         let id = stix::sco::deterministic_id(value).filter(|_| observable);
         let id = id.unwrap_or_else(|| model::StixId::new(&kind, OsIds.uuid()));
         object.insert("id".to_owned(), json!(id.as_str()));
@@ -162,7 +178,11 @@ fn marking(tlp: Option<&str>) -> Result<Option<String>, Failure> {
 }
 
 /// The newest version with some properties changed and a later `modified`; everything else keeps its spelling.
-async fn revised(client: &Client, id: &str, changes: &serde_json::Map<String, Value>) -> Result<String, Failure> {
+async fn revised(
+    client: &Client,
+    id: &str,
+    changes: &serde_json::Map<String, Value>,
+) -> Result<String, Failure> {
     let path = format!("/api/v1/objects/{}?raw=true", encode(id));
     let raw = client.bytes(&path).await?;
     let mut tape = Tape::new();
@@ -206,7 +226,9 @@ pub async fn add(client: &Client, text: &str, as_json: bool) -> Outcome {
                 output::say(&format!("  {} {}: {}", word("severity"), word("pointer"), word("message")));
             }
             if let Some(number) = result.get("held") {
-                output::say(&format!("  decide with `shieldwall held release {number}` or `held drop {number}`"));
+                output::say(&format!(
+                    "  decide with `shieldwall held release {number}` or `held drop {number}`"
+                ));
             }
         }
     }

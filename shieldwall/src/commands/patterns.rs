@@ -84,14 +84,17 @@ fn matching(pattern: &str, bundles: &[PathBuf], as_json: bool) -> Outcome {
             .parse(bytes, &Limits::DOCUMENT)
             .map_err(|error| Failure::refused(format!("`{}`: {error}", path.display())))?;
         match document.get("objects") {
-            Some(list) if document.get("type").is_none_or(|kind| kind.is("bundle")) => objects.extend(list.items()),
+            Some(list) if document.get("type").is_none_or(|kind| kind.is("bundle")) => {
+                objects.extend(list.items())
+            }
             _ if document.items().next().is_some() => objects.extend(document.items()),
             _ => objects.push(document),
         }
     }
     let observations = Observations::from_objects(objects.iter().copied());
     let matcher = Matcher::new(&parsed).map_err(|error| Failure::refused(error.to_string()))?;
-    let binding = matcher.first_match(&observations, BUDGET).map_err(|error| Failure::refused(error.to_string()))?;
+    let binding =
+        matcher.first_match(&observations, BUDGET).map_err(|error| Failure::refused(error.to_string()))?;
     let matched = binding.is_some();
     let ids: Vec<&str> = binding.iter().flatten().map(|index| observations.id(*index)).collect();
     if as_json {

@@ -61,7 +61,8 @@ fn validate(files: &[PathBuf], verbose: bool, as_json: bool) -> Outcome {
 /// their own.
 fn check<'f>(document: Option<Value<'_>>, findings: &'f mut Vec<Finding>) -> Vec<Checked<'f>> {
     let checks = Checks { pattern: Some(runtime::check_pattern), ..Checks::default() };
-    let id_of = |value: Value<'_>| value.get("id").and_then(|id| id.as_str()).map(std::borrow::Cow::into_owned);
+    let id_of =
+        |value: Value<'_>| value.get("id").and_then(|id| id.as_str()).map(std::borrow::Cow::into_owned);
     let mut members: Vec<(String, Option<String>)> = Vec::new();
     let mut envelope = None;
     match document {

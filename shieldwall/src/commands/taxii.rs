@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use json::{Limits, Tape};
 use serde_json::{Map, Value, json};
+use sources::Env;
 use sources::fetch;
 use sources::taxii_client::Client;
-use sources::Env;
 
 use super::serve::policy;
 use super::{Outcome, read_file};

@@ -162,7 +162,9 @@ fn sources_reach_this_machine_only_by_permission() {
 #[test]
 fn a_source_with_a_secret_in_its_configuration_is_refused() {
     let node = Node::new("Discreet CERT");
-    let args = |setting| ["source", "add", "x", "--kind", "taxii", "--set", "url=https://taxii.example/", "--set", setting];
+    let args = |setting| {
+        ["source", "add", "x", "--kind", "taxii", "--set", "url=https://taxii.example/", "--set", setting]
+    };
     let refused = node.run(&args("token=swt_secret")).exits(1);
     assert!(refused.stderr.contains("token_file"), "{refused:?}");
     node.run(&args("colour=blue")).exits(1);

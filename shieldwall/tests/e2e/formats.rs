@@ -45,7 +45,10 @@ fn stix_validate_prints_a_line_for_each_object() {
         let ended = run_with(&["stix", "validate", "-", "--json"], nonsense.as_bytes());
         if nonsense != "[]" {
             assert_eq!(ended.code, 1, "{nonsense}: {ended:?}");
-            check_shape(&ended.json(), &json!({"valid": false, "findings": [{"severity": "string", "rule": "string"}]}));
+            check_shape(
+                &ended.json(),
+                &json!({"valid": false, "findings": [{"severity": "string", "rule": "string"}]}),
+            );
         }
     }
 }
@@ -67,7 +70,11 @@ fn pattern_check_says_where() {
         let ended = run_with(&["pattern", "check", "--json"], pattern.as_bytes());
         let line = ended.exits(if valid { 0 } else { 1 }).json();
         assert_eq!(line["valid"], valid, "{pattern}: {line}");
-        let shape = if valid { json!([]) } else { json!([{"start": "number", "end": "number", "message": "string"}]) };
+        let shape = if valid {
+            json!([])
+        } else {
+            json!([{"start": "number", "end": "number", "message": "string"}])
+        };
         check_shape(&line["errors"], &shape);
         for error in line["errors"].as_array().unwrap() {
             let (start, end) = (error["start"].as_u64().unwrap(), error["end"].as_u64().unwrap());
@@ -106,7 +113,17 @@ fn pattern_match_names_the_observations() {
     let strange = r#"{"type":"x-strange","id":7},{"type":"malware"}"#.to_owned();
     std::fs::write(&two, objects::bundle_of(&[strange, observed(2, 5, "203.0.113.9")])).unwrap();
     let matching = |pattern: &str| {
-        let args = ["pattern", "match", "--pattern", pattern, "--bundle", text(&one), "--bundle", text(&two), "--json"];
+        let args = [
+            "pattern",
+            "match",
+            "--pattern",
+            pattern,
+            "--bundle",
+            text(&one),
+            "--bundle",
+            text(&two),
+            "--json",
+        ];
         run(&args)
     };
     let id = |n: u32| format!("observed-data--0000000{n}-0000-4000-8000-000000000000");
@@ -122,7 +139,10 @@ fn pattern_match_names_the_observations() {
     check(&format!("({first} AND {second}) WITHIN 5 SECONDS"), &[]);
     check(&format!("({first} AND {second}) WITHIN 6 SECONDS"), &[id(1), id(2)]);
     let bad = matching("[ipv4-addr:value = ").exits(1).json();
-    check_shape(&bad, &json!({"valid": false, "errors": [{"start": "number", "end": "number", "message": "string"}]}));
+    check_shape(
+        &bad,
+        &json!({"valid": false, "errors": [{"start": "number", "end": "number", "message": "string"}]}),
+    );
     run(&["pattern", "match", "--pattern", first]).exits(2);
     run(&["pattern", "match", "--pattern", first, "--bundle", "no-such-file"]).exits(2);
 }

@@ -59,7 +59,9 @@ impl Ended {
     /// The last line of standard output as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        self.lines().pop().unwrap_or_else(|| panic!("`{}` printed nothing; stderr: {}", self.what, self.stderr))
+        self.lines()
+            .pop()
+            .unwrap_or_else(|| panic!("`{}` printed nothing; stderr: {}", self.what, self.stderr))
     }
 }
 
@@ -345,7 +347,10 @@ impl Response {
         let kind = self.head.to_ascii_lowercase();
         let kind = kind.lines().find_map(|line| line.strip_prefix("content-type: "));
         let kind = kind.unwrap_or_default();
-        assert!(kind.starts_with("application/problem+json") || kind.starts_with("application/taxii+json"), "{kind}");
+        assert!(
+            kind.starts_with("application/problem+json") || kind.starts_with("application/taxii+json"),
+            "{kind}"
+        );
         let problem = self.json();
         let says = problem["detail"].as_str().or(problem["description"].as_str()).unwrap_or_default();
         assert!(says.len() > 5, "{problem}");
@@ -371,7 +376,10 @@ impl Live {
         let mut line = String::new();
         loop {
             line.clear();
-            let got = self.reader.read_line(&mut line).unwrap_or_else(|error| panic!("waiting for {what}: {error}"));
+            let got = self
+                .reader
+                .read_line(&mut line)
+                .unwrap_or_else(|error| panic!("waiting for {what}: {error}"));
             assert!(got > 0, "the live journal ended before {what}");
             let Some(data) = line.strip_prefix("data:") else { continue };
             let entry: Value = serde_json::from_str(data.trim()).unwrap();

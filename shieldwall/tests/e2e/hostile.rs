@@ -24,7 +24,10 @@ fn hostile(name: &'static str, content: impl Into<Vec<u8>>, says: &'static str) 
 
 /// A good object after which the trouble begins.
 fn after_a_good_one(trouble: &str) -> String {
-    format!(r#"{{"type":"bundle","id":"bundle--0f6d8a1e-2b3c-4d5e-8f90-a1b2c3d4e505","objects":[{},{trouble}"#, objects::maker())
+    format!(
+        r#"{{"type":"bundle","id":"bundle--0f6d8a1e-2b3c-4d5e-8f90-a1b2c3d4e505","objects":[{},{trouble}"#,
+        objects::maker()
+    )
 }
 
 fn files() -> Vec<Hostile> {
@@ -39,7 +42,11 @@ fn files() -> Vec<Hostile> {
     vec![
         hostile("truncated.json", truncated, "byte"),
         hostile("rubbish-after.json", after_a_good_one("]} and more"), "byte"),
-        hostile("no-comma.json", after_a_good_one(&format!("{} {}]}}", objects::malware(), objects::indicator())), "byte"),
+        hostile(
+            "no-comma.json",
+            after_a_good_one(&format!("{} {}]}}", objects::malware(), objects::indicator())),
+            "byte",
+        ),
         hostile("deep.json", deep.clone(), "deep"),
         hostile("deep-object.json", with(r#""name""#, &format!(r#""x_deep":{deep},"name""#)), "deep"),
         hostile("deep-arrays.json", "[".repeat(1_000_000), "byte"),
@@ -93,7 +100,13 @@ fn check(node: &Node, case: &Hostile) {
         }
         assert!(records.len() < 1 << 20, "{}: refused records are cut", case.name);
     }
-    assert!(said.contains(case.says), "{}: `{}` is not in {}", case.name, case.says, &said[..said.len().min(4000)]);
+    assert!(
+        said.contains(case.says),
+        "{}: `{}` is not in {}",
+        case.name,
+        case.says,
+        &said[..said.len().min(4000)]
+    );
     let _ = std::fs::remove_file(file);
 }
 
@@ -193,13 +206,16 @@ fn strange_but_legal() {
     let file = node.file("strange.json", objects::bundle_of(&all));
     let ended = node.run(&["import", text(&file), "--json"]);
     let summary = ended.json();
-    let fates = ["accepted", "unchanged", "superseded", "held", "refused"].map(|fate| summary[fate].as_u64().unwrap());
+    let fates = ["accepted", "unchanged", "superseded", "held", "refused"]
+        .map(|fate| summary[fate].as_u64().unwrap());
     assert_eq!(fates.iter().sum::<u64>(), 7, "{summary}");
     // The same version under an id spelt otherwise is unchanged, or not the same after all; never another object.
     assert_eq!(fates[0], 6, "{summary}");
     let token = node.token("mere", "viewer", &[]);
     let serving = node.serve();
-    for id in ["indicator--11111111-0000-4000-8000-000000000001", "indicator--11111111-0000-4000-8000-000000000002"] {
+    for id in
+        ["indicator--11111111-0000-4000-8000-000000000001", "indicator--11111111-0000-4000-8000-000000000002"]
+    {
         assert_eq!(serving.get(&format!("/api/v1/objects/{id}"), &token).status, 200);
     }
     let both = node.json(&["get", "indicator--0000abcd-0000-4000-8000-00000000e2e0", "--versions"]);
@@ -219,7 +235,8 @@ fn hostile_requests() {
     let serving = node.serve();
     let json = "application/json";
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    for body in ["", "{", "[1,2", "{\"a\":1,\"a\":2}", "\"text\"", "\u{0}", &deep, "{\"type\":\"bundle\"} x"] {
+    for body in ["", "{", "[1,2", "{\"a\":1,\"a\":2}", "\"text\"", "\u{0}", &deep, "{\"type\":\"bundle\"} x"]
+    {
         let answer = serving.post("/api/v1/objects", &token, json, body.as_bytes());
         let problem = if answer.status == 422 { answer.json() } else { answer.is_problem(400) };
         assert!(problem.is_object(), "{problem}");
@@ -243,7 +260,14 @@ fn hostile_requests() {
         let status = serving.get(path, &token).status;
         assert!((400..500).contains(&status), "{path}: {status}");
     }
-    for query in ["limit=0", "limit=x", "added_after=2024-02-30T00:00:00Z", "next=%ff", "match[version]=newest", "limit=1&limit=2"] {
+    for query in [
+        "limit=0",
+        "limit=x",
+        "added_after=2024-02-30T00:00:00Z",
+        "next=%ff",
+        "match[version]=newest",
+        "limit=1&limit=2",
+    ] {
         let path = format!("/taxii2/default/collections/own/objects/?{query}");
         let answer = serving.send("GET", &path, &token, TAXII, b"");
         assert_eq!(answer.status, 400, "{query}");

@@ -1,6 +1,6 @@
 //! STIX written by hand, as strange as it may legally be.
 
-use crate::harness::{CLEAR, GREEN};
+use crate::harness::{CLEAR, GREEN, Node, text};
 
 /// Id of the organisation that made them.
 pub(crate) const MAKER: &str = "identity--7a4f61ec-8d2e-4c56-b0f7-2d6f4e1b9a01";
@@ -64,4 +64,12 @@ pub(crate) fn numbered_indicator(number: u32) -> (String, String) {
     let hash = format!("{number:08x}{}", &HASH[8..]);
     let text = indicator_at(&id, "2024-03-01T08:00:00.000Z", &hash);
     (id, text)
+}
+
+/// A node that holds the sample bundle.
+pub(crate) fn stocked() -> Node {
+    let node = Node::new("Sample CERT");
+    let file = node.file("sample.json", bundle());
+    assert_eq!(node.json(&["import", text(&file)])["accepted"], 4);
+    node
 }

@@ -117,7 +117,10 @@ fn misp_events() {
     let exported = node.run(&["export", "--type", "report,grouping"]).exits(0);
     let exported: Value = serde_json::from_slice(&exported.stdout).unwrap();
     assert_eq!(exported["objects"].as_array().unwrap().len(), files.len());
-    check_shape(&exported["objects"], &json!([{"name": "string", "object_refs": "array", "external_references": "array"}]));
+    check_shape(
+        &exported["objects"],
+        &json!([{"name": "string", "object_refs": "array", "external_references": "array"}]),
+    );
     node.sound();
 }
 
@@ -138,7 +141,9 @@ fn indicator_lists() {
     let lines: u64 = files
         .iter()
         .map(|file| std::fs::read_to_string(file).unwrap())
-        .map(|list| list.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count() as u64)
+        .map(|list| {
+            list.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count() as u64
+        })
         .sum();
     assert_eq!(superseded, 0, "{summary}");
     assert_eq!(fates(&summary).iter().sum::<u64>(), lines, "every value has a fate: {summary}");

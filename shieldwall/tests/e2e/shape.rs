@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::harness::{Node, with_options};
+
 /// Insists that a value has a shape.
 ///
 /// A shape is JSON too. The words `string`, `number`, `bool`, `array`, `object`, `null` and `any` stand for anything
@@ -12,6 +14,14 @@ pub(crate) fn check_shape(value: &Value, shape: &Value) {
     if let Err(why) = compare(value, shape, "") {
         panic!("{why}\nvalue: {value}\nshape: {shape}");
     }
+}
+
+/// Runs a command on a node with `--json`: exit code, and the shape of the last line.
+#[track_caller]
+pub(crate) fn check(node: &Node, args: &[&str], code: i32, shape: Value) -> Value {
+    let value = node.run(&with_options(args, &["--json"])).exits(code).json();
+    check_shape(&value, &shape);
+    value
 }
 
 fn compare(value: &Value, shape: &Value, at: &str) -> Result<(), String> {
@@ -33,9 +43,10 @@ fn compare(value: &Value, shape: &Value, at: &str) -> Result<(), String> {
         }),
         (Value::Array(shapes), Value::Array(given)) => match shapes.as_slice() {
             [] if given.is_empty() => Ok(()),
-            [shape] if !given.is_empty() => {
-                given.iter().enumerate().try_for_each(|(i, value)| compare(value, shape, &format!("{at}/{i}")))
-            }
+            [shape] if !given.is_empty() => given
+                .iter()
+                .enumerate()
+                .try_for_each(|(i, value)| compare(value, shape, &format!("{at}/{i}"))),
             _ => Err(format!("`{at}` has {} elements", given.len())),
         },
         _ if shape == value => Ok(()),

@@ -29,7 +29,7 @@ certificate = stix2.X509Certificate(serial_number="36:f7:d4:32:f4:ab:70:ea", iss
 key = stix2.WindowsRegistryKey(key="hkey_local_machine\\system\\bar\\foo",
                                values=[{"name": "Foo", "data": "qwerty", "data_type": "REG_SZ"}, {"name": "Bar"}])
 traffic = stix2.NetworkTraffic(src_ref=address.id, dst_ref=address6.id, src_port=2487, dst_port=443,
-                               protocols=["ipv4", "tcp", "tls"], start=when, end=later)
+                               protocols=["ipv4", "tcp", "tls"], start=when, end=later, is_active=False)
 message = stix2.EmailMessage(is_multipart=False, date=when, subject="Check\tthis", from_ref=mail.id, body="hello")
 mutex = stix2.Mutex(name="__CLEANSWEEP__")
 observables = [address, address6, mac, domain, system, mail, folder, artifact, linked, file, nameless, process, software,

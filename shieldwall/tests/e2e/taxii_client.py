@@ -6,6 +6,7 @@ least ten objects, and room is left in it for what is added here. Prints nothing
 
 import copy
 import datetime
+import itertools
 import json
 import sys
 import uuid
@@ -37,6 +38,11 @@ def ids(envelope):
     return [o["id"] for o in envelope.get("objects", [])]
 
 
+def pages(call, size):
+    """All pages; more than there can be are an endless loop."""
+    return itertools.islice(as_pages(call, per_request=size), 1000)
+
+
 # Discovery, by password and by token.
 for kind in ({"user": user, "password": password}, {"auth": Bearer()}):
     server = Server(url, **kind)
@@ -66,9 +72,9 @@ assert not whole.get("more", False), "the sample fits one page"
 everything = ids(whole)
 assert len(everything) == len(set(everything)) >= 10, everything
 for size in (1, 3, len(everything) - 1, len(everything), len(everything) + 1):
-    paged = [i for page in as_pages(own.get_objects, per_request=size) for i in ids(page)]
+    paged = [i for page in pages(own.get_objects, size) for i in ids(page)]
     assert paged == everything, (size, paged)
-    manifest = [o for page in as_pages(own.get_manifest, per_request=size) for o in page.get("objects", [])]
+    manifest = [o for page in pages(own.get_manifest, size) for o in page.get("objects", [])]
     assert [o["id"] for o in manifest] == everything, size
 dates = [o["date_added"] for o in manifest]
 assert dates == sorted(dates) and len(set(dates)) == len(dates), dates
@@ -147,7 +153,9 @@ refused(404, own.delete_object, first["id"])
 assert ids(own.get_objects()) == everything
 
 # What is public was marked so.
-for envelope in as_pages(public.get_objects, per_request=5):
+for envelope in pages(public.get_objects, 5):
     for item in envelope.get("objects", []):
+        if item["type"] == "marking-definition":
+            continue
         marked = item.get("object_marking_refs", [])
         assert any(ref in json.dumps(marked) for ref in ("94868c89-83c2", "613f2e26-407d")), item

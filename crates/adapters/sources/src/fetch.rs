@@ -27,7 +27,7 @@ use guard::{Guard, literal, permit, target};
 use crate::address::Policy;
 use ports::pull::ConfigError;
 
-use crate::config::{Config};
+use crate::config::Config;
 use crate::kinds::Env;
 
 /// Redirects that are followed before giving up.

@@ -91,7 +91,8 @@ impl SourceKinds for Kinds {
 
     fn open(&self, kind: &str, config: &str) -> Result<OpenSource, ConfigError> {
         let descriptor = descriptors().iter().find(|descriptor| descriptor.kind == kind);
-        let descriptor = descriptor.ok_or_else(|| ConfigError(format!("`{kind}` is not a kind of source")))?;
+        let descriptor =
+            descriptor.ok_or_else(|| ConfigError(format!("`{kind}` is not a kind of source")))?;
         (descriptor.construct)(config, &self.env)
     }
 }

@@ -13,7 +13,9 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use ports::pull::{Batch, ConfigError, Content, Field, FieldKind, OpenSource, Piece, PullError, Puller, Pulling};
+use ports::pull::{
+    Batch, ConfigError, Content, Field, FieldKind, OpenSource, Piece, PullError, Puller, Pulling,
+};
 
 use crate::config::{ACCESS, Config};
 use crate::fetch::{FetchError, Fetcher, Request, shown};

@@ -9,9 +9,9 @@ use taxii::{ApiRoot, Collection, Collections, MEDIA_TYPE, Status, response_type_
 
 use ports::pull::{ConfigError, Field, FieldKind, PullError};
 
-use crate::config::{Config};
+use crate::config::Config;
 use crate::fetch::{Answer, FetchError, Fetcher, Request, same_origin, shown};
-use crate::kinds::{Env};
+use crate::kinds::Env;
 
 /// API roots of one server that are looked into.
 const MAX_ROOTS: usize = 32;

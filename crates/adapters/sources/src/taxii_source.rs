@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use taxii::{DATE_ADDED_LAST, Envelope, Manifest};
 
-use ports::pull::{HintChannel, Batch, ConfigError, Content, Field, FieldKind, OpenSource, Piece, PullError, Puller, Pulling};
+use ports::pull::{
+    Batch, ConfigError, Content, Field, FieldKind, HintChannel, OpenSource, Piece, PullError, Puller, Pulling,
+};
 
 use crate::config::{ACCESS, Config};
 use crate::fetch::{Answer, shown};
@@ -67,7 +69,9 @@ fn construct(config: &str, env: &Env) -> Result<OpenSource, ConfigError> {
     let config = Config::read(config, DESCRIPTOR.schema)?;
     let added_after = config.text("added_after").map(str::to_owned);
     if let Some(text) = added_after.as_deref().filter(|text| text.parse::<Timestamp>().is_err()) {
-        return Err(ConfigError(format!("`added_after`: `{text}` is not an instant such as 2026-01-31T00:00:00Z")));
+        return Err(ConfigError(format!(
+            "`added_after`: `{text}` is not an instant such as 2026-01-31T00:00:00Z"
+        )));
     }
     let puller = TaxiiPuller {
         added_after,

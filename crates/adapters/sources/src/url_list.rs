@@ -9,7 +9,9 @@ use reqwest::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use ports::pull::{Batch, ConfigError, Content, Field, FieldKind, OpenSource, Piece, PullError, Puller, Pulling};
+use ports::pull::{
+    Batch, ConfigError, Content, Field, FieldKind, OpenSource, Piece, PullError, Puller, Pulling,
+};
 
 use crate::config::{ACCESS, Config};
 use crate::fetch::{Answer, Fetcher, Request, shown};

@@ -1,7 +1,11 @@
 //! Durable writing, deep pages and search, on generated objects of about 2 KB with four references each.
 //!
 //! `SHIELDWALL_BENCH_OBJECTS` (200,000 unless set) is how many objects lie in the store that pages are read from.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench that cannot run should say so and stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a bench that cannot run should say so and stop"
+)]
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +32,8 @@ fn main() {
 
 /// Spreads numbers like random ids.
 fn scramble(number: u64) -> u128 {
-    u128::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64 | u128::from(number.wrapping_mul(0xd6e8_feb8_6659_fd93))
+    u128::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) << 64
+        | u128::from(number.wrapping_mul(0xd6e8_feb8_6659_fd93))
 }
 
 fn id(kind: &str, number: u64) -> StixId {
@@ -36,7 +41,8 @@ fn id(kind: &str, number: u64) -> StixId {
 }
 
 fn kind(number: u64) -> &'static str {
-    ["attack-pattern", "malware", "x-mitre-detection", "tool", "relationship"][usize::try_from(number % 5).unwrap()]
+    ["attack-pattern", "malware", "x-mitre-detection", "tool", "relationship"]
+        [usize::try_from(number % 5).unwrap()]
 }
 
 fn text(number: u64) -> String {
@@ -77,8 +83,10 @@ fn object(number: u64) -> Object {
         edge("object_refs", near(3)),
         edge("object_refs", near(70)),
     ];
-    let observables = if number % 2 == 0 {
-        normalise(Kind::Domain, &format!("host{:x}.example.com", scramble(number) as u32)).into_iter().collect()
+    let observables = if number.is_multiple_of(2) {
+        normalise(Kind::Domain, &format!("host{:x}.example.com", scramble(number) as u32))
+            .into_iter()
+            .collect()
     } else {
         Vec::new()
     };
@@ -178,7 +186,8 @@ fn index(bencher: Bencher<'_, '_>) {
             let first = next.fetch_add(BATCH, Ordering::Relaxed);
             let objects: Vec<Object> = (first..first + BATCH).map(object).collect();
             write(&store, &objects);
-            let journal = store.read().unwrap().journal(SCOPE.tenant, model::Seq(first), objects.len()).unwrap();
+            let journal =
+                store.read().unwrap().journal(SCOPE.tenant, model::Seq(first), objects.len()).unwrap();
             let documents = journal.iter().zip(first..).map(|(row, number)| SearchDocument {
                 version_id: row.object.as_ref().unwrap().version_id,
                 title: format!("object {number}"),
@@ -187,14 +196,15 @@ fn index(bencher: Bencher<'_, '_>) {
             (model::Seq(first + BATCH), documents.collect::<Vec<_>>())
         })
         .bench_refs(|(seq, documents)| {
-            store.write(Box::new(|tx| tx.index(SCOPE.tenant, *seq, documents, &[]))).unwrap();
+            store.write(Box::new(|tx| tx.index(SCOPE.tenant, *seq, documents))).unwrap();
         });
 }
 
 fn filled() -> &'static (TempDir, SqliteStore, u64) {
     static FILLED: OnceLock<(TempDir, SqliteStore, u64)> = OnceLock::new();
     FILLED.get_or_init(|| {
-        let count = std::env::var("SHIELDWALL_BENCH_OBJECTS").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000);
+        let count =
+            std::env::var("SHIELDWALL_BENCH_OBJECTS").ok().and_then(|n| n.parse().ok()).unwrap_or(200_000);
         let (folder, store) = open();
         for first in (0..count).step_by(usize::try_from(BATCH).unwrap()) {
             write(&store, &(first..first + BATCH).map(object).collect::<Vec<_>>());
@@ -211,8 +221,7 @@ fn page(bencher: Bencher<'_, '_>, percent: u64) {
     let after = Timestamp::from_micros(1_767_225_600_000_000 + depth - 1);
     bencher.counter(ItemsCount::new(PAGE)).bench(|| {
         let read = store.read().unwrap();
-        let page =
-            read.page(SCOPE, COLLECTIONS[0], &PageFilter::default(), Some(after), PAGE, true).unwrap();
+        let page = read.page(SCOPE, COLLECTIONS[0], &PageFilter::default(), Some(after), PAGE, true).unwrap();
         assert_eq!(page.entries.len(), PAGE);
         page
     });

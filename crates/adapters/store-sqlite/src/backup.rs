@@ -44,10 +44,9 @@ fn fill(from: &Connection, to: &Path) -> Result<(), Fault> {
 
 /// The copy and its name survive a power cut.
 fn settle(file: &File, to: &Path) -> Result<(), Fault> {
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     file.sync_all()
-        .and_then(|()| File::open(folder)?.sync_all())
-        .map_err(|error| StoreError::Engine(format!("cannot sync `{}`: {error}", to.display())).into())
+        .map_err(|error| StoreError::Engine(format!("cannot sync `{}`: {error}", to.display())))?;
+    Ok(schema::sync_folder(to)?)
 }
 
 /// Makes a store of a backup. The backup is checked first and left as it is; the target must not exist.

@@ -1,7 +1,7 @@
 //! Group commit without a writer thread: whoever holds the seat runs its own job; the last one of a group commits.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -29,6 +29,8 @@ struct Seat {
     open: Option<Arc<Group>>,
     /// Jobs in the open transaction that succeeded.
     members: usize,
+    /// The engine's number for what others have written.
+    seen: i64,
 }
 
 /// Jobs that share one commit, and what became of it.
@@ -40,13 +42,13 @@ struct Group {
 
 impl Writer {
     pub(crate) fn new(connection: Connection, limit: usize, path: Option<PathBuf>) -> Self {
-        let seat = Seat { connection, cache: Cache::default(), open: None, members: 0 };
+        let seat = Seat { connection, cache: Cache::default(), open: None, members: 0, seen: 0 };
         Self { seat: Mutex::new(seat), waiting: AtomicUsize::new(0), limit, path }
     }
 
     /// Where the store is, unless in memory.
-    pub(crate) fn path(&self) -> Option<&PathBuf> {
-        self.path.as_ref()
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Runs the job in a savepoint and returns after the commit that holds it.
@@ -87,14 +89,32 @@ impl Seat {
             return Ok(Arc::clone(group));
         }
         self.execute("BEGIN IMMEDIATE")?;
+        if let Err(error) = self.notice_others() {
+            self.fail(error.clone());
+            return Err(error);
+        }
         self.members = 0;
         let group = Arc::new(Group::default());
         self.open = Some(Arc::clone(&group));
         Ok(group)
     }
 
+    /// Forgets what was looked up when someone else has written since: another process may have opened the file.
+    fn notice_others(&mut self) -> Result<(), StoreError> {
+        let read = || self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0));
+        let seen = read().map_err(Fault::from)?;
+        if self.seen != seen {
+            self.seen = seen;
+            self.cache.clear();
+        }
+        Ok(())
+    }
+
     /// Runs one job; only its own effects are undone when it fails or panics.
-    fn run(&mut self, job: impl FnOnce(&mut SqliteTx<'_>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    fn run(
+        &mut self,
+        job: impl FnOnce(&mut SqliteTx<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         // The first job has the transaction to itself: undoing it is undoing all, and a savepoint is not free.
         let alone = self.members == 0;
         if !alone {
@@ -112,7 +132,9 @@ impl Seat {
             return Ok(());
         }
         self.cache.clear();
-        if !alone && let Err(error) = self.execute("ROLLBACK TO job").and_then(|()| self.execute("RELEASE job")) {
+        if !alone
+            && let Err(error) = self.execute("ROLLBACK TO job").and_then(|()| self.execute("RELEASE job"))
+        {
             // The engine gave up the whole transaction (as it may when the disk is full), or cannot undo: all are lost.
             self.fail(error);
         }

@@ -14,14 +14,15 @@ mod read;
 mod schema;
 mod tx;
 mod verify;
+mod wipe;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ports::{Read, Store, StoreError, VerifyReport, WriteJob};
 
 pub use backup::restore;
-use error::Fault;
 use group::Writer;
 use pool::Pool;
 use read::Reader;
@@ -71,6 +72,8 @@ pub struct SqliteStore {
     writer: Writer,
     /// `None` in memory: there readers borrow the writer's connection for each call.
     pool: Option<Pool>,
+    /// Last, because it has to be closed after the connections.
+    file: Option<File>,
 }
 
 impl SqliteStore {
@@ -80,10 +83,12 @@ impl SqliteStore {
     /// [`StoreError::NewerSchema`], [`StoreError::Corrupt`], or that the file cannot be opened.
     pub fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self, StoreError> {
         let path = path.into();
+        let file = schema::file(&path)?;
         let connection = schema::writer(&path, &options)?;
         Ok(Self {
             writer: Writer::new(connection, options.group, Some(path.clone())),
             pool: Some(Pool::new(path, options)),
+            file: Some(file),
         })
     }
 
@@ -97,7 +102,7 @@ impl SqliteStore {
     pub fn memory() -> Result<Self, StoreError> {
         let options = Options { durable: false, cache_kib: 2048, ..Options::default() };
         // Readers on the same connection would see a group that is not committed yet: so every job commits.
-        Ok(Self { writer: Writer::new(schema::memory(&options)?, 1, None), pool: None })
+        Ok(Self { writer: Writer::new(schema::memory(&options)?, 1, None), pool: None, file: None })
     }
 }
 
@@ -122,10 +127,7 @@ impl Store for SqliteStore {
 
     fn scrub(&self) -> Result<(), StoreError> {
         self.writer.write(|tx| tx.sweep())?;
-        Ok(self.writer.with(|connection| -> Result<(), Fault> {
-            // Copies the log into the file, which is where freed bytes are overwritten, and cuts the log to nothing.
-            let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-            if busy == 0 { Ok(()) } else { Err(StoreError::Busy.into()) }
-        })?)
+        let Some(file) = &self.file else { return Ok(()) };
+        Ok(self.writer.with(|connection| wipe::scrub(connection, file, self.writer.path()))?)
     }
 }

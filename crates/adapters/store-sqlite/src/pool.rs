@@ -35,7 +35,9 @@ impl Pool {
         let state = lock(&self.state);
         let (mut state, _) = self
             .freed
-            .wait_timeout_while(state, self.options.timeout, |state| state.lent >= self.options.readers.max(1))
+            .wait_timeout_while(state, self.options.timeout, |state| {
+                state.lent >= self.options.readers.max(1)
+            })
             .unwrap_or_else(PoisonError::into_inner);
         if state.lent >= self.options.readers.max(1) {
             return Err(StoreError::Busy);

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ports::StoreError;
@@ -13,7 +13,7 @@ use crate::Options;
 use crate::error::Fault;
 
 /// Every step from an empty file to the present, in order. Only ever append.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// "shwl", so that `file` and we can tell our databases from others.
 const APPLICATION_ID: i32 = 0x7368_776c;
@@ -28,29 +28,67 @@ pub(crate) fn known() -> u32 {
 
 /// A new file that only its owner may read; the engine gives its log the same mode.
 pub(crate) fn create_private(path: &Path) -> Result<File, StoreError> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => StoreError::Exists(format!("`{}`", path.display())),
-        std::io::ErrorKind::StorageFull => StoreError::Full,
-        _ => StoreError::Engine(format!("cannot create `{}`: {error}", path.display())),
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path).map_err(|error| {
+        match error.kind() {
+            std::io::ErrorKind::AlreadyExists => StoreError::Exists(format!("`{}`", path.display())),
+            std::io::ErrorKind::StorageFull => StoreError::Full,
+            _ => StoreError::Engine(format!("cannot create `{}`: {error}", path.display())),
+        }
     })
+}
+
+/// The write-ahead log beside a file.
+pub(crate) fn log(path: &Path) -> PathBuf {
+    let mut log = path.to_owned().into_os_string();
+    log.push("-wal");
+    log.into()
+}
+
+/// How large a file is; nothing when it is not there.
+pub(crate) fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |facts| facts.len())
+}
+
+/// The file itself, made if need be.
+///
+/// To be closed after every connection to it: closing any handle of a file gives up all locks this process has on it.
+pub(crate) fn file(path: &Path) -> Result<File, StoreError> {
+    match create_private(path) {
+        Err(StoreError::Exists(_)) => OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(|error| StoreError::Engine(format!("cannot open `{}`: {error}", path.display()))),
+        made => {
+            let made = made?;
+            sync_folder(path)?;
+            Ok(made)
+        }
+    }
+}
+
+/// Makes the name of a new file survive a power cut.
+pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| StoreError::Engine(format!("cannot sync `{}`: {error}", folder.display())))
 }
 
 /// The one connection that writes, with the schema brought up to date.
 pub(crate) fn writer(path: &Path, options: &Options) -> Result<Connection, StoreError> {
-    match create_private(path) {
-        Ok(_) | Err(StoreError::Exists(_)) => {}
-        Err(error) => return Err(error),
-    }
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, options)?;
+    prepare_writer(&connection, options)?;
     migrate(&connection)?;
-    Ok(prepare_writer(connection, options)?)
+    Ok(connection)
 }
 
 /// A database that lives in memory and nowhere else.
 pub(crate) fn memory(options: &Options) -> Result<Connection, StoreError> {
     let connection = Connection::open_in_memory().and_then(steady).map_err(Fault::from)?;
+    prepare_writer(&connection, options)?;
     migrate(&connection)?;
-    Ok(prepare_writer(connection, options)?)
+    Ok(connection)
 }
 
 /// A connection that cannot write.
@@ -81,8 +119,10 @@ fn steady(connection: Connection) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn prepare_writer(connection: Connection, options: &Options) -> Result<Connection, Fault> {
-    connection.pragma_update(None, "synchronous", if options.durable { "full" } else { "off" })?;
+fn prepare_writer(connection: &Connection, options: &Options) -> Result<(), Fault> {
+    // With a write-ahead log this is `full`. It is `extra` for the one moment before there is one: a rollback journal
+    // whose removal is not synced may come back after a power cut, and take everything since with it.
+    connection.pragma_update(None, "synchronous", if options.durable { "extra" } else { "off" })?;
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "cache_size", -i64::from(options.cache_kib))?;
     connection.pragma_update(None, "wal_autocheckpoint", options.checkpoint_pages)?;
@@ -90,7 +130,7 @@ fn prepare_writer(connection: Connection, options: &Options) -> Result<Connectio
     if let Some(pages) = options.max_pages {
         connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     }
-    Ok(connection)
+    Ok(())
 }
 
 /// Brings the schema to the newest known, one transaction per step.
@@ -118,7 +158,8 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
 
 /// The schema of a file, if it is one of ours (or empty) and not too new.
 pub(crate) fn check(connection: &Connection) -> Result<u32, StoreError> {
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(Fault::from);
+    let number =
+        |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(Fault::from);
     let (application, found) = (number("application_id")?, number("user_version")?);
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))

@@ -71,9 +71,8 @@ const CHECKS: &[&str] = &[
 
 /// The whole check, on one snapshot.
 pub(crate) fn verify(connection: &Connection) -> Result<VerifyReport, Fault> {
-    let count = |sql: &str| -> Result<u64, Fault> {
-        Ok(unsigned(connection.query_row(sql, [], |row| row.get(0))?))
-    };
+    let count =
+        |sql: &str| -> Result<u64, Fault> { Ok(unsigned(connection.query_row(sql, [], |row| row.get(0))?)) };
     let mut report = VerifyReport { problems: integrity(connection)?, ..VerifyReport::default() };
     // In a damaged file the other questions have no answers.
     if report.problems.is_empty() {
@@ -92,7 +91,8 @@ pub(crate) fn verify(connection: &Connection) -> Result<VerifyReport, Fault> {
 /// The engine's own check; empty when all is well.
 pub(crate) fn integrity(connection: &Connection) -> Result<Vec<String>, Fault> {
     let mut statement = connection.prepare(&format!("PRAGMA integrity_check({SHOWN})"))?;
-    let said = statement.query_map([], |row| row.get(0)).and_then(Iterator::collect::<Result<Vec<String>, _>>);
+    let said =
+        statement.query_map([], |row| row.get(0)).and_then(Iterator::collect::<Result<Vec<String>, _>>);
     match said {
         Ok(said) => Ok(said.into_iter().filter(|line| line != "ok").collect()),
         Err(error) => match StoreError::from(Fault::from(error)) {

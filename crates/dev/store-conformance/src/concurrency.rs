@@ -27,7 +27,11 @@ pub fn journal_is_gap_free_under_writers(store: &dyn Store) {
                     let new = NewVersion { collections: vec![f.own], ..f.version(&tool, 7, "x") };
                     let outcome = store.transact(|tx| {
                         let place = tx.put(f.scope, at(1), &new)?;
-                        if round % 5 == 4 { Err(StoreError::Missing("nothing".to_owned())) } else { Ok(place) }
+                        if round % 5 == 4 {
+                            Err(StoreError::Missing("nothing".to_owned()))
+                        } else {
+                            Ok(place)
+                        }
                     });
                     assert_eq!(outcome.is_err(), round % 5 == 4);
                     if let Ok((_, seq)) = outcome {

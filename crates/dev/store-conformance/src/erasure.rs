@@ -22,13 +22,17 @@ pub fn erased_is_gone(store: &dyn Store) {
         };
         f.put(store, now, &new);
     }
-    let (version, seq) = f.put(store, 3, &NewVersion { collections: vec![f.own], ..f.version(&other, 10, "y") });
+    let (version, seq) =
+        f.put(store, 3, &NewVersion { collections: vec![f.own], ..f.version(&other, 10, "y") });
     store
         .transact(|tx| {
             let latest = tx.existing(f.scope, &doomed, Some(at(20)))?.same[0].version_id;
-            let document =
-                |version_id, title: &str| SearchDocument { version_id, title: title.to_owned(), body: String::new() };
-            tx.index(f.scope.tenant, seq, &[document(latest, "doomed"), document(version, "other")], &[])?;
+            let document = |version_id, title: &str| SearchDocument {
+                version_id,
+                title: title.to_owned(),
+                body: String::new(),
+            };
+            tx.index(f.scope.tenant, seq, &[document(latest, "doomed"), document(version, "other")])?;
             tx.hold(f.scope, at(4), f.source, &doomed, "held doomed", &[finding("held")])?;
             let mention = finding(&format!("`{doomed}` is referred to"));
             tx.add_findings(f.scope, at(5), f.source, Some(&other), &[mention, finding("another matter")])
@@ -49,7 +53,10 @@ pub fn erased_is_gone(store: &dyn Store) {
     let all = ObjectFilter { all_versions: true, ..Default::default() };
     assert_eq!(read.objects(f.scope, &all, None, 9).unwrap().len(), 1);
     let findings = read.findings(f.scope, 0, 9).unwrap();
-    assert_eq!(findings.iter().map(|row| row.finding.message.as_str()).collect::<Vec<_>>(), ["another matter"]);
+    assert_eq!(
+        findings.iter().map(|row| row.finding.message.as_str()).collect::<Vec<_>>(),
+        ["another matter"]
+    );
     let counts = read.counts(f.scope.tenant).unwrap();
     assert_eq!((counts.objects, counts.versions, counts.held), (1, 1, 0));
     assert!(read.journal(f.scope.tenant, Seq(0), 9).is_ok(), "the journal has no gap");

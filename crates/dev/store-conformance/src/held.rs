@@ -46,14 +46,18 @@ pub fn held_values_wait_for_a_decision(store: &dyn Store) {
     assert_eq!(store.read().unwrap().counts(f.scope.tenant).unwrap().held, 1);
 }
 
-/// While undecided an object is held once: the same text changes nothing, newer text replaces the older.
+/// While undecided an object is held once: the same text keeps its number, other text gets another, so that nobody
+/// decides about a text that was not shown.
 pub fn held_values_change_while_undecided(store: &dyn Store) {
     let f = Fixture::new(store);
     let object = id("indicator", 1);
     let held = hold(store, &f, &object, "one");
     let head = || store.read().unwrap().head(f.scope.tenant).unwrap().0;
     assert_eq!((hold(store, &f, &object, "one"), head()), (held, 1));
-    assert_eq!((hold(store, &f, &object, "two"), head()), (held, 2));
+    let other = hold(store, &f, &object, "two");
+    assert!(other != held && head() == 2);
+    assert_eq!(store.transact(|tx| tx.waiting(f.scope, &object)).unwrap(), Some(other));
+    assert_eq!(store.transact(|tx| tx.held(f.scope, held)).unwrap(), None);
     let all = list(store, &f, true);
     assert_eq!((all.len(), all[0].raw.as_str(), &all[0].findings), (1, "two", &vec![finding("two")]));
 }
@@ -71,7 +75,10 @@ pub fn decisions_are_remembered(store: &dyn Store) {
     assert_eq!(decided(None), None);
     settle("one", false);
     settle("two", true);
-    assert_eq!((decided(Some("one")), decided(Some("two")), decided(Some("three"))), (Some(false), Some(true), None));
+    assert_eq!(
+        (decided(Some("one")), decided(Some("two")), decided(Some("three"))),
+        (Some(false), Some(true), None)
+    );
     assert_eq!(decided(None), Some(true), "the last word on the object");
     let other = id("indicator", 2);
     assert_eq!(store.transact(|tx| tx.held_decision(f.scope, &other, Some("one"))).unwrap(), None);

@@ -12,7 +12,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     reason = "test code: a failure is a panic, and it says where"
 )]
 
@@ -46,7 +45,7 @@ macro_rules! suite {
             facets_filter, observables_follow_the_newest, edges_follow_the_newest, relationships_join_their_ends,
             tenants_and_worlds_are_apart, spellings_of_time_at_the_edges,
             dates_added_never_go_back, pages_neither_skip_nor_repeat, newer_versions_take_the_last_place,
-            filters_select, enrolling_gives_a_new_date, fuller_rendition_replaces_narrower, removal_is_local,
+            filters_select, enrolling_gives_a_new_date, what_is_no_longer_public_leaves, fuller_rendition_replaces_narrower, removal_is_local,
             narrowing_leaves_public, widening_does_nothing, unknown_collections_are_missing,
             journal_is_gap_free_under_writers, failures_stay_alone, panics_stay_alone, readers_are_bounded_not_stuck,
             journal_tells_what_happened, cursors_expire_and_resynchronise,

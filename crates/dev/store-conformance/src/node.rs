@@ -2,8 +2,8 @@
 
 use model::{AccountId, Label, SourceId, StatusId, Tlp, TokenId};
 use ports::{
-    Account, CollectionKind, InboxEntry, ItemOutcome, NewVersion, NodeRecord, Role, SourceRecord, SourceState,
-    StatusItem, StatusRecord, Store, StoreError, Token,
+    Account, CollectionKind, InboxEntry, ItemOutcome, NewVersion, NodeRecord, Role, SourceRecord,
+    SourceState, StatusItem, StatusRecord, Store, StoreError, Token,
 };
 
 use crate::fixture::{Fixture, TENANT, at, collection, id, node, source, uuid};
@@ -17,7 +17,8 @@ pub fn node_is_founded_once(store: &dyn Store) {
     let read = store.read().unwrap();
     assert_eq!(read.node(TENANT).unwrap(), Some(node()));
     let all = read.collections(TENANT).unwrap();
-    let seen: Vec<_> = all.iter().map(|collection| (collection.id, collection.alias.as_str(), collection.kind)).collect();
+    let seen: Vec<_> =
+        all.iter().map(|collection| (collection.id, collection.alias.as_str(), collection.kind)).collect();
     let expect = [
         (f.own, "own", CollectionKind::Own),
         (f.public, "public", CollectionKind::Public),
@@ -114,7 +115,11 @@ pub fn accounts_and_tokens_are_unique(store: &dyn Store) {
     let set = |account: &Account| store.transact(|tx| tx.set_account(TENANT, account));
     let add = |token: &Token| store.transact(|tx| tx.add_token(TENANT, token));
     let bob = account(2, "bob", Role::Follower);
-    let ann = Account { password: Some("$argon2id$…".to_owned()), disabled: true, ..account(1, "ann", Role::Admin) };
+    let ann = Account {
+        password: Some("$argon2id$…".to_owned()),
+        disabled: true,
+        ..account(1, "ann", Role::Admin)
+    };
     set(&bob).unwrap();
     set(&account(1, "anna", Role::Viewer)).unwrap();
     set(&ann).unwrap();
@@ -184,8 +189,12 @@ pub fn requests_are_worked_off(store: &dyn Store) {
             complete: false,
             items: vec![item(1, ItemOutcome::Pending), item(2, ItemOutcome::Pending)],
         };
-        let entry =
-            InboxEntry { status: status.id, scope: f.scope, source: f.source, body: vec![0xff, 0, number as u8] };
+        let entry = InboxEntry {
+            status: status.id,
+            scope: f.scope,
+            source: f.source,
+            body: vec![0xff, 0, number as u8],
+        };
         (entry, status)
     };
     for number in [9, 3] {

@@ -18,6 +18,9 @@ pub enum Identity {
     Content,
 }
 
+/// Rule of the refusal of what was erased here: nothing of such a value is to be kept.
+pub const ERASED: &str = "shieldwall/erased";
+
 /// One object, and how it came.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
@@ -98,6 +101,8 @@ pub struct Held {
 pub struct Rules<'a> {
     /// Says which well-known benign value an observable is, if it is one.
     pub benign: &'a dyn Fn(&Observable) -> Option<String>,
+    /// This organisation's identity: nobody else may speak in its name.
+    pub own_identity: &'a StixId,
 }
 
 /// What becomes of the object.
@@ -107,8 +112,12 @@ pub enum Decision {
     Accept(Box<Accepted>),
     /// It is held already. Its label may have to be narrowed to what was said this time.
     Unchanged {
-        /// The stored rendition and its new, narrower label.
-        relabel: Option<(VersionId, Label)>,
+        /// The rendition that is held; none when nothing is, because a person dropped this value.
+        held: Option<VersionId>,
+        /// Its new, narrower label.
+        relabel: Option<Label>,
+        /// What a person should know about it.
+        findings: Vec<Finding>,
     },
     /// A person should look first.
     Hold(Vec<Finding>),
@@ -155,31 +164,63 @@ pub fn needs(input: &Input<'_>) -> Needs {
 pub fn decide(input: &Input<'_>, view: &View, rules: &Rules<'_>, now: Timestamp) -> Decision {
     if view.erased {
         return Decision::Refuse(vec![refusal(
-            "shieldwall/erased",
+            ERASED,
             "",
             "this object was erased here and may not come back",
             "if that was a mistake, its creator must publish it under a new id",
         )]);
     }
     let object = input.object;
+    // A list knows nothing of revocation: what was revoked is not brought back by being listed again.
+    if input.identity == Identity::Content && view.latest.as_ref().is_some_and(|latest| latest.revoked) {
+        return Decision::Unchanged { held: None, relabel: None, findings: Vec::new() };
+    }
     match same_version(input, view) {
-        Same::Held(relabel) => return Decision::Unchanged { relabel },
+        Same::Held(held, relabel) => {
+            let findings = relabel.iter().map(|label| narrowed(object, *label)).collect();
+            return Decision::Unchanged { held: Some(held), relabel, findings };
+        }
         Same::Conflict => return conflict(object),
         Same::New => {}
     }
-    if let Some(findings) = view.latest.as_ref().and_then(|latest| forbidden(input, latest)) {
-        return findings;
+    let made_here = input.local || input.identity == Identity::Content;
+    if !made_here && object.created_by().as_ref() == Some(rules.own_identity) {
+        return Decision::Refuse(vec![refusal(
+            "shieldwall/own-identity",
+            "/created_by_ref",
+            format!("`{}` claims to be this organisation's, but comes from elsewhere", object.id()),
+            "an object of your own that was lost is brought back by importing it into the source `own`",
+        )]);
     }
-    if !input.released && !object.revoked() && object.type_name() == "indicator" {
-        let benign = benign(&input.facts.observables, rules);
+    if let Some(refusal) = view.latest.as_ref().and_then(|latest| forbidden(input, latest)) {
+        return refusal;
+    }
+    let mut reasons = unclaimed(input, view.latest.as_ref());
+    if !object.revoked() && object.type_name() == "indicator" {
+        reasons.extend(benign(&input.facts.observables, rules));
+    }
+    if !reasons.is_empty() && !input.released {
         match view.decided {
-            _ if benign.is_empty() => {}
             Some(true) => {}
-            Some(false) => return Decision::Unchanged { relabel: None },
-            None => return Decision::Hold(benign),
+            Some(false) => return Decision::Unchanged { held: None, relabel: None, findings: Vec::new() },
+            None => return Decision::Hold(reasons),
         }
     }
     accept(input, view, now)
+}
+
+/// Whether a stored text says the same as an incoming object, as far as its identity goes.
+#[must_use]
+pub fn same_value(stored: &str, incoming: Value<'_>, identity: Identity) -> bool {
+    let mut tape = Tape::new();
+    tape.parse(stored.as_bytes(), &Limits::OBJECT).is_ok_and(|stored| same(stored, incoming, identity))
+}
+
+fn same(stored: Value<'_>, incoming: Value<'_>, identity: Identity) -> bool {
+    match identity {
+        Identity::Version => meaning::same_meaning_ignoring(stored, incoming, &HANDLING),
+        Identity::Content => meaning::same_meaning_ignoring(stored, incoming, &OURS),
+    }
 }
 
 fn is_versioned(object: &Valid<'_>) -> bool {
@@ -195,52 +236,57 @@ fn resolve(id: &str, definitions: &[(StixId, String)]) -> Option<Meaning> {
 
 /// How the incoming object stands to the renditions held of its version.
 enum Same {
-    Held(Option<(VersionId, Label)>),
+    Held(VersionId, Option<Label>),
     Conflict,
     New,
 }
 
 /// Properties that say how an object may be handled, not what it says: a copy that went through a node which
-/// narrowed it carries more of them, and is the same version all the same.
-const HANDLING: [&str; 2] = ["object_marking_refs", "granular_markings"];
+/// narrowed it carries more of them, and is the same version all the same. The id is the same already, whatever its case.
+const HANDLING: [&str; 3] = ["id", "object_marking_refs", "granular_markings"];
 
-/// Properties that are ours, not the content's, in an object made from a list.
-const OUR_TIMES: [&str; 5] = ["created", "modified", "valid_from", "object_marking_refs", "granular_markings"];
+/// Properties that are ours, not the content's, in an object made from a list: a renamed list changes no value.
+const OURS: [&str; 7] =
+    ["id", "created", "modified", "valid_from", "description", "object_marking_refs", "granular_markings"];
 
 fn same_version(input: &Input<'_>, view: &View) -> Same {
     let incoming = input.object.value();
     let versioned = input.identity == Identity::Version && is_versioned(input.object);
-    // Only whoever brought the object may narrow what is held of it: otherwise any source could silence another's.
-    let first = view.latest.as_ref().is_some_and(|latest| latest.first_source == input.source);
-    let said = (first || input.local).then(|| stated_label(input, view)).flatten();
+    // Whoever delivers a copy may narrow what is held, never widen it. A hostile source can use that to keep an object
+    // from travelling, which a person sees and can undo; a leak could not be undone.
+    let said = stated_label(input, view);
     let mut conflict = false;
     for held in &view.same {
-        let narrowed = said.map(|label| (held.version_id, held.label.meet(label)));
-        let relabel = narrowed.filter(|(_, label)| *label != held.label);
+        let relabel = said.map(|label| held.label.meet(label)).filter(|label| *label != held.label);
+        let there = Same::Held(held.version_id, relabel);
         if held.raw == incoming.raw() {
-            return Same::Held(relabel);
+            return there;
         }
         let mut tape = Tape::new();
         let Ok(stored) = tape.parse(held.raw.as_bytes(), &Limits::OBJECT) else { continue };
-        let equal = match input.identity {
-            Identity::Version => meaning::same_meaning_ignoring(stored, incoming, &HANDLING),
-            Identity::Content => meaning::same_meaning_ignoring(stored, incoming, &OUR_TIMES),
-        };
-        if equal {
-            return Same::Held(relabel);
+        if self::same(stored, incoming, input.identity) {
+            return there;
         }
         if !versioned {
             continue;
         }
         match (held.rendition, input.facts.rendition) {
-            (0, 0) => conflict = true,
+            // Two texts of one rendition must say the same.
+            (stored, new) if stored == new => conflict = true,
             _ if !meaning::common_properties_agree(stored, incoming) => conflict = true,
             // A narrower copy of what is held in full adds nothing.
-            (0, _) => return Same::Held(relabel),
+            (0, _) => return there,
             _ => {}
         }
     }
     if conflict { Same::Conflict } else { Same::New }
+}
+
+fn narrowed(object: &Valid<'_>, label: Label) -> Finding {
+    let message =
+        format!("a copy of `{}` came with a narrower label: what is held is now {label}", object.id());
+    Finding::new(Severity::Warning, "shieldwall/label-narrowed", "/object_marking_refs", message)
+        .hint("ask the creator which label is meant; a new version can widen it again")
 }
 
 /// What the bytes and their wrapping say about handling; `None` when they say nothing.
@@ -295,18 +341,24 @@ fn forbidden(input: &Input<'_>, latest: &Latest) -> Option<Decision> {
             "publish it under a new id",
         )]));
     }
-    if object.created_by().is_none() && !input.local && latest.first_source != input.source {
-        return Some(Decision::Hold(vec![
-            Finding::new(
-                Severity::Warning,
-                "shieldwall/unclaimed-version",
-                "/created_by_ref",
-                "a new version of an object without creator comes from another source than the object did",
-            )
-            .hint("release it if this source is trusted to speak for the object"),
-        ]));
-    }
     None
+}
+
+/// Why a person should look at a new version before it counts: nobody has signed for the object, and it comes by
+/// another way than the object did.
+fn unclaimed(input: &Input<'_>, latest: Option<&Latest>) -> Vec<Finding> {
+    let object = input.object;
+    let Some(latest) = latest else { return Vec::new() };
+    let versioned = input.identity == Identity::Version && is_versioned(object);
+    let elsewhere = !input.local && latest.first_source != input.source;
+    if !versioned || !elsewhere || object.created_by().is_some() || object.version() <= latest.version {
+        return Vec::new();
+    }
+    let message = "a new version of an object without creator comes from another source than the object did";
+    vec![
+        Finding::new(Severity::Warning, "shieldwall/unclaimed-version", "/created_by_ref", message)
+            .hint("release it if this source is trusted to speak for the object"),
+    ]
 }
 
 fn benign(observables: &[Observable], rules: &Rules<'_>) -> Vec<Finding> {
@@ -333,9 +385,13 @@ fn accept(input: &Input<'_>, view: &View, now: Timestamp) -> Decision {
     };
     let label = input.narrowing.map_or(marked, |narrow| marked.meet(narrow));
     let newest = view.latest.as_ref();
-    let after_newest = newest.map_or(now, |latest| now.max(latest.version.plus_micros(1)));
     let by_version = input.identity == Identity::Version && is_versioned(object);
-    let version = if by_version { object.version() } else { after_newest };
+    let first = if is_versioned(object) { object.version() } else { now };
+    let version = match newest {
+        _ if by_version => object.version(),
+        Some(latest) => now.max(latest.version.plus_micros(STEP)),
+        None => first,
+    };
     if by_version && version > now.plus_micros(FUTURE_SLACK) {
         let message = format!("dated {version}, in the future");
         findings.push(Finding::new(Severity::Warning, "shieldwall/future-version", "/modified", message));
@@ -349,10 +405,16 @@ fn accept(input: &Input<'_>, view: &View, now: Timestamp) -> Decision {
     let rewritten = (input.identity == Identity::Content)
         .then(|| first_created.and_then(|created| keep_created(object.value(), created, version)))
         .flatten();
-    let overlay = (explicit != Some(label)).then_some(label);
+    // Own-only is also what unknown markings come to, and those do not say it to the next reader. Clear restricts
+    // nothing: only its creator may say it in an object's own bytes.
+    let needed = explicit != Some(label) || label == Label::OwnOnly;
+    let overlay = (needed && label != Label::CLEAR).then_some(label);
     let public = explicit == Some(Label::CLEAR) && label == Label::CLEAR;
     Decision::Accept(Box::new(Accepted { version, latest, rewritten, label, overlay, public, findings }))
 }
+
+/// Versions made here follow one another at least this far apart, in microseconds: what STIX timestamps show.
+const STEP: i64 = 1_000;
 
 /// Clocks of honest creators differ by this much, in microseconds (five minutes).
 const FUTURE_SLACK: i64 = 300_000_000;

@@ -13,7 +13,9 @@ mod facts;
 mod output;
 mod text;
 
-pub use decide::{Accepted, Decision, Held, Identity, Input, Latest, Needs, Rules, View, decide, needs};
+pub use decide::{
+    Accepted, Decision, ERASED, Held, Identity, Input, Latest, Needs, Rules, View, decide, needs, same_value,
+};
 pub use facts::{Edge, Facts, facts, observables};
 pub use output::{OWN_ONLY_DEFINITION, OWN_ONLY_MARKING, marking_meaning, with_overlay};
 pub use text::{Text, text};

@@ -1,14 +1,15 @@
 //! The kernel's decisions, case by case, from the rules of STIX 2.1 §3.6 and from what an adversary would try.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
 
-use shieldwall_intel::{self as intel, Decision, Held, Identity, Input, Latest, Rules, View, decide, needs};
 use json::{Limits, Tape};
 use model::{Label, SourceId, StixId, Timestamp, Tlp, VersionId};
 use observable::Observable;
+use shieldwall_intel::{self as intel, Decision, Held, Identity, Input, Latest, Rules, View, decide, needs};
 
 const ID: &str = "indicator--d1612665-504b-4aee-8e7d-04e0f2dcd3e8";
 const CREATOR: &str = "identity--11111111-1111-4111-8111-111111111111";
 const STRANGER: &str = "identity--22222222-2222-4222-8222-222222222222";
+const OWN: &str = "identity--44444444-4444-4444-8444-444444444444";
 const NOW: &str = "2026-06-01T00:00:00.000Z";
 
 /// An indicator with these properties in place of the usual ones; an empty value leaves the property out.
@@ -77,7 +78,8 @@ fn play(text: &str, case: &Case) -> Decision {
         released: case.released,
     };
     let benign = |_: &Observable| case.benign.then(|| "a list".to_owned());
-    decide(&input, &case.view, &Rules { benign: &benign }, NOW.parse().unwrap())
+    let own = OWN.parse().unwrap();
+    decide(&input, &case.view, &Rules { benign: &benign, own_identity: &own }, NOW.parse().unwrap())
 }
 
 /// One word for a decision, with what matters about it.
@@ -90,8 +92,8 @@ fn check(text: &str, case: &Case, expect: &str) {
             if accepted.overlay.is_some() { " overlay" } else { "" },
             if accepted.public { " public" } else { "" },
         ),
-        Decision::Unchanged { relabel: None } => "unchanged".to_owned(),
-        Decision::Unchanged { relabel: Some((_, label)) } => format!("unchanged, now {label}"),
+        Decision::Unchanged { relabel: None, .. } => "unchanged".to_owned(),
+        Decision::Unchanged { relabel: Some(label), .. } => format!("unchanged, now {label}"),
         Decision::Hold(findings) => format!("hold {}", findings[0].rule),
         Decision::Refuse(findings) => format!("refuse {}", findings[0].rule),
     };
@@ -102,7 +104,8 @@ fn check(text: &str, case: &Case, expect: &str) {
 fn holding(text: &str) -> View {
     let mut tape = Tape::new();
     let value = tape.parse(text.as_bytes(), &Limits::OBJECT).unwrap();
-    let instant = |name: &str| value.get(name).and_then(|v| v.as_str()).and_then(|v| v.parse::<Timestamp>().ok());
+    let instant =
+        |name: &str| value.get(name).and_then(|v| v.as_str()).and_then(|v| v.parse::<Timestamp>().ok());
     let latest = Latest {
         version: instant("modified").unwrap(),
         created: instant("created"),
@@ -110,7 +113,8 @@ fn holding(text: &str) -> View {
         created_by: value.get("created_by_ref").and_then(|v| v.as_str()).map(|v| v.parse().unwrap()),
         first_source: SourceId(1),
     };
-    let held = Held { version_id: VersionId(7), rendition: 0, label: Label::Tlp(Tlp::Green), raw: text.to_owned() };
+    let held =
+        Held { version_id: VersionId(7), rendition: 0, label: Label::Tlp(Tlp::Green), raw: text.to_owned() };
     View { latest: Some(latest), same: vec![held], ..View::default() }
 }
 
@@ -127,11 +131,12 @@ const UNKNOWN: &str = "marking-definition--33333333-3333-4333-8333-333333333333"
 fn labels() {
     let default = Case::default();
     check(&object(&[]), &default, "accept own overlay");
-    check(&object(&[]), &Case { default_label: Label::CLEAR, ..Case::default() }, "accept clear overlay");
+    check(&object(&[]), &Case { default_label: Label::CLEAR, ..Case::default() }, "accept clear");
     check(&marked(TLP2_CLEAR), &default, "accept clear public");
     check(&marked(TLP1_WHITE), &default, "accept clear public");
     check(&marked(TLP2_STRICT), &default, "accept amber+strict");
-    check(&marked(UNKNOWN), &default, "accept own");
+    // Nothing in the bytes says own-only to the next reader, so output must.
+    check(&marked(UNKNOWN), &default, "accept own overlay");
     let narrowed = Case { narrowing: Some(Label::Tlp(Tlp::Amber)), ..Case::default() };
     check(&marked(TLP2_CLEAR), &narrowed, "accept amber overlay");
     // A wrapper cannot widen.
@@ -147,8 +152,12 @@ fn a_known_statement_does_not_restrict_and_an_unknown_one_does() {
     );
     let id: StixId = UNKNOWN.parse().unwrap();
     let view = View { markings: vec![(id, statement)], ..View::default() };
-    check(&text, &Case { view, default_label: Label::Tlp(Tlp::Green), ..Case::default() }, "accept green overlay");
-    check(&text, &Case { default_label: Label::Tlp(Tlp::Green), ..Case::default() }, "accept own");
+    check(
+        &text,
+        &Case { view, default_label: Label::Tlp(Tlp::Green), ..Case::default() },
+        "accept green overlay",
+    );
+    check(&text, &Case { default_label: Label::Tlp(Tlp::Green), ..Case::default() }, "accept own overlay");
 }
 
 #[test]
@@ -188,10 +197,11 @@ fn markings_are_handling_not_meaning() {
     let held = marked(TLP2_CLEAR);
     let narrower = object(&[("object_marking_refs", &format!("[\"{TLP2_CLEAR}\",\"{TLP2_STRICT}\"]"))]);
     let case = |source| Case { view: holding(&held), source, ..Case::default() };
-    // Whoever brought it may narrow it, and so may its own organisation; nobody else can silence it.
+    // Whoever brings a copy may narrow what is held: a person is told, and can undo it. A leak nobody could undo.
     check(&narrower, &case(1), "unchanged, now amber+strict");
-    check(&narrower, &case(0), "unchanged, now amber+strict");
-    check(&narrower, &case(2), "unchanged");
+    check(&narrower, &case(2), "unchanged, now amber+strict");
+    let Decision::Unchanged { findings, .. } = play(&narrower, &case(2)) else { panic!("not unchanged") };
+    assert_eq!(findings[0].rule, "shieldwall/label-narrowed");
     // What is held narrow is never widened by a copy that says less.
     check(&object(&[]), &Case { view: holding(&narrower), ..Case::default() }, "unchanged");
 }
@@ -227,10 +237,8 @@ fn versions() {
     // Leaving the creator out does not get round it either.
     let nobody = object(&[("modified", "\"2026-02-01T00:00:00.000Z\""), ("created_by_ref", "")]);
     check(&nobody, &case, "refuse stix-2.1/3.6/creator-only");
-    let recreated = object(&[
-        ("modified", "\"2026-02-01T00:00:00.000Z\""),
-        ("created", "\"2026-01-01T00:00:01.000Z\""),
-    ]);
+    let recreated =
+        object(&[("modified", "\"2026-02-01T00:00:00.000Z\""), ("created", "\"2026-01-01T00:00:01.000Z\"")]);
     check(&recreated, &case, "refuse stix-2.1/3.6/created-fixed");
 }
 
@@ -256,6 +264,14 @@ fn what_nobody_claims_stays_with_whoever_brought_it() {
     };
     check(&newer, &case(1), "accept own overlay");
     check(&newer, &case(2), "hold shieldwall/unclaimed-version");
+    check(&newer, &Case { released: true, ..case(2) }, "accept own overlay");
+    let decided = |decided| {
+        let mut case = case(2);
+        case.view.decided = decided;
+        case
+    };
+    check(&newer, &decided(Some(true)), "accept own overlay");
+    check(&newer, &decided(Some(false)), "unchanged");
     check(&newer, &case(0), "accept own overlay");
 }
 
@@ -273,6 +289,23 @@ fn benign_values_are_held_until_someone_decides() {
     check(&object(&[]), &benign(None, true), "accept own overlay");
     // Taking one back must always work.
     check(&object(&[("revoked", "true")]), &benign(None, false), "accept own overlay");
+}
+
+#[test]
+fn nobody_else_speaks_in_our_name() {
+    let ours = object(&[("created_by_ref", &format!("\"{OWN}\""))]);
+    check(&ours, &Case { source: 3, ..Case::default() }, "refuse shieldwall/own-identity");
+    check(&ours, &Case { source: 0, ..Case::default() }, "accept own overlay");
+    // What we hold already comes back from allies all the time.
+    check(&ours, &Case { source: 3, view: holding(&ours), ..Case::default() }, "unchanged");
+    let revoked = object(&[
+        ("created_by_ref", &format!("\"{OWN}\"")),
+        ("modified", "\"2026-03-01T00:00:00.000Z\""),
+        ("revoked", "true"),
+    ]);
+    let mut view = holding(&ours);
+    view.same.clear();
+    check(&revoked, &Case { source: 3, view, ..Case::default() }, "refuse shieldwall/own-identity");
 }
 
 #[test]
@@ -299,6 +332,43 @@ fn content_made_here_is_the_same_whenever_it_was_made() {
     let text = accepted.rewritten.unwrap();
     assert!(text.contains(r#""created":"2026-01-01T00:00:00.000Z""#), "{text}");
     assert!(text.contains(&format!(r#""modified":"{}""#, accepted.version)), "{text}");
+}
+
+#[test]
+fn a_list_neither_brings_back_nor_renames() {
+    let revoked = Case {
+        view: holding(&object(&[("revoked", "true")])),
+        identity: Identity::Content,
+        ..Case::default()
+    };
+    check(&object(&[("confidence", "80")]), &revoked, "unchanged");
+    let held = object(&[("description", "\"listed in monday.txt\"")]);
+    let renamed = object(&[("description", "\"listed in tuesday.txt\"")]);
+    let case = Case { view: holding(&held), identity: Identity::Content, ..Case::default() };
+    check(&renamed, &case, "unchanged");
+}
+
+#[test]
+fn the_first_version_of_a_listed_value_is_the_one_it_says() {
+    let case = Case { identity: Identity::Content, ..Case::default() };
+    let Decision::Accept(accepted) = play(&object(&[]), &case) else { panic!("not accepted") };
+    assert_eq!(accepted.version, "2026-01-02T00:00:00.000Z".parse().unwrap());
+    assert_eq!(accepted.rewritten, None);
+}
+
+#[test]
+fn one_rendition_has_one_text() {
+    let extension = format!(
+        r#"{{"{}":{{"extension_type":"property-extension","removed":1}}}}"#,
+        stix::redact::REDACTION_EXTENSION
+    );
+    let short = object(&[("labels", "[\"a\"]"), ("extensions", &extension)]);
+    let long = object(&[("labels", "[\"a\",\"b\"]"), ("extensions", &extension)]);
+    let mut tape = Tape::new();
+    let mut view = holding(&short);
+    let value = tape.parse(short.as_bytes(), &Limits::OBJECT).unwrap();
+    view.same[0].rendition = intel::facts(value, "indicator").rendition;
+    check(&long, &Case { view, ..Case::default() }, "refuse stix-2.1/3.6/version-conflict");
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct Context {
 #[derive(Debug)]
 pub struct Indicators {
     source: String,
+    /// The creator's id, or nothing.
+    creator: String,
     now: Timestamp,
     /// `,"created_by_ref":…,"created":…,"modified":…`
     head: String,
@@ -63,6 +65,7 @@ impl Indicators {
         }
         Self {
             source: context.source.clone(),
+            creator: context.created_by.as_ref().map(ToString::to_string).unwrap_or_default(),
             now: context.now,
             head,
             tail,
@@ -72,7 +75,8 @@ impl Indicators {
         }
     }
 
-    /// The id of a term's indicator: a UUIDv5 over kind, key, qualifier and source, the same on every import.
+    /// The id of a term's indicator: a UUIDv5 over kind, key, qualifier, source and creator, the same on every import and
+    /// another for every organisation.
     #[must_use]
     pub fn id(&self, term: &Term) -> StixId {
         let observable = &term.observable;
@@ -88,6 +92,8 @@ impl Indicators {
             Qualifier::AnyScheme => name.extend_from_slice(&[0, 2]),
         }
         name.extend_from_slice(self.source.as_bytes());
+        name.push(0);
+        name.extend_from_slice(self.creator.as_bytes());
         StixId::new("indicator", model::Uuid(*Uuid::new_v5(&NAMESPACE, &name).as_bytes()))
     }
 

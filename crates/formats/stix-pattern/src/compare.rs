@@ -44,7 +44,11 @@ impl Condition {
                 if *object_type != object.kind {
                     return Ok(false);
                 }
-                Walk { observation, check, negated: *negated, budget }.any(&object.body, steps, false)
+                // `NOT EXISTS` is about the path, not about a value at its end.
+                let absent = *negated && matches!(check, Check::Exists);
+                let negated = *negated && !absent;
+                let found = Walk { observation, check, negated, budget }.any(&object.body, steps, false)?;
+                Ok(found != absent)
             }
             Self::All(parts) => {
                 for part in parts {

@@ -96,7 +96,7 @@ impl Display for Test {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { path, negated, predicate, .. } = self;
         if matches!(predicate, Predicate::Exists) {
-            return write!(f, "EXISTS {path}");
+            return write!(f, "{}EXISTS {path}", if *negated { "NOT " } else { "" });
         }
         write!(f, "{path} {}", if *negated { "NOT " } else { "" })?;
         match predicate {

@@ -75,6 +75,9 @@ pub struct Manifest {
     /// Whether entries follow.
     #[serde(default, skip_serializing_if = "is_false")]
     pub more: bool,
+    /// Token of the next page. The standard leaves it to the URL here; clients that page by it look for it all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// Entries in order of `date_added`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ManifestEntry>,
@@ -100,6 +103,9 @@ pub struct Versions {
     /// Whether versions follow.
     #[serde(default, skip_serializing_if = "is_false")]
     pub more: bool,
+    /// Token of the next page. The standard leaves it to the URL here; clients that page by it look for it all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// In order of date added. Left out when there are none, as §5.8.1 demands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<String>,

@@ -86,7 +86,17 @@ pub(crate) async fn read_body(app: &App, headers: &HeaderMap, mut body: Body) ->
     let too_large = || Problem::new(Kind::TooLarge, format!("a body may have {most} bytes at most"));
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let encoding = headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity");
+    if let Some(encoding) = encoding {
+        let name = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
+        return Err(Problem::new(
+            Kind::UnsupportedMediaType,
+            format!("`Content-Encoding: {name}` is not read here"),
+        )
+        .hint("send the body as it is; POST /api/v1/import takes gzip files"));
+    }
     if declared.is_some_and(|length| length > most) {
+        drain(&mut body, most).await;
         return Err(too_large().hint("import large files with POST /api/v1/import"));
     }
     let mut share = Share { app, permit: None, kib: 0 };
@@ -96,12 +106,28 @@ pub(crate) async fn read_body(app: &App, headers: &HeaderMap, mut body: Body) ->
         let frame = frame.map_err(|_| Problem::bad("the body ended early"))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > most {
-            return Err(too_large());
+            drop((bytes, share));
+            drain(&mut body, most).await;
+            return Err(too_large().hint("import large files with POST /api/v1/import"));
         }
         share.cover(bytes.len() + data.len())?;
         bytes.extend_from_slice(&data);
     }
     Ok(Kept { bytes: bytes.into(), _share: share.permit })
+}
+
+/// Reads on for a while and forgets what it reads: a client that is still sending when the connection is closed would
+/// never see the answer.
+async fn drain(body: &mut Body, most: usize) {
+    let reading = async {
+        let mut left = most;
+        while let Some(Ok(frame)) = body.frame().await {
+            let Some(less) = left.checked_sub(frame.data_ref().map_or(0, |data| data.len())) else { return };
+            left = less;
+        }
+    };
+    // Out of time or out of patience: the answer goes out either way.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), reading).await;
 }
 
 /// A growing share of the budget for request bodies.

@@ -1,18 +1,17 @@
 //! The synchronous half of a node.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lists::{WarningIndex, WarningList};
-use model::{CollectionId, HeldId, Seq, SourceId, StixId, Tenant, Timestamp, Tlp, World};
+use model::{CollectionId, HeldId, Label, Seq, SourceId, StixId, Tenant, Timestamp, Tlp, World};
 use ports::{
     Clock, CollectionKind, HeldDecision, Ids, NodeRecord, Scope, SourceRecord, Store, StoreError, Tx,
 };
 use stix::marking;
 use tokio::sync::watch;
 
-use crate::ingest::{Fate, IngestReport, Piece, Summary};
+use crate::ingest::{Committing, Fate, IngestReport, Piece, Summary};
 use crate::refused;
 
 /// Everything a node needs to take objects in, without a runtime.
@@ -27,10 +26,12 @@ pub struct Core {
     pub scope: Scope,
     /// The node's directory, where it has one: refused records are written below it.
     pub dir: Option<PathBuf>,
+    /// The organisation's own identity.
+    pub identity: StixId,
     pub(crate) own: CollectionId,
     pub(crate) public: CollectionId,
-    warnings: RwLock<Arc<WarningIndex>>,
-    warnings_stale: AtomicBool,
+    /// Built when it is first asked for after a change; nobody sees an older one meanwhile.
+    warnings: Mutex<Option<Arc<WarningIndex>>>,
     head: watch::Sender<Seq>,
 }
 
@@ -106,27 +107,26 @@ impl Core {
     /// # Errors
     /// [`CoreError::NotFounded`] when it holds none.
     pub fn open(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Result<Self, CoreError> {
-        let (collections, head) = {
+        let (identity, collections, head) = {
             let read = store.read()?;
-            read.node(SCOPE.tenant)?.ok_or(CoreError::NotFounded)?;
-            (read.collections(SCOPE.tenant)?, read.head(SCOPE.tenant)?)
+            let node = read.node(SCOPE.tenant)?.ok_or(CoreError::NotFounded)?;
+            (node.identity, read.collections(SCOPE.tenant)?, read.head(SCOPE.tenant)?)
         };
         let find = |kind| {
             let found = collections.iter().find(|collection| collection.kind == kind);
             found.map(|collection| collection.id).ok_or(CoreError::NotFounded)
         };
         let (own, public) = (find(CollectionKind::Own)?, find(CollectionKind::Public)?);
-        let warnings = RwLock::new(Arc::new(build_warnings(&[])));
         Ok(Self {
             store,
             clock,
             ids,
             scope: SCOPE,
             dir: None,
+            identity,
             own,
             public,
-            warnings,
-            warnings_stale: AtomicBool::new(true),
+            warnings: Mutex::new(None),
             head: watch::Sender::new(head),
         })
     }
@@ -184,6 +184,16 @@ impl Core {
         Ok(sources.into_iter().map(|(record, _)| record).find(|record| record.name == name))
     }
 
+    /// The source of this number. One that was removed since stays a stranger: nothing of it is this organisation's own,
+    /// and what it left unmarked stays here.
+    pub(crate) fn source_or_stranger(&self, id: SourceId) -> Result<SourceRecord, CoreError> {
+        let sources = self.store.read()?.sources(self.scope.tenant)?;
+        match sources.into_iter().map(|(record, _)| record).find(|record| record.id == id) {
+            Some(source) => Ok(source),
+            None => Ok(SourceRecord { id, default_label: Label::OwnOnly, ..self.own_source()? }),
+        }
+    }
+
     /// Takes in a batch of objects from a source, in one durable transaction.
     ///
     /// # Errors
@@ -206,7 +216,7 @@ impl Core {
         source: &SourceRecord,
         pieces: &[Piece<'_>],
         report: &mut (dyn FnMut(IngestReport<'_>) + Send),
-        also: &mut (dyn FnMut(&mut dyn Tx, &Summary) -> Result<(), StoreError> + Send),
+        also: &mut (dyn FnMut(&mut dyn Tx, &Committing<'_>) -> Result<(), StoreError> + Send),
     ) -> Result<Summary, StoreError> {
         crate::ingest::ingest(self, source, pieces, report, also)
     }
@@ -244,21 +254,19 @@ impl Core {
             self.committed();
             return Ok(None);
         }
-        let sources = self.store.read()?.sources(self.scope.tenant)?;
-        let source = sources.into_iter().map(|(record, _)| record).find(|record| record.id == held.source);
-        let source = match source {
-            Some(source) => source,
-            None => self.own_source()?,
-        };
+        let source = self.source_or_stranger(held.source)?;
         let piece = Piece { released: true, ..Piece::stix(held.raw.as_bytes()) };
         let mut fate = None;
         self.ingest_with(
             &source,
             &[piece],
             &mut |report| fate = Some(report.fate.clone()),
-            &mut |tx, summary| {
-                if summary.refused > 0 {
-                    return Err(StoreError::Missing("a value that may be released".to_owned()));
+            &mut |tx, committing| {
+                let summary = committing.summary;
+                // What the person saw is what is released, or nothing is.
+                let same = tx.held(self.scope, id)?.is_some_and(|now| now.raw == held.raw);
+                if !same || summary.refused + summary.held > 0 {
+                    return Err(StoreError::Missing(format!("held value {id} as it was shown")));
                 }
                 record(tx)
             },
@@ -286,11 +294,11 @@ impl Core {
             tx.audit(self.scope.tenant, now, author, "object.erase", id.type_name(), reason)?;
             Ok(versions)
         })?;
+        self.committed();
         self.store.scrub()?;
         if let Some(dir) = &self.dir {
             refused::scrub(dir, id.as_str())?;
         }
-        self.committed();
         Ok(versions)
     }
 
@@ -301,7 +309,7 @@ impl Core {
     pub fn set_warning_list(&self, name: &str, raw: &str) -> Result<bool, StoreError> {
         let changed = self.store.transact(|tx| tx.set_warning_list(self.scope.tenant, name, raw))?;
         if changed {
-            self.warnings_stale.store(true, Ordering::Release);
+            *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
         Ok(changed)
     }
@@ -312,13 +320,12 @@ impl Core {
     /// # Errors
     /// When the stored lists cannot be read.
     pub fn warnings(&self) -> Result<Arc<WarningIndex>, StoreError> {
-        if self.warnings_stale.swap(false, Ordering::AcqRel) {
-            let read = self.store.read().and_then(|read| read.warning_lists(self.scope.tenant));
-            let stored = read.inspect_err(|_| self.warnings_stale.store(true, Ordering::Release))?;
-            let index = Arc::new(build_warnings(&stored));
-            *self.warnings.write().unwrap_or_else(PoisonError::into_inner) = index;
+        let mut current = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = &*current {
+            return Ok(Arc::clone(index));
         }
-        Ok(Arc::clone(&self.warnings.read().unwrap_or_else(PoisonError::into_inner)))
+        let stored = self.store.read()?.warning_lists(self.scope.tenant)?;
+        Ok(Arc::clone(current.insert(Arc::new(build_warnings(&stored)))))
     }
 
     /// The collections an accepted object enters.

@@ -11,6 +11,8 @@ pub(crate) enum Form {
     Json,
     /// A list of values, one a line.
     List,
+    /// The `hashes.csv` of a MISP feed: hashes of attribute values, which are nobody's files.
+    FeedHashes,
 }
 
 /// An input that cannot be read as anything we know.
@@ -83,8 +85,18 @@ fn form(head: &[u8]) -> Result<Form, NotReadable> {
         (Some(b'{'), _) => Form::Json,
         // `[` opens an array, unless it is a bracketed address or a defanged line of a list.
         (Some(b'['), Some(b'{' | b']' | b'"') | None) => Form::Json,
+        _ if is_feed_hashes(text) => Form::FeedHashes,
         _ => Form::List,
     })
+}
+
+/// Lines of a MISP feed's hash index are an MD5 and the UUID of an event.
+fn is_feed_hashes(text: &[u8]) -> bool {
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let Some((hash, rest)) = line.split_at_checked(32) else { return false };
+    hash.iter().all(u8::is_ascii_hexdigit)
+        && rest.strip_prefix(b",").is_some_and(|id| model::Uuid::parse(id).is_ok())
 }
 
 /// Counts the packed bytes read, so that the ratio can be judged.
@@ -164,6 +176,11 @@ mod tests {
         check(b"[2001:db8::1]:443", Ok(Form::List));
         check(b"# list\nbad.example", Ok(Form::List));
         check(b"", Ok(Form::List));
+        check(
+            b"d41d8cd98f00b204e9800998ecf8427e,5f8b0d2e-1c3a-4d52-9f0e-6f2f6b1c7a01\n",
+            Ok(Form::FeedHashes),
+        );
+        check(b"d41d8cd98f00b204e9800998ecf8427e,seen in mail", Ok(Form::List));
         check(b"PK\x03\x04....", Err(NotReadable::Zip));
         check(b"\xff\xfe{\0", Err(NotReadable::Utf16));
         check(b"ElfFile\0\0\0", Err(NotReadable::Binary("binary data")));

@@ -114,18 +114,20 @@ async fn follow(node: Arc<Node>, record: SourceRecord, nudge: Arc<Notify>, mut s
         listeners.spawn(listen(Arc::clone(&node), record.name.clone(), channel, Arc::clone(&nudge)));
     }
     while !*stop.borrow() {
-        let round = tokio::select! {
-            round = pull(&node, &record, &mut *source.puller) => round,
-            _ = stop.changed() => break,
-        };
-        let wait = match round {
-            Ok(()) => source.interval,
-            Err(error) => failed(&node, &record, &error).await,
-        };
-        tokio::select! {
-            () = nudge.notified() => {}
-            _ = stop.changed() => {}
-            () = tokio::time::sleep(wait) => {}
+        match pull(&node, &record, &mut *source.puller, &mut stop).await {
+            Ok(()) => tokio::select! {
+                () = nudge.notified() => {}
+                _ = stop.changed() => {}
+                () = tokio::time::sleep(source.interval) => {}
+            },
+            // A server that asked to be left alone, or that fails, is not asked sooner because something changed there.
+            Err(error) => {
+                let wait = failed(&node, &record, &error).await;
+                tokio::select! {
+                    _ = stop.changed() => {}
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
         }
     }
     listeners.shutdown().await;
@@ -135,10 +137,20 @@ async fn follow(node: Arc<Node>, record: SourceRecord, nudge: Arc<Notify>, mut s
 const ROUND: usize = 100_000;
 
 /// One round: batches until there are no more.
-async fn pull(node: &Arc<Node>, record: &SourceRecord, puller: &mut dyn Puller) -> Result<(), PullError> {
+///
+/// Asked to stop, it gives up waiting for the other side, but never a batch that is being committed.
+async fn pull(
+    node: &Arc<Node>,
+    record: &SourceRecord,
+    puller: &mut dyn Puller,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<(), PullError> {
     for _ in 0..ROUND {
         let state = load(node, record).await.map_err(|error| passing(&error))?;
-        let batch = puller.next(state.cursor.as_deref()).await?;
+        let batch = tokio::select! {
+            batch = puller.next(state.cursor.as_deref()) => batch?,
+            _ = stop.changed() => return Ok(()),
+        };
         let more = batch.more;
         let owner = record.clone();
         let summary = blocking(node, move |core| commit(core, &owner, state, batch)).await;
@@ -197,9 +209,9 @@ fn commit(
     state.failures = 0;
     state.retry_at = None;
     let (tenant, scope) = (core.scope.tenant, core.scope);
-    let summary = core.ingest_with(record, &pieces, &mut |_| {}, &mut |tx, summary| {
+    let summary = core.ingest_with(record, &pieces, &mut |_| {}, &mut |tx, committing| {
         let mut state = state.clone();
-        state.accepted += summary.accepted + total.accepted;
+        state.accepted += committing.summary.accepted + total.accepted;
         tx.add_findings(scope, core.clock.now(), record.id, None, &findings)?;
         tx.set_source_state(tenant, record.id, &state)
     })?;
@@ -246,8 +258,6 @@ async fn listen(node: Arc<Node>, name: String, mut channel: Box<dyn HintChannel>
         failures = failures.saturating_add(1);
         let random = node.core.ids.uuid().0.iter().fold(0u64, |all, byte| all << 8 | u64::from(*byte));
         tokio::time::sleep(Backoff::LIVE.delay(failures, random).max(asked.unwrap_or_default())).await;
-        // Whatever happened while the line was down is pulled now.
-        nudge.notify_one();
     }
 }
 
@@ -259,8 +269,10 @@ async fn hear(
     failures: &mut u32,
 ) -> Result<Option<Duration>, PullError> {
     let mut hints = channel.connect(last.as_deref()).await?;
+    *failures = 0;
+    // Whatever happened while the line was down is pulled now.
+    nudge.notify_one();
     while let Some(hint) = hints.next().await? {
-        *failures = 0;
         // One round answers every hint that has arrived by now.
         let newest = hints.drain().unwrap_or(hint);
         if newest.id.is_some() {

@@ -96,6 +96,8 @@ const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 8 << 20;
 /// The longest single document (a MISP event, a warning list) or element, in bytes.
 const PIECE: usize = 64 << 20;
+/// Bytes of a bundle that are looked through for marking definitions before any of it is taken in.
+const WINDOW: usize = 64 << 20;
 /// Rules listed in a summary.
 const RULES: usize = 64;
 
@@ -137,11 +139,21 @@ impl Core {
             for _ in 0..2 {
                 scope.spawn(|| shared.work(&receive));
             }
-            let mut feeder =
-                Feeder { send, batch: Vec::new(), bytes: 0, ticket: 0, shared: &shared, progress, read: 0 };
+            let mut feeder = Feeder {
+                send,
+                batch: Vec::new(),
+                bytes: 0,
+                window: Vec::new(),
+                gathered: 0,
+                ticket: 0,
+                shared: &shared,
+                progress,
+                read: 0,
+            };
             let read = match form {
                 Form::Json => feeder.json(&mut *input),
                 Form::List => feeder.list(&mut *input),
+                Form::FeedHashes => Ok(()),
             };
             let flushed = feeder.flush();
             drop(feeder);
@@ -186,19 +198,16 @@ impl Shared<'_> {
         loop {
             let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok((ticket, batch)) = next else { return };
+            // Whatever happens to this batch, the next one gets its turn: a worker that fails must not leave the other
+            // and the reader waiting for ever.
+            let turn = Turn { shared: self, ticket };
             let ready = self.unfold(batch);
-            let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            while *turn != ticket {
-                turn = self.turned.wait(turn).unwrap_or_else(PoisonError::into_inner);
-            }
-            drop(turn);
+            turn.wait();
             if self.outcome().failed.is_none()
                 && let Err(error) = self.commit(&ready)
             {
                 self.outcome().failed = Some(error);
             }
-            *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = ticket + 1;
-            self.turned.notify_all();
         }
     }
 
@@ -232,18 +241,6 @@ impl Shared<'_> {
     }
 
     fn commit(&self, ready: &[Ready]) -> Result<(), StoreError> {
-        let (mut pieces, mut behind) = (Vec::new(), Vec::new());
-        for item in ready {
-            if let What::Object { text, narrowing, identity, converted } = &item.what {
-                pieces.push(Piece {
-                    narrowing: *narrowing,
-                    identity: *identity,
-                    converted: *converted,
-                    ..Piece::stix(text)
-                });
-                behind.push(item);
-            }
-        }
         for item in ready {
             match &item.what {
                 What::Object { .. } => self.outcome().note(&item.findings),
@@ -254,16 +251,75 @@ impl Shared<'_> {
                 }
             }
         }
+        let mut rest: Vec<&Ready> =
+            ready.iter().filter(|item| matches!(item.what, What::Object { .. })).collect();
+        while !rest.is_empty() {
+            // One document can have become very many objects; no transaction holds more than a batch of them.
+            let mut bytes = 0;
+            let fits = |item: &&&Ready| {
+                bytes += item.length();
+                bytes <= BATCH_BYTES
+            };
+            let count = rest.iter().take(BATCH).take_while(fits).count().max(1);
+            let later = rest.split_off(count.min(rest.len()));
+            self.commit_objects(&std::mem::replace(&mut rest, later))?;
+        }
+        Ok(())
+    }
+
+    fn commit_objects(&self, items: &[&Ready]) -> Result<(), StoreError> {
+        let pieces: Vec<Piece<'_>> = items
+            .iter()
+            .filter_map(|item| match &item.what {
+                What::Object { text, narrowing, identity, converted } => Some(Piece {
+                    narrowing: *narrowing,
+                    identity: *identity,
+                    converted: *converted,
+                    ..Piece::stix(text)
+                }),
+                What::Bad(_) | What::WarningList { .. } => None,
+            })
+            .collect();
         let summary = self.core.ingest(&self.options.source, &pieces, &mut |report| {
             let mut outcome = self.outcome();
             outcome.note(report.findings);
-            if let (Fate::Refused(findings), Some(item)) = (report.fate, behind.get(report.index)) {
-                outcome.noted_refusal(report.findings, findings);
-                outcome.write(&item.place, report.id.map(model::StixId::as_str), findings, report.raw);
+            if let (Fate::Refused(findings), Some(item)) = (report.fate, items.get(report.index)) {
+                // What was erased must not come back in a file either.
+                let erased = findings.iter().any(|finding| finding.rule == intel::ERASED);
+                let raw = if erased { &[] } else { report.raw };
+                let id = report.id.filter(|_| !erased).map(model::StixId::as_str);
+                outcome.write(&item.place, id, findings, raw);
             }
         })?;
         self.outcome().progress.summary.add(summary);
         Ok(())
+    }
+}
+
+/// A worker's place in the order of commits, given up when it is dropped.
+struct Turn<'s, 'c> {
+    shared: &'s Shared<'c>,
+    ticket: u64,
+}
+
+impl Turn<'_, '_> {
+    fn wait(&self) {
+        let mut turn = self.shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        while *turn != self.ticket {
+            turn = self.shared.turned.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Turn<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let failure = StoreError::Engine("a step of the import failed; see the log".to_owned());
+            self.shared.outcome().failed.get_or_insert(failure);
+        }
+        self.wait();
+        *self.shared.turn.lock().unwrap_or_else(PoisonError::into_inner) = self.ticket + 1;
+        self.shared.turned.notify_all();
     }
 }
 
@@ -285,12 +341,6 @@ impl Outcome {
         }
     }
 
-    /// A refusal by the kernel is not among the validator's findings yet.
-    fn noted_refusal(&mut self, validator: &[Finding], refusal: &[Finding]) {
-        let new: Vec<_> = refusal.iter().filter(|finding| !validator.contains(finding)).cloned().collect();
-        self.note(&new);
-    }
-
     fn refuse(&mut self, place: &str, id: Option<&str>, findings: &[Finding], raw: &[u8]) {
         self.progress.summary.refused += 1;
         self.note(findings);
@@ -309,6 +359,16 @@ struct Ready {
     what: What,
     place: String,
     findings: Vec<Finding>,
+}
+
+impl Ready {
+    fn length(&self) -> usize {
+        match &self.what {
+            What::Object { text, .. } => text.len(),
+            What::WarningList { text, .. } => text.len(),
+            What::Bad(text) => text.len(),
+        }
+    }
 }
 
 enum What {
@@ -369,7 +429,8 @@ fn unfold_document(now: Timestamp, tape: &mut Tape, raw: Raw, ready: &mut Vec<Re
             let text = document.raw().to_owned();
             ready.push(Ready { what: What::WarningList { name, text }, place, findings: Vec::new() });
         }
-        Document::Envelope => {}
+        // An index of a feed names its events; they are imported themselves.
+        Document::Envelope | Document::FeedIndex => {}
         Document::Unknown => {
             let message = "neither a STIX object or bundle, a MISP event, nor a warning list";
             let finding = Finding::new(Severity::Error, "shieldwall/import-unknown", "", message)
@@ -386,6 +447,7 @@ enum Document {
     Envelope,
     Misp,
     WarningList,
+    FeedIndex,
     Unknown,
 }
 
@@ -396,6 +458,7 @@ fn kind(document: Value<'_>) -> Document {
         _ if has("objects") && (has("more") || !has("id")) => Document::Envelope,
         _ if misp::detect(document) => Document::Misp,
         _ if lists::is_warning_list(document) => Document::WarningList,
+        _ if misp::is_feed_manifest(document) => Document::FeedIndex,
         Some(_) if has("id") => Document::Object,
         _ => Document::Unknown,
     }
@@ -456,6 +519,8 @@ struct Feeder<'s, 'c> {
     send: SyncSender<(u64, Vec<Raw>)>,
     batch: Vec<Raw>,
     bytes: usize,
+    window: Vec<Raw>,
+    gathered: usize,
     ticket: u64,
     shared: &'s Shared<'c>,
     progress: &'s mut (dyn FnMut(&Progress) + Send),
@@ -463,6 +528,24 @@ struct Feeder<'s, 'c> {
 }
 
 impl Feeder<'_, '_> {
+    /// Collects JSON pieces and hands them on with marking definitions first: what refers to them must find them,
+    /// wherever in the bundle they stand. Only a bundle longer than the window can have them come too late, and then
+    /// its objects stay in the organisation, with a finding.
+    fn gather(&mut self, raw: Raw) {
+        self.gathered += raw.text.len();
+        self.window.push(raw);
+        if self.gathered >= WINDOW {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.gathered = 0;
+        let defines = |raw: &Raw| memchr::memmem::find(&raw.text, b"\"marking-definition\"").is_some();
+        let (first, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.window).into_iter().partition(defines);
+        first.into_iter().chain(rest).for_each(|raw| self.add(raw));
+    }
+
     fn add(&mut self, raw: Raw) {
         self.bytes += raw.text.len();
         self.batch.push(raw);
@@ -510,7 +593,7 @@ impl Feeder<'_, '_> {
                 });
             });
             for (text, place) in pieces {
-                self.add(Raw { text, place, kind: RawKind::Json });
+                self.gather(Raw { text, place, kind: RawKind::Json });
             }
             if let Err(error) = split {
                 self.broken(&error);
@@ -520,6 +603,7 @@ impl Feeder<'_, '_> {
                 return Ok(());
             }
         }
+        self.settle();
         if let Err(error) = splitter.finish() {
             self.broken(&error);
         }
@@ -528,6 +612,7 @@ impl Feeder<'_, '_> {
 
     /// The text as a whole is broken here; what came before it stands.
     fn broken(&mut self, error: &json::Error) {
+        self.settle();
         let message = format!("{} at byte {}", error.problem, error.offset);
         let finding = Finding::new(Severity::Error, "rfc-8259/json", error.pointer.clone(), message).hint(
             "complete objects before this place were taken; send the whole file again once it is mended",
@@ -539,7 +624,7 @@ impl Feeder<'_, '_> {
         let indicators = Indicators::new(&lists::Context {
             now: self.shared.now,
             source: self.shared.options.source.name.clone(),
-            created_by: None,
+            created_by: Some(self.shared.core.identity.clone()),
             markings: Vec::new(),
             labels: Vec::new(),
             description: Some(format!("listed in {}", self.shared.options.name)),

@@ -1,9 +1,12 @@
 //! One batch of objects through the kernel into the store.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use intel::{Accepted, Decision, Facts, Identity, Input, Rules};
 use json::{Limits, Tape};
 use lists::Category;
-use model::{Finding, HeldId, Label, Severity, StixId, Timestamp};
+use model::{Finding, HeldId, Label, Severity, SourceId, StixId, Timestamp};
 use observable::Observable;
 use ports::{Edge, Existing, NewVersion, SourceRecord, StoreError, Tx};
 use stix::{Checks, PatternProblem, Valid};
@@ -104,6 +107,22 @@ impl Summary {
     }
 }
 
+/// What a batch comes to, just before it is committed.
+#[derive(Debug)]
+pub struct Committing<'a> {
+    /// How many objects met which fate.
+    pub summary: Summary,
+    pub(crate) fates: &'a [Option<Taken>],
+}
+
+impl Committing<'_> {
+    /// The fate of the piece at this place.
+    #[must_use]
+    pub fn fate(&self, index: usize) -> Option<&Fate> {
+        self.fates.get(index)?.as_ref().map(|(fate, _)| fate)
+    }
+}
+
 /// A validated object with what is read off its bytes, or why it is none.
 struct Prepared<'a> {
     valid: Option<(Valid<'a>, Facts)>,
@@ -113,7 +132,7 @@ struct Prepared<'a> {
 }
 
 type Reporter<'r> = &'r mut (dyn FnMut(IngestReport<'_>) + Send);
-type Also<'r> = &'r mut (dyn FnMut(&mut dyn Tx, &Summary) -> Result<(), StoreError> + Send);
+type Also<'r> = &'r mut (dyn FnMut(&mut dyn Tx, &Committing<'_>) -> Result<(), StoreError> + Send);
 
 /// Validates outside the transaction, decides and stores inside it.
 pub(crate) fn ingest(
@@ -146,26 +165,31 @@ pub(crate) fn ingest(
     let fates = core.store.transact(|tx| {
         let mut fates = vec![None; pieces.len()];
         let mut summary = Summary::default();
-        let mut taker = Taker { core, source, tx, rules: Rules { benign: &benign }, now };
+        let rules = Rules { benign: &benign, own_identity: &core.identity };
+        let mut taker = Taker { core, source, tx, rules, now, markings: BTreeMap::new() };
         for index in order {
             let (Some(piece), Some(prepared), Some(slot)) =
                 (pieces.get(index), prepared.get(index), fates.get_mut(index))
             else {
                 continue;
             };
-            let fate = taker.take(piece, prepared)?;
+            let (fate, noticed) = taker.take(piece, prepared)?;
             summary.count(&fate);
-            *slot = Some(fate);
+            *slot = Some((fate, noticed));
         }
-        also(taker.tx, &summary)?;
+        also(taker.tx, &Committing { summary, fates: &fates })?;
         Ok((fates, summary))
     });
     let (fates, summary) = fates?;
     core.committed();
     for (index, ((fate, prepared), piece)) in fates.iter().zip(&prepared).zip(pieces).enumerate() {
-        let Some(fate) = fate else { continue };
+        let Some((fate, noticed)) = fate else { continue };
+        let findings: Cow<'_, [Finding]> = match noticed.as_slice() {
+            [] => Cow::Borrowed(&prepared.findings),
+            noticed => prepared.findings.iter().chain(noticed).cloned().collect(),
+        };
         let id = prepared.id.as_ref();
-        report(IngestReport { index, id, raw: piece.raw, fate, findings: &prepared.findings });
+        report(IngestReport { index, id, raw: piece.raw, fate, findings: &findings });
     }
     Ok(summary)
 }
@@ -213,22 +237,42 @@ pub fn check_pattern(pattern: &str) -> Vec<PatternProblem> {
     }
 }
 
+/// What became of an object, and what the kernel noticed beyond the validator.
+pub(crate) type Taken = (Fate, Vec<Finding>);
+
 struct Taker<'t, 'r> {
     core: &'t Core,
     source: &'t SourceRecord,
     tx: &'t mut dyn Tx,
     rules: Rules<'r>,
     now: Timestamp,
+    /// Marking definitions looked up in this batch; definitions come first in it, so none changes any more.
+    markings: BTreeMap<StixId, Option<String>>,
 }
 
 impl Taker<'_, '_> {
-    fn take(&mut self, piece: &Piece<'_>, prepared: &Prepared<'_>) -> Result<Fate, StoreError> {
+    /// The definition of a marking, if this source or the organisation itself vouches for it: nobody may explain away
+    /// what another source meant.
+    fn definition(&mut self, id: StixId) -> Result<Option<(StixId, String)>, StoreError> {
+        let scope = self.core.scope;
+        if !self.markings.contains_key(&id) {
+            let known = self.tx.existing(scope, &id, None)?.latest;
+            let vouched = known.is_some_and(|latest| {
+                latest.first_source == self.source.id || latest.first_source == SourceId(0)
+            });
+            let text = if vouched { self.tx.newest(scope, &id)? } else { None };
+            self.markings.insert(id.clone(), text);
+        }
+        Ok(self.markings.get(&id).cloned().flatten().map(|text| (id, text)))
+    }
+
+    fn take(&mut self, piece: &Piece<'_>, prepared: &Prepared<'_>) -> Result<Taken, StoreError> {
         let scope = self.core.scope;
         let Some((valid, facts)) = &prepared.valid else {
             let errors: Vec<_> =
                 prepared.findings.iter().filter(|f| f.severity == Severity::Error).cloned().collect();
             self.tx.add_findings(scope, self.now, self.source.id, prepared.id.as_ref(), &errors)?;
-            return Ok(Fate::Refused(errors));
+            return Ok((Fate::Refused(errors), Vec::new()));
         };
         let input = Input {
             object: valid,
@@ -244,9 +288,7 @@ impl Taker<'_, '_> {
         let existing = self.tx.existing(scope, &needs.id, needs.version)?;
         let mut view = view(existing);
         for marking in needs.markings {
-            if let Some(raw) = self.tx.newest(scope, &marking)? {
-                view.markings.push((marking, raw));
-            }
+            view.markings.extend(self.definition(marking)?);
         }
         let mut decision = intel::decide(&input, &view, &self.rules, self.now);
         // Only a value that would be held needs the memory of what was decided about it.
@@ -258,24 +300,36 @@ impl Taker<'_, '_> {
             }
         }
         match decision {
-            Decision::Accept(accepted) => self.accept(valid, facts, prepared, &accepted),
-            Decision::Unchanged { relabel } => {
-                if let Some((version, label)) = relabel {
+            Decision::Accept(accepted) => {
+                let fate = self.accept(valid, facts, prepared, &accepted)?;
+                Ok((fate, accepted.findings))
+            }
+            Decision::Unchanged { held, relabel, findings } => {
+                if let (Some(version), Some(label)) = (held, relabel) {
                     self.tx.relabel(scope, self.now, version, label)?;
                 }
-                if self.source.collection != self.core.own {
-                    self.tx.enroll(scope, self.now, &needs.id, self.source.collection)?;
+                if let Some(version) = held.filter(|_| self.source.collection != self.core.own) {
+                    self.tx.enroll(scope, self.now, version, self.source.collection)?;
                 }
-                Ok(Fate::Unchanged)
+                self.tx.add_findings(scope, self.now, self.source.id, Some(&needs.id), &findings)?;
+                Ok((Fate::Unchanged, findings))
             }
             Decision::Hold(findings) => {
                 let raw = valid.value().raw();
+                let waiting = self.tx.waiting(scope, &needs.id)?;
+                let shown = waiting.map(|id| self.tx.held(scope, id)).transpose()?.flatten();
+                // What already waits, and says the same, keeps its number and its date.
+                if let Some(held) =
+                    shown.filter(|held| intel::same_value(&held.raw, valid.value(), piece.identity))
+                {
+                    return Ok((Fate::Held(held.id), findings));
+                }
                 let id = self.tx.hold(scope, self.now, self.source.id, &needs.id, raw, &findings)?;
-                Ok(Fate::Held(id))
+                Ok((Fate::Held(id), findings))
             }
             Decision::Refuse(findings) => {
                 self.tx.add_findings(scope, self.now, self.source.id, Some(&needs.id), &findings)?;
-                Ok(Fate::Refused(findings))
+                Ok((Fate::Refused(findings.clone()), findings))
             }
         }
     }

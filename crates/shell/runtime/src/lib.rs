@@ -23,5 +23,5 @@ mod search;
 pub use ambient::{OsIds, SystemClock};
 pub use core::{Core, CoreError, Founding};
 pub use import::{ImportError, ImportOptions, Progress};
-pub use ingest::{Fate, IngestReport, Piece, Summary, check_pattern};
+pub use ingest::{Committing, Fate, IngestReport, Piece, Summary, check_pattern};
 pub use node::{Node, NodeOptions};

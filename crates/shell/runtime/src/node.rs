@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::SourceId;
-use ports::StoreError;
 use ports::pull::SourceKinds;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -125,7 +124,11 @@ async fn inbox(node: Arc<Node>) {
     }
 }
 
-async fn drain(node: &Arc<Node>, name: &'static str, step: fn(&Core) -> Result<bool, StoreError>) {
+async fn drain<E: std::fmt::Display + Send + 'static>(
+    node: &Arc<Node>,
+    name: &'static str,
+    step: fn(&Core) -> Result<bool, E>,
+) {
     loop {
         if *node.stopping.borrow() {
             return;

@@ -1,7 +1,7 @@
 //! Where refused records go, so that nobody has to hunt for them in a log.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use model::{Finding, Timestamp};
@@ -10,7 +10,11 @@ use model::{Finding, Timestamp};
 pub(crate) struct RefusedFile {
     path: Option<PathBuf>,
     file: Option<File>,
+    bytes: u64,
 }
+
+/// A file of refused records ends at this size, in bytes: a hostile feed must not fill the disk with them.
+const LARGEST: u64 = 256 << 20;
 
 /// No more than this much of a refused record is kept, in bytes.
 const KEPT: usize = 64 * 1024;
@@ -28,7 +32,7 @@ impl RefusedFile {
             .collect();
         let stamp = now.to_string().replace([':', '.'], "-");
         let path = dir.map(|dir| dir.join("refused").join(format!("{stamp}-{safe}.jsonl")));
-        Self { path, file: None }
+        Self { path, file: None, bytes: 0 }
     }
 
     /// The file, once something was refused.
@@ -44,7 +48,7 @@ impl RefusedFile {
         findings: &[Finding],
         raw: &[u8],
     ) -> io::Result<()> {
-        let Some(path) = &self.path else { return Ok(()) };
+        let Some(path) = self.path.as_ref().filter(|_| self.bytes < LARGEST) else { return Ok(()) };
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(create(path)?),
@@ -69,13 +73,19 @@ impl RefusedFile {
             "raw": String::from_utf8_lossy(cut),
             "cut": cut.len() < raw.len(),
         });
-        writeln!(file, "{line}")
+        let line = format!("{line}\n");
+        self.bytes += line.len() as u64;
+        file.write_all(line.as_bytes())
     }
 }
 
 fn create(path: &Path) -> io::Result<File> {
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(parent)?;
     }
     let mut options = OpenOptions::new();
     options.create(true).append(true);
@@ -84,34 +94,46 @@ fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Rewrites every refused file below `dir` without the lines that mention `id`; returns how many lines went.
+/// Takes the lines that mention `id` out of every refused file below `dir`; returns how many went.
 ///
-/// Erasing an object must reach the copies that were never stored, too.
+/// Erasing an object must reach the copies that were never stored, too. The lines are overwritten where they stand, so
+/// that their bytes are gone from the disk and a crash in between loses nothing else; what is left are blank lines.
 pub(crate) fn scrub(dir: &Path, id: &str) -> io::Result<u64> {
-    let folder = dir.join("refused");
-    let mut gone = 0;
-    let entries = match std::fs::read_dir(&folder) {
+    let entries = match std::fs::read_dir(dir.join("refused")) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error),
     };
+    let mut gone = 0;
     for entry in entries {
-        let path = entry?.path();
-        let text = std::fs::read_to_string(&path)?;
-        let keep: Vec<&str> = text.lines().filter(|line| !line.contains(id)).collect();
-        let removed = text.lines().count() - keep.len();
-        if removed == 0 {
-            continue;
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            gone += scrub_file(&entry.path(), id.as_bytes())?;
         }
-        gone += removed as u64;
-        // Overwrite in place first: removing a file only unlinks its bytes.
-        std::fs::write(&path, vec![b' '; text.len()])?;
-        File::open(&path)?.sync_all()?;
-        if keep.is_empty() {
-            std::fs::remove_file(&path)?;
-        } else {
-            std::fs::write(&path, format!("{}\n", keep.join("\n")))?;
+    }
+    Ok(gone)
+}
+
+fn scrub_file(path: &Path, id: &[u8]) -> io::Result<u64> {
+    let mut writer = OpenOptions::new().write(true).open(path)?;
+    let mut reader = BufReader::new(File::open(path)?);
+    let (mut at, mut gone, mut line) = (0u64, 0, Vec::new());
+    loop {
+        line.clear();
+        let length = reader.read_until(b'\n', &mut line)?;
+        if length == 0 {
+            break;
         }
+        if memchr::memmem::find(&line, id).is_some() {
+            let keep = usize::from(line.ends_with(b"\n"));
+            writer.seek(SeekFrom::Start(at))?;
+            writer.write_all(&vec![b' '; length - keep])?;
+            gone += 1;
+        }
+        at += length as u64;
+    }
+    if gone > 0 {
+        writer.sync_all()?;
     }
     Ok(gone)
 }

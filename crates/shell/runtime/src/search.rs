@@ -16,7 +16,7 @@ impl Core {
     /// When the store fails; the cursor stays where it was.
     pub fn index_step(&self) -> Result<bool, StoreError> {
         let tenant = self.scope.tenant;
-        let (documents, gone, up_to, full) = {
+        let (documents, up_to, full) = {
             let read = self.store.read()?;
             let counts = read.counts(tenant)?;
             let mut cursor = Seq(counts.search_cursor);
@@ -30,19 +30,17 @@ impl Core {
                 Err(error) => return Err(error),
             };
             let Some(last) = rows.last() else { return Ok(false) };
-            let (mut documents, mut gone): (Vec<SearchDocument>, Vec<VersionId>) = Default::default();
+            let mut documents = Vec::new();
             for row in &rows {
                 let (Some(object), JournalKind::Put) = (&row.object, row.kind) else { continue };
                 let Some(stored) = read.version(self.scope, object.version_id)? else { continue };
                 if stored.latest {
                     documents.extend(document(stored.version_id, &stored.raw));
-                    let older = read.versions(self.scope, &stored.id)?;
-                    gone.extend(older.iter().filter(|v| !v.latest).map(|v| v.version_id));
                 }
             }
-            (documents, gone, last.seq, rows.len() == STEP)
+            (documents, last.seq, rows.len() == STEP)
         };
-        self.store.write(Box::new(|tx| tx.index(tenant, up_to, &documents, &gone)))?;
+        self.store.write(Box::new(|tx| tx.index(tenant, up_to, &documents)))?;
         Ok(full)
     }
 }

@@ -1,7 +1,7 @@
 //! What every kind of source must keep to.
 
-use serde_json::{Value, json};
 use ports::pull::FieldKind;
+use serde_json::{Value, json};
 use shieldwall_sources::{Descriptor, descriptors};
 
 use crate::env;

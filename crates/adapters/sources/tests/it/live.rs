@@ -1,7 +1,7 @@
 //! The hint channel.
 
-use serde_json::json;
 use ports::pull::HintChannel;
+use serde_json::json;
 
 use crate::server::{Reply, Server, Then};
 use crate::source;

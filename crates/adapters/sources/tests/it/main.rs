@@ -11,8 +11,8 @@ mod tls;
 
 use std::time::Duration;
 
-use shieldwall_sources::fetch::Limits;
 use ports::pull::{OpenSource as Source, PullError, Puller};
+use shieldwall_sources::fetch::Limits;
 use shieldwall_sources::{Env, Policy, descriptors};
 
 /// Loopback is allowed, and limits are short enough to be run into.

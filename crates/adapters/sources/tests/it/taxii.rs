@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use ::taxii::{EnvelopeWriter, MEDIA_TYPE, Query, date_added, page_token, read_page_token};
+use ports::pull::{Content, PullError};
 use serde_json::{Value, json};
 use shieldwall_sources::taxii_client::Client;
-use ports::pull::{Content, PullError};
 
 use crate::server::{Asked, Reply, Server};
 use crate::{env, round, source};

@@ -12,19 +12,18 @@ macro_rules! held_sql {
     ($rest:literal) => {
         concat!(
             "SELECT h.number, h.at, h.source, h.object, p.raw, h.released, h.author, h.reason, h.decided ",
-            "FROM held h LEFT JOIN payload p ON p.number = h.payload WHERE h.tenant = ?1 AND h.world = ?2 ", $rest
+            "FROM held h LEFT JOIN payload p ON p.number = h.payload WHERE h.tenant = ?1 AND h.world = ?2 ",
+            $rest
         )
     };
 }
 
 /// One held value.
 pub(crate) fn one(db: &Connection, scope: Scope, id: HeldId) -> Result<Option<Held>, Fault> {
-    let found = row(
-        db,
-        held_sql!("AND h.number = ?3"),
-        params![scope.tenant.0, Col(scope.world), id.0],
-        |row| Ok(held(row)),
-    )?;
+    let found =
+        row(db, held_sql!("AND h.number = ?3"), params![scope.tenant.0, Col(scope.world), id.0], |row| {
+            Ok(held(row))
+        })?;
     found.map(|found| complete(db, scope, found?)).transpose()
 }
 

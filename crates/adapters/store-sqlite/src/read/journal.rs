@@ -30,7 +30,9 @@ pub(super) fn journal(
     rows(
         db,
         concat!(
-            "SELECT j.seq, j.world, j.at, j.kind, j.source, ", joined_id!(), ", v.number, v.modified, v.label ",
+            "SELECT j.seq, j.world, j.at, j.kind, j.source, ",
+            joined_id!(),
+            ", v.number, v.modified, v.label ",
             "FROM journal j LEFT JOIN version v ON v.tenant = j.tenant AND v.number = j.version ",
             "LEFT JOIN object o ON o.number = v.object LEFT JOIN word w ON w.number = o.type ",
             "WHERE j.tenant = ?1 AND j.seq > ?2 ORDER BY j.seq LIMIT ?3"

@@ -10,8 +10,9 @@ mod search;
 use model::{CollectionId, Seq, StatusId, StixId, Tenant, Timestamp, VersionId};
 use observable::Observable;
 use ports::{
-    Account, AuditRow, Collection, Counts, FindingRow, GraphEdge, Held, Hit, InboxEntry, JournalRow, NodeRecord,
-    ObjectFilter, Page, PageFilter, Read, Scope, SourceRecord, SourceState, StatusRecord, StoreError, Stored, Token,
+    Account, AuditRow, Collection, Counts, FindingRow, GraphEdge, Held, Hit, InboxEntry, JournalRow,
+    NodeRecord, ObjectFilter, Page, PageFilter, Read, Scope, SourceRecord, SourceState, StatusRecord,
+    StoreError, Stored, Token,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
@@ -45,7 +46,10 @@ impl<'s> Reader<'s> {
     }
 
     /// Runs a query on the snapshot (in memory: on the writer's connection).
-    pub(crate) fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+    pub(crate) fn with<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
         Ok(match self.loan.as_ref().and_then(|loan| loan.connection.as_ref()) {
             Some(connection) => query(connection)?,
             None => self.writer.with(query)?,
@@ -56,7 +60,8 @@ impl<'s> Reader<'s> {
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
         let ended = self.connection.take().filter(|connection| {
-            connection.is_autocommit() || connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([])).is_ok()
+            connection.is_autocommit()
+                || connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([])).is_ok()
         });
         self.pool.returned(ended);
     }
@@ -99,7 +104,12 @@ impl Read for Reader<'_> {
         self.with(|db| journal::journal(db, tenant, after, limit))
     }
 
-    fn object(&self, scope: Scope, id: &StixId, version: Option<Timestamp>) -> Result<Option<Stored>, StoreError> {
+    fn object(
+        &self,
+        scope: Scope,
+        id: &StixId,
+        version: Option<Timestamp>,
+    ) -> Result<Option<Stored>, StoreError> {
         self.with(|db| objects::object(db, scope, id, version))
     }
 
@@ -192,9 +202,12 @@ impl Read for Reader<'_> {
 
     fn warning_lists(&self, tenant: Tenant) -> Result<Vec<(String, String)>, StoreError> {
         self.with(|db| {
-            rows(db, "SELECT name, raw FROM warning_list WHERE tenant = ?1 ORDER BY name", [tenant.0], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            rows(
+                db,
+                "SELECT name, raw FROM warning_list WHERE tenant = ?1 ORDER BY name",
+                [tenant.0],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
         })
     }
 }

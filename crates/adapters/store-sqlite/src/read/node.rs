@@ -1,10 +1,8 @@
 //! The node itself: its record, sizes, collections, sources, accounts, tokens, audit and requests.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use model::{
-    AccountId, CollectionId, Label, SourceId, StatusId, Tenant, Timestamp, TokenId, Uuid, World,
-};
+use model::{AccountId, CollectionId, Label, SourceId, StatusId, Tenant, Timestamp, TokenId, Uuid, World};
 use ports::{
     Account, AuditRow, Collection, CollectionKind, Counts, InboxEntry, ItemOutcome, NodeRecord, Role, Scope,
     SourceRecord, SourceState, StatusItem, StatusRecord, Token,
@@ -14,19 +12,18 @@ use rusqlite::{Connection, Row, params};
 use super::{row, rows};
 use crate::codec::{Col, limit as rows_limit, signed, split_ids, stix_id, unsigned};
 use crate::error::Fault;
+use crate::schema::{log, size};
 
 pub(super) fn node(db: &Connection, tenant: Tenant) -> Result<Option<NodeRecord>, Fault> {
-    let found = row(
-        db,
-        "SELECT name, country, identity, created FROM node WHERE tenant = ?1",
-        [tenant.0],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, Col<Timestamp>>(3)?.0)),
-    )?;
+    let found =
+        row(db, "SELECT name, country, identity, created FROM node WHERE tenant = ?1", [tenant.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, Col<Timestamp>>(3)?.0))
+        })?;
     let Some((name, country, identity, created)) = found else { return Ok(None) };
     Ok(Some(NodeRecord { name, country, identity: stix_id(&identity)?, created }))
 }
 
-pub(super) fn counts(db: &Connection, tenant: Tenant, path: Option<&PathBuf>) -> Result<Counts, Fault> {
+pub(super) fn counts(db: &Connection, tenant: Tenant, path: Option<&Path>) -> Result<Counts, Fault> {
     let count = |sql: &str| -> Result<u64, Fault> {
         Ok(unsigned(row(db, sql, [tenant.0], |row| row.get(0))?.unwrap_or(0)))
     };
@@ -54,16 +51,13 @@ pub(super) fn counts(db: &Connection, tenant: Tenant, path: Option<&PathBuf>) ->
 }
 
 /// Of the file and its log.
-fn bytes(db: &Connection, path: Option<&PathBuf>) -> Result<u64, Fault> {
+fn bytes(db: &Connection, path: Option<&Path>) -> Result<u64, Fault> {
     let Some(path) = path else {
         let pages: i64 = db.pragma_query_value(None, "page_count", |row| row.get(0))?;
         let size: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
         return Ok(unsigned(pages.saturating_mul(size)));
     };
-    let mut log = path.clone().into_os_string();
-    log.push("-wal");
-    let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |facts| facts.len());
-    Ok(size(path.clone()) + size(log.into()))
+    Ok(size(path) + size(&log(path)))
 }
 
 pub(super) fn collections(db: &Connection, tenant: Tenant) -> Result<Vec<Collection>, Fault> {
@@ -225,6 +219,7 @@ pub(super) fn status(db: &Connection, tenant: Tenant, id: StatusId) -> Result<Op
             let outcome = match row.get(2)? {
                 0 => ItemOutcome::Pending,
                 1 => ItemOutcome::Success,
+                3 => ItemOutcome::Held,
                 _ => ItemOutcome::Failure(row.get(3)?),
             };
             Ok(StatusItem { id: row.get(0)?, version: row.get(1)?, outcome })

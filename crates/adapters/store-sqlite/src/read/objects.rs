@@ -2,7 +2,7 @@
 
 use model::{Label, Seq, SourceId, StixId, Timestamp, Uuid, VersionId};
 use observable::Observable;
-use ports::{GraphEdge, ObjectFilter, Scope, Stored, StoreError};
+use ports::{GraphEdge, ObjectFilter, Scope, StoreError, Stored};
 use rusqlite::{Connection, Row, params};
 
 use super::{row, rows};
@@ -33,9 +33,11 @@ macro_rules! stored_sql {
     ($from:literal, $rest:literal) => {
         concat!(
             "SELECT w.text, o.uuid, v.number, v.modified, v.rendition, p.raw, v.label, v.overlay, v.source, ",
-            "v.accepted, v.revoked, o.latest = v.number FROM ", $from,
+            "v.accepted, v.revoked, o.latest = v.number FROM ",
+            $from,
             " CROSS JOIN object o ON o.number = v.object CROSS JOIN word w ON w.number = o.type ",
-            "CROSS JOIN payload p ON p.number = v.payload ", $rest
+            "CROSS JOIN payload p ON p.number = v.payload ",
+            $rest
         )
     };
 }
@@ -213,7 +215,9 @@ pub(super) fn by_observable(
     rows(
         db,
         concat!(
-            "SELECT ", joined_id!(), " FROM observable b CROSS JOIN object o ON o.number = b.object ",
+            "SELECT ",
+            joined_id!(),
+            " FROM observable b CROSS JOIN object o ON o.number = b.object ",
             "CROSS JOIN word w ON w.number = o.type ",
             "WHERE b.tenant = ?1 AND b.world = ?2 AND b.kind = ?3 AND b.key = ?4 ORDER BY b.object LIMIT ?5"
         ),

@@ -17,6 +17,9 @@ use crate::error::Fault;
 /// The version of the specification of everything stored.
 const SPEC: &str = "2.1";
 
+/// A page ends once its objects are this long together: a thousand huge ones would fill memory.
+const PAGE_BYTES: usize = 16 << 20;
+
 /// A membership that may be on the page.
 struct Candidate {
     added: i64,
@@ -83,9 +86,18 @@ pub(super) fn page(
     };
     found.sort_by_key(|candidate| candidate.added);
     found.dedup_by_key(|candidate| candidate.added);
-    let more = found.len() > limit;
+    let mut more = found.len() > limit;
     found.truncate(limit);
-    let entries = found.iter().map(|candidate| entry(db, scope, candidate, with_content)).collect::<Result<_, _>>()?;
+    let (mut entries, mut bytes) = (Vec::with_capacity(found.len()), 0);
+    for candidate in &found {
+        let entry = entry(db, scope, candidate, with_content)?;
+        bytes += entry.content.as_ref().map_or(0, |(raw, _)| raw.len());
+        entries.push(entry);
+        if bytes > PAGE_BYTES && entries.len() < found.len() {
+            more = true;
+            break;
+        }
+    }
     Ok(Page { entries, more })
 }
 
@@ -170,11 +182,14 @@ fn entry(
     candidate: &Candidate,
     with_content: bool,
 ) -> Result<PageEntry, Fault> {
-    let gone = || StoreError::Corrupt(format!("version {} is in a collection but not stored", candidate.version));
+    let gone =
+        || StoreError::Corrupt(format!("version {} is in a collection but not stored", candidate.version));
     let (id, overlay, payload) = row(
         db,
         concat!(
-            "SELECT ", joined_id!(), ", v.overlay, v.payload FROM version v ",
+            "SELECT ",
+            joined_id!(),
+            ", v.overlay, v.payload FROM version v ",
             "CROSS JOIN object o ON o.number = v.object CROSS JOIN word w ON w.number = o.type ",
             "WHERE v.tenant = ?1 AND v.number = ?2"
         ),

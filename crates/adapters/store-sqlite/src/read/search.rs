@@ -29,7 +29,9 @@ pub(super) fn search(db: &Connection, scope: Scope, query: &str, limit: usize) -
         row(
             db,
             concat!(
-                "SELECT ", joined_id!(), ", d.title, snippet(search, -1, '[', ']', '…', 16) ",
+                "SELECT ",
+                joined_id!(),
+                ", d.title, snippet(search, -1, '[', ']', '…', 16) ",
                 "FROM search CROSS JOIN search_document d ON d.object = search.rowid ",
                 "CROSS JOIN object o ON o.number = d.object CROSS JOIN word w ON w.number = o.type ",
                 "WHERE search MATCH ?1 AND search.rowid = ?2"

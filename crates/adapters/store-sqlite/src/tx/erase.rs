@@ -26,10 +26,12 @@ pub(super) fn erase(tx: &mut SqliteTx<'_>, scope: Scope, now: Timestamp, id: &St
     let versions = erase_versions(tx, scope, number)?;
     put::clear_projections(tx, scope, number)?;
     search::forget(tx, number)?;
-    tx.execute(
+    for delete in [
         "DELETE FROM membership WHERE tenant = ?1 AND world = ?2 AND object = ?3",
-        params![scope.tenant.0, Col(scope.world), number],
-    )?;
+        "DELETE FROM departed WHERE tenant = ?1 AND world = ?2 AND object = ?3",
+    ] {
+        tx.execute(delete, params![scope.tenant.0, Col(scope.world), number])?;
+    }
     // Others may refer to it; when nobody does, `sweep` takes the rest.
     tx.execute("UPDATE object SET latest = NULL, first_source = NULL WHERE number = ?1", [number])?;
     let seq = tx.advance(scope.tenant, -1, -versions)?;

@@ -24,23 +24,24 @@ pub(super) fn hold(
         params![scope.tenant.0, Col(scope.world), object.as_str()],
         |row| Ok((row.get(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, Option<i64>>(2)?)),
     )?;
-    let number = match there {
+    match there {
         Some((number, same, _)) if same == digest => return Ok(HeldId(number)),
         Some((number, _, older)) => {
             older.into_iter().try_for_each(|payload| tx.delete_payload(payload))?;
-            tx.execute(
+            for delete in [
                 "DELETE FROM finding WHERE tenant = ?1 AND world = ?2 AND held = ?3",
-                params![scope.tenant.0, Col(scope.world), number],
-            )?;
-            number
+                "DELETE FROM held WHERE tenant = ?1 AND world = ?2 AND number = ?3",
+            ] {
+                tx.execute(delete, params![scope.tenant.0, Col(scope.world), number])?;
+            }
         }
-        None => tx.take(scope.tenant, Counter::Held, 1)?,
-    };
+        None => {}
+    }
+    let number: i64 = tx.take(scope.tenant, Counter::Held, 1)?;
     let payload = tx.insert_payload(scope.tenant, raw.as_bytes())?;
     tx.execute(
         "INSERT INTO held (tenant, world, number, at, source, object, digest, payload) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-         ON CONFLICT (tenant, world, number) DO UPDATE SET at = ?4, source = ?5, digest = ?7, payload = ?8",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             scope.tenant.0,
             Col(scope.world),
@@ -57,13 +58,23 @@ pub(super) fn hold(
     Ok(HeldId(number))
 }
 
+/// The number under which an object waits for a decision.
+pub(super) fn waiting(tx: &mut SqliteTx<'_>, scope: Scope, object: &StixId) -> Result<Option<HeldId>, Fault> {
+    tx.row(
+        "SELECT number FROM held WHERE tenant = ?1 AND world = ?2 AND object = ?3 AND released IS NULL",
+        params![scope.tenant.0, Col(scope.world), object.as_str()],
+        |row| row.get(0).map(HeldId),
+    )
+}
+
 pub(super) fn decision(
     tx: &mut SqliteTx<'_>,
     scope: Scope,
     object: &StixId,
     raw: Option<&str>,
 ) -> Result<Option<bool>, Fault> {
-    let digest = raw.map(|raw| tx.digest(&[b"held", object.as_str().as_bytes(), raw.as_bytes()])).transpose()?;
+    let digest =
+        raw.map(|raw| tx.digest(&[b"held", object.as_str().as_bytes(), raw.as_bytes()])).transpose()?;
     tx.row(
         "SELECT released FROM held \
          WHERE tenant = ?1 AND world = ?2 AND object = ?3 AND released IS NOT NULL AND (?4 IS NULL OR digest = ?4) \

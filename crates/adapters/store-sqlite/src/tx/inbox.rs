@@ -79,6 +79,7 @@ fn outcome(outcome: &ItemOutcome) -> (u8, &str) {
     match outcome {
         ItemOutcome::Pending => (0, ""),
         ItemOutcome::Success => (1, ""),
+        ItemOutcome::Held => (3, ""),
         ItemOutcome::Failure(why) => (2, why),
     }
 }

@@ -1,6 +1,6 @@
 //! Who is in which collection since when, and which version is the first and the last there.
 
-use model::{CollectionId, Label, SourceId, StixId, Timestamp};
+use model::{CollectionId, Label, SourceId, StixId, Timestamp, Uuid, VersionId};
 use ports::{JournalKind, Scope, StoreError};
 use rusqlite::params;
 
@@ -61,31 +61,35 @@ pub(super) fn enter(
     if entry.fresh { Ok(()) } else { settle(tx, scope, target.number, entry.object) }
 }
 
+/// Puts a stored version into a further collection, unless it was taken out of that on purpose.
 pub(super) fn enroll(
     tx: &mut SqliteTx<'_>,
     scope: Scope,
     now: Timestamp,
-    id: &StixId,
+    version: VersionId,
     collection: CollectionId,
 ) -> Result<(), Fault> {
-    let missing = || StoreError::Missing(format!("`{id}`"));
-    let object = tx.object(scope, id)?.ok_or_else(missing)?;
-    let version = object.latest.ok_or_else(missing)?;
-    let modified = tx
+    let (object, modified, type_name) = tx
         .row(
-            "SELECT modified FROM version WHERE tenant = ?1 AND number = ?2",
-            params![scope.tenant.0, version],
-            |row| Ok(row.get::<_, Col<Timestamp>>(0)?.0),
+            "SELECT v.object, v.modified, w.text FROM version v \
+             CROSS JOIN object o ON o.number = v.object CROSS JOIN word w ON w.number = o.type \
+             WHERE v.tenant = ?1 AND v.number = ?2 AND v.world = ?3",
+            params![scope.tenant.0, version.0, Col(scope.world)],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Col<Timestamp>>(1)?.0, row.get::<_, String>(2)?)),
         )?
-        .ok_or_else(missing)?;
-    let entry = Entry {
-        object: object.number,
-        version,
-        modified,
-        type_name: id.type_name(),
-        fuller: true,
-        fresh: false,
-    };
+        .ok_or_else(|| StoreError::Missing(format!("version {version}")))?;
+    let target = target(tx, scope, collection)?;
+    let departed = tx.row(
+        "SELECT 1 FROM departed \
+         WHERE tenant = ?1 AND world = ?2 AND object = ?3 AND collection = ?4 AND modified = ?5",
+        params![scope.tenant.0, Col(scope.world), object, target.number, Col(modified)],
+        |row| row.get::<_, i64>(0),
+    )?;
+    if departed.is_some() {
+        return Ok(());
+    }
+    let entry =
+        Entry { object, version: version.0, modified, type_name: &type_name, fuller: true, fresh: false };
     enter(tx, scope, now, collection, &entry)
 }
 
@@ -104,6 +108,11 @@ pub(super) fn remove(
     for place in places(tx, scope, target.number, object.number)? {
         if version.is_none_or(|version| version.as_micros() == place.modified) {
             leave(tx, scope, target.number, &place)?;
+            tx.execute(
+                "INSERT INTO departed (tenant, world, object, collection, modified) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT DO NOTHING",
+                params![scope.tenant.0, Col(scope.world), object.number, target.number, place.modified],
+            )?;
             newest = newest.max(Some((place.modified, place.version)));
             left += 1;
         }
@@ -155,6 +164,29 @@ pub(super) fn narrowed(
             insert(tx, scope, now, collection.number, &entry)?;
         }
         settle(tx, scope, collection.number, object)?;
+    }
+    Ok(())
+}
+
+/// The newest version is not for the public any more: the older ones leave it too, or it would go on showing as current
+/// what its creator has changed or revoked.
+pub(super) fn withdraw(
+    tx: &mut SqliteTx<'_>,
+    scope: Scope,
+    object: i64,
+    entered: &[CollectionId],
+) -> Result<(), Fault> {
+    let public = tx.row(
+        "SELECT id, number FROM collection WHERE tenant = ?1 AND kind = 0",
+        params![scope.tenant.0],
+        |row| Ok((CollectionId(row.get::<_, Col<Uuid>>(0)?.0), row.get::<_, i64>(1)?)),
+    )?;
+    let Some((id, number)) = public else { return Ok(()) };
+    if entered.contains(&id) {
+        return Ok(());
+    }
+    for place in places(tx, scope, number, object)? {
+        leave(tx, scope, number, &place)?;
     }
     Ok(())
 }

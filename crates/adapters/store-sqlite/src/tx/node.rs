@@ -69,7 +69,11 @@ fn add_collection(
     unique(added, || format!("collection `{alias}`"))
 }
 
-pub(super) fn add_source(tx: &SqliteTx<'_>, tenant: Tenant, source: &SourceRecord) -> Result<SourceId, Fault> {
+pub(super) fn add_source(
+    tx: &SqliteTx<'_>,
+    tenant: Tenant,
+    source: &SourceRecord,
+) -> Result<SourceId, Fault> {
     release_alias(tx, tenant, &source.name)?;
     let id = tx.take(tenant, Counter::Source, 1)?;
     let id = SourceId(u32::try_from(id).map_err(|_| StoreError::Engine("too many sources".to_owned()))?);
@@ -116,7 +120,9 @@ pub(super) fn set_source(tx: &SqliteTx<'_>, tenant: Tenant, source: &SourceRecor
 
 pub(super) fn remove_source(tx: &SqliteTx<'_>, tenant: Tenant, id: SourceId) -> Result<(), Fault> {
     if id.0 == 0 {
-        return Err(StoreError::Engine("the source `own` is the organisation itself and stays".to_owned()).into());
+        return Err(
+            StoreError::Engine("the source `own` is the organisation itself and stays".to_owned()).into()
+        );
     }
     let gone = tx.execute("DELETE FROM source WHERE tenant = ?1 AND number = ?2", params![tenant.0, id.0])?;
     present(gone, || format!("source {id}"))
@@ -166,7 +172,8 @@ pub(super) fn set_account(tx: &SqliteTx<'_>, tenant: Tenant, account: &Account) 
 
 pub(super) fn remove_account(tx: &SqliteTx<'_>, tenant: Tenant, id: AccountId) -> Result<(), Fault> {
     tx.execute("DELETE FROM token WHERE tenant = ?1 AND account = ?2", params![tenant.0, Col(id.0)])?;
-    let gone = tx.execute("DELETE FROM account WHERE tenant = ?1 AND id = ?2", params![tenant.0, Col(id.0)])?;
+    let gone =
+        tx.execute("DELETE FROM account WHERE tenant = ?1 AND id = ?2", params![tenant.0, Col(id.0)])?;
     present(gone, || format!("account `{id}`"))
 }
 

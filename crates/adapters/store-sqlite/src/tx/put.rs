@@ -23,7 +23,9 @@ pub(super) fn existing(
     let Some(latest) = object.latest else { return Ok(Existing { erased, ..Existing::default() }) };
     let latest = tx.row(
         concat!(
-            "SELECT v.modified, v.created, v.revoked, ", joined_id!(), " FROM version v ",
+            "SELECT v.modified, v.created, v.revoked, ",
+            joined_id!(),
+            " FROM version v ",
             "LEFT JOIN object o ON o.number = v.created_by LEFT JOIN word w ON w.number = o.type ",
             "WHERE v.tenant = ?1 AND v.number = ?2"
         ),
@@ -154,6 +156,9 @@ pub(super) fn put(
     };
     for collection in &new.collections {
         membership::enter(tx, scope, now, *collection, &entry)?;
+    }
+    if latest && !entry.fresh {
+        membership::withdraw(tx, scope, entry.object, &new.collections)?;
     }
     held::findings(tx, scope, now, new.source, Some(new.id), None, &new.findings)?;
     let kind = if latest { JournalKind::Put } else { JournalKind::History };

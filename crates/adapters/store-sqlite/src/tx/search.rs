@@ -1,6 +1,6 @@
 //! Feeding full-text search.
 
-use model::{Seq, Tenant, VersionId};
+use model::{Seq, Tenant};
 use ports::SearchDocument;
 use rusqlite::params;
 
@@ -14,19 +14,7 @@ pub(super) fn index(
     tenant: Tenant,
     up_to: Seq,
     documents: &[SearchDocument],
-    gone: &[VersionId],
 ) -> Result<(), Fault> {
-    for version in gone {
-        let object = tx.row(
-            "SELECT d.object FROM version v JOIN search_document d ON d.object = v.object AND d.version = v.number \
-             WHERE v.tenant = ?1 AND v.number = ?2",
-            params![tenant.0, version.0],
-            |row| row.get(0),
-        )?;
-        if let Some(object) = object {
-            forget(tx, object)?;
-        }
-    }
     for document in documents {
         let newest = tx.row(
             "SELECT o.number, v.world FROM version v JOIN object o ON o.number = v.object AND o.latest = v.number \

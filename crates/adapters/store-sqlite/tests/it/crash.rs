@@ -16,7 +16,8 @@ const FIRST: &str = "SHIELDWALL_CRASH_FIRST";
 const STATEMENT: &str = "SHIELDWALL_CRASH_STATEMENT";
 
 fn open(folder: &Path) -> SqliteStore {
-    SqliteStore::open(folder.join("store.db"), Options { checkpoint_pages: 64, ..Options::default() }).unwrap()
+    SqliteStore::open(folder.join("store.db"), Options { checkpoint_pages: 64, ..Options::default() })
+        .unwrap()
 }
 
 fn spawn(test: &str, folder: &Path, variables: &[(&str, u64)]) -> Child {
@@ -73,7 +74,9 @@ fn killed_at_any_moment() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // Spread over the life of the process: from opening the file to many commits.
         let patience = usize::try_from(kill.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58).unwrap();
-        acked.extend(lines.by_ref().map_while(Result::ok).filter_map(|line| acknowledged(&line)).take(patience));
+        acked.extend(
+            lines.by_ref().map_while(Result::ok).filter_map(|line| acknowledged(&line)).take(patience),
+        );
         child.kill().unwrap();
         acked.extend(lines.map_while(Result::ok).filter_map(|line| acknowledged(&line)));
         child.wait().unwrap();

@@ -1,5 +1,10 @@
 //! The SQLite store against the conformance suite, power cuts, full disks, old files and curious readers.
-#![expect(clippy::unwrap_used, reason = "test code: a failure is a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code: a failure is a panic"
+)]
 
 mod crash;
 mod erasure;

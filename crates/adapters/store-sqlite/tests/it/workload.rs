@@ -65,12 +65,13 @@ pub(crate) fn step(tx: &mut dyn Tx, number: u64) -> Result<(), StoreError> {
     tx.put(SCOPE, at(number), &NewVersion { edges: edges.clone(), observables, ..version(&first, 1, &raw) })?;
     let (put, seq) = tx.put(SCOPE, at(number), &version(&second, 1, &raw))?;
     tx.put(SCOPE, at(number), &NewVersion { edges, ..version(&shared, number + 1, &raw) })?;
-    if number % 3 == 0 {
-        let document = SearchDocument { version_id: put, title: format!("title {number}"), body: raw.clone() };
-        tx.index(SCOPE.tenant, seq, &[document], &[])?;
+    if number.is_multiple_of(3) {
+        let document =
+            SearchDocument { version_id: put, title: format!("title {number}"), body: raw.clone() };
+        tx.index(SCOPE.tenant, seq, &[document])?;
         tx.relabel(SCOPE, at(number), put, Label::OwnOnly)?;
     }
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         let held = tx.hold(SCOPE, at(number), SourceId(0), &id("indicator", number), &raw, &[])?;
         let decision =
             HeldDecision { released: false, author: "a".to_owned(), reason: "r".to_owned(), at: at(number) };

@@ -34,9 +34,14 @@ impl Parser<'_, '_> {
             self.checks.error(start, message);
             return Err(Stop::Altogether);
         }
+        // `NOT` stands before `EXISTS` and after any other path (§9.6).
+        let without = self.word("NOT");
         let exists = self.word("EXISTS");
+        if without && !exists {
+            return self.expected("`EXISTS` after a leading `NOT`");
+        }
         let path = self.path()?;
-        let negated = !exists && self.word("NOT");
+        let negated = without || (!exists && self.word("NOT"));
         let predicate = if exists { Predicate::Exists } else { self.predicate()? };
         let test = Test { path, negated, predicate, span: start.to(self.before()) };
         self.checks.test(&test);

@@ -292,6 +292,8 @@ fn paths() {
             "EXISTS x:map",
             "EXISTS x:map.k",
             "EXISTS x:list[2]",
+            "NOT EXISTS x:missing",
+            "NOT EXISTS x:list[3]",
         ],
         // What is not there is false under every operator.
         &[
@@ -308,6 +310,7 @@ fn paths() {
             "x:text[0] = 'h'",
             "x:map.k.z != 1",
             "EXISTS x:missing",
+            "NOT EXISTS x:map.k",
             "EXISTS x:list[3]",
             "EXISTS y:int",
             "y:int != 6",

@@ -30,6 +30,7 @@ const STANDARD: &[&str] = &[
     "[ipv4-addr:value ISSUBSET '198.51.100.0/24']",
     "[ipv4-addr:value ISSUPERSET '198.51.100.0/24']",
     "[EXISTS windows-registry-key:values]",
+    "[NOT EXISTS windows-registry-key:values]",
     "[artifact:payload_bin = 'this is a test']",
     "[artifact:payload_bin = b'dGhpcyBpcyBhIHRlc3Q=']",
     "[artifact:payload_bin = h'7468697320697320612074657374']",
@@ -175,7 +176,7 @@ fn syntax_errors_say_what_is_missing() {
     );
     refused("[a:b IN (1, 2]", &["13..14 expected `,` or `)`, found `]`"]);
     refused("[a:b IN (1,)]", &["11..12 expected a constant, found `)`"]);
-    refused("[NOT EXISTS a:b]", &["1..4 expected an object path such as `file:name`, found `NOT`"]);
+    refused("[NOT a:b = 1]", &["5..6 expected `EXISTS` after a leading `NOT`, found `a`"]);
     refused(
         "[a:b = null]",
         &["7..11 expected a constant (a string stands between apostrophes), found `null`"],

@@ -110,12 +110,11 @@ impl Caller {
         self.account == other.account && self.role == other.role && self.confined == other.confined
     }
 
-    /// Whether the caller may read this collection. A follower whose token names none reads `public`.
+    /// Whether the caller may read this collection. Followers are outsiders: until an agreement says otherwise, they
+    /// read `public` and nothing else, whatever their token names.
     pub(crate) fn may_read(&self, collection: &Collection) -> bool {
-        match &self.confined {
-            Some(named) => named.contains(&collection.id),
-            None => self.role >= Role::Viewer || collection.kind == CollectionKind::Public,
-        }
+        let named = self.confined.as_ref().is_none_or(|named| named.contains(&collection.id));
+        named && (self.role >= Role::Viewer || collection.kind == CollectionKind::Public)
     }
 
     /// Whether the caller may add to this collection. What enters `public` is decided by labels alone.

@@ -248,7 +248,8 @@ impl Export {
 
 fn valid_now(indicator: Value<'_>, now: Timestamp) -> bool {
     let instant = |name| indicator.get(name).and_then(|value| value.as_str()?.parse::<Timestamp>().ok());
-    instant("valid_until").is_none_or(|until| until > now)
+    instant("valid_from").is_none_or(|from| from <= now)
+        && instant("valid_until").is_none_or(|until| until > now)
 }
 
 /// Whether each value that the pattern asks for suffices by itself. A list has no "and": of an address together

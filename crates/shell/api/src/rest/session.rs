@@ -117,9 +117,17 @@ pub(crate) async fn change_password(
             .hint("name an account: PATCH /api/v1/users/{name}"));
     }
     let peer = peer.map(|Extension(peer)| peer).unwrap_or_default();
-    let mut account = sign_in(&app, peer, caller.name().to_owned(), change.old).await?;
-    account.password = Some(Auth::hash(&app, change.new).await?);
+    let proved = sign_in(&app, peer, caller.name().to_owned(), change.old).await?;
+    let password = Some(Auth::hash(&app, change.new).await?);
     let _one = app.administration.lock().await;
+    // What an admin did to the account while the hashes were made stands: only the password is ours to change.
+    let current = app.read(move |app, read| Ok(read.accounts(app.core().scope.tenant)?)).await?;
+    let current =
+        current.into_iter().find(|account| account.id == proved.id && account.password == proved.password);
+    let account = current.map(|account| ports::Account { password, ..account }).ok_or_else(|| {
+        Problem::forbidden("the account was changed meanwhile")
+            .hint("sign in again, then change the password")
+    })?;
     app.write(move |app, tx| {
         let tenant = app.core().scope.tenant;
         tx.set_account(tenant, &account)?;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::{CollectionId, TokenId};
-use ports::{Account, Read, Role, Token};
+use ports::{Account, CollectionKind, Read, Role, Token};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -139,6 +139,16 @@ pub(crate) async fn add(
                     .ok_or_else(|| Problem::missing(format!("collection `{name}`")))
             };
             let collections = new.collections.iter().map(named).collect::<Result<Vec<_>, _>>()?;
+            let outside = |id: &CollectionId| {
+                all.iter().any(|known| known.id == *id && known.kind != CollectionKind::Public)
+            };
+            if account.role == Role::Follower && collections.iter().any(outside) {
+                return Err(Problem::bad(format!(
+                    "`{}` is a follower and may read `public` only",
+                    account.name
+                ))
+                .hint("for people and programs of this organisation make a viewer"));
+            }
             Ok((account, collections, all))
         })
         .await?;

@@ -126,6 +126,7 @@ fn wire(record: &StatusRecord) -> taxii::Status {
         let (list, message) = match &item.outcome {
             ItemOutcome::Pending => (&mut pendings, None),
             ItemOutcome::Success => (&mut successes, None),
+            ItemOutcome::Held => (&mut successes, Some("held for a person's decision".to_owned())),
             ItemOutcome::Failure(why) => (&mut failures, Some(why.clone())),
         };
         list.push(taxii::StatusDetail { id: item.id.clone(), version: item.version.clone(), message });

@@ -70,7 +70,7 @@ pub(super) async fn manifest(
         version: entry.version.to_string(),
         media_type: Some("application/stix+json;version=2.1".to_owned()),
     });
-    let manifest = Manifest { more: found.page.more, objects: entries.collect() };
+    let manifest = Manifest { more: found.page.more, next: found.next, objects: entries.collect() };
     Ok(dated(answer_json(StatusCode::OK, &manifest), &found.page))
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn versions(
     query.versions = BTreeSet::from([taxii::VersionMatch::All]);
     let found = find(&app, anyone, collection, Some(id), query, Listing::Versions).await?;
     let versions = found.page.entries.iter().map(|entry| entry.version.to_string()).collect();
-    let versions = Versions { more: found.page.more, versions };
+    let versions = Versions { more: found.page.more, next: found.next, versions };
     Ok(dated(answer_json(StatusCode::OK, &versions), &found.page))
 }
 
