@@ -1,5 +1,6 @@
 //! Calling the node's interface: over its socket while it runs, or in this process when it does not.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use crate::exit::{Exit, Failure};
 
 /// Name of the store's file in a node's directory.
 pub const STORE: &str = "node.db";
+/// A file shorter than this holds no node; opened as a store, it would become an empty one.
+const SMALLEST: u64 = 512;
 /// Name of the socket in a node's directory.
 pub const SOCKET: &str = "node.sock";
 
@@ -33,7 +36,7 @@ enum Way {
     /// The running node's socket.
     Socket(PathBuf),
     /// The same interface in this process.
-    Local { router: Router, node: Arc<Node> },
+    Local { router: Router, node: Arc<Node>, _lock: File },
 }
 
 impl Client {
@@ -44,12 +47,12 @@ impl Client {
         if tokio::net::UnixStream::connect(&socket).await.is_ok() {
             return Ok(Self { way: Way::Socket(socket), author });
         }
-        let core = open(dir)?;
+        let Opened { core, lock } = open(dir)?;
         // Sources are left to a node that stays: a command is not the place to start following.
         let node =
             Node::start(core, NodeOptions { follow: false, ..NodeOptions::new(sources(Policy::default())) });
         let router = api::Api::new(Arc::clone(&node), api::Settings::default()).local_router();
-        Ok(Self { way: Way::Local { router, node }, author })
+        Ok(Self { way: Way::Local { router, node, _lock: lock }, author })
     }
 
     /// Lets work that a command started come to its end.
@@ -141,20 +144,53 @@ pub fn sources(policy: Policy) -> Arc<dyn SourceKinds> {
     Arc::new(Kinds::new(policy, concat!("shieldwall/", env!("CARGO_PKG_VERSION"))))
 }
 
-/// Opens the store of a node's directory.
-pub fn open_store(dir: &Path) -> Result<SqliteStore, Failure> {
-    let file = dir.join(STORE);
-    if !file.exists() {
+/// The node of a directory, and the lock that keeps other programs out of it meanwhile.
+pub struct Opened {
+    pub core: Core,
+    /// Released when it is dropped.
+    pub lock: File,
+}
+
+/// Takes a directory for this program alone: two writers with caches of their own would not notice each other.
+pub fn lock(dir: &Path) -> Result<File, Failure> {
+    let path = dir.join("node.lock");
+    let failure = |error| Failure::new(format!("`{}` cannot be opened: {error}", path.display()));
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&path).map_err(failure)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure::new(format!(
+            "another program works on the node in `{}`",
+            dir.display()
+        ))
+        .hint(
+            "wait until it has finished, or start the node with `shieldwall serve`: commands then share it",
+        )),
+        Err(TryLockError::Error(error)) => Err(failure(error)),
+    }
+}
+
+/// Opens the node of a directory for this program alone.
+pub fn open(dir: &Path) -> Result<Opened, Failure> {
+    if !dir.join(STORE).exists() {
         return Err(Failure::new(format!("there is no node in `{}`", dir.display()))
             .hint(format!("make one with `shieldwall init --dir {} --name NAME`", dir.display())));
     }
-    Ok(SqliteStore::open(&file, store_sqlite::Options::default())?)
-}
-
-/// Opens the node of a directory.
-pub fn open(dir: &Path) -> Result<Core, Failure> {
-    let store = Arc::new(open_store(dir)?);
-    Ok(Core::open(store, Arc::new(SystemClock), Arc::new(OsIds))?.in_dir(dir.to_owned()))
+    let bytes = std::fs::metadata(dir.join(STORE)).map(|meta| meta.len()).unwrap_or_default();
+    if bytes < SMALLEST {
+        return Err(Failure::new(format!(
+            "`{}` is no store: it has {bytes} bytes",
+            dir.join(STORE).display()
+        ))
+        .hint("restore a backup into a new directory"));
+    }
+    let lock = lock(dir)?;
+    let store = Arc::new(SqliteStore::open(dir.join(STORE), store_sqlite::Options::default())?);
+    let core = Core::open(store, Arc::new(SystemClock), Arc::new(OsIds))?.in_dir(dir.to_owned());
+    Ok(Opened { core, lock })
 }
 
 /// The JSON of a good answer (422 has one too: what was refused), or the problem it names.

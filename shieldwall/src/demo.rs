@@ -60,6 +60,9 @@ struct Hop {
 }
 
 pub async fn run(demo: Demo) -> Outcome {
+    if let Some(missing) = demo.data.as_ref().filter(|path| !path.exists()) {
+        return Err(Failure::new(format!("`{}` does not exist", missing.display())));
+    }
     let folder = tempfile::Builder::new().prefix("shieldwall-demo-").tempdir();
     let folder = folder.map_err(|error| Failure::new(format!("no temporary folder: {error}")))?;
     let (stop, stopping) = watch::channel(false);
@@ -244,7 +247,7 @@ async fn import(first: &Member, data: Option<&Path>, say: &dyn Fn(&str)) -> Resu
 
 /// Publishes one TLP:CLEAR indicator and waits until every ally has it.
 async fn publish(first: &Member, allies: &[Member], round: u32) -> Result<(String, Vec<Hop>), Failure> {
-    let value = format!("c2-{round}.harbour-lights.net");
+    let value = sample(round);
     let (id, text) = indicator(first, &value, Some(Tlp::Clear))?;
     let mut waiting = tokio::task::JoinSet::new();
     let started = Instant::now();
@@ -264,6 +267,11 @@ async fn publish(first: &Member, allies: &[Member], round: u32) -> Result<(Strin
     Ok((value, seen))
 }
 
+/// A made-up SHA-256: nobody's file, and nobody's name to be blamed.
+fn sample(round: u32) -> String {
+    (0u32..8).map(|part| format!("{:08x}", round.wrapping_add(part).wrapping_mul(0x9e37_79b9))).collect()
+}
+
 /// Hands an object of its own to a node, as an analyst's `indicator add` would.
 async fn take(member: &Member, text: String) -> Result<(), Failure> {
     let core = Arc::clone(&member.node.core);
@@ -280,9 +288,9 @@ fn indicator(member: &Member, value: &str, tlp: Option<Tlp>) -> Result<(StixId, 
     let (now, id) = (core.clock.now(), StixId::new("indicator", core.ids.uuid()));
     let mut object = ObjectBuilder::versioned(&id, now, now)
         .string("created_by_ref", core.node()?.identity.as_str())
-        .string("name", value)
+        .string("name", &format!("Gantry sample {}", value.get(..8).unwrap_or(value)))
         .strings("indicator_types", &["malicious-activity"])
-        .string("pattern", &format!("[domain-name:value = '{value}']"))
+        .string("pattern", &format!("[file:hashes.'SHA-256' = '{value}']"))
         .string("pattern_type", "stix")
         .string("valid_from", &now.to_string());
     if let Some(tlp) = tlp {
@@ -321,7 +329,7 @@ async fn arrival(node: &Arc<Node>, id: &StixId, mut after: Seq) -> Result<(), Fa
 /// Publishes an indicator without a label, then one for everyone: once the second has arrived everywhere, the first
 /// would have, too. Returns whether nobody has it.
 async fn secret_stays(first: &Member, allies: &[Member]) -> Result<bool, Failure> {
-    let (secret, text) = indicator(first, "internal-only.harbour-lights.net", None)?;
+    let (secret, text) = indicator(first, &sample(0x5ec0_0e7), None)?;
     take(first, text).await?;
     publish(first, allies, u32::MAX).await?;
     for ally in allies {
@@ -334,7 +342,12 @@ async fn secret_stays(first: &Member, allies: &[Member]) -> Result<bool, Failure
 }
 
 fn time_line(first: &Member, value: &str, seen: &[Hop], say: &dyn Fn(&str)) {
-    say(&format!("\n{:>10}  {} publishes {value} (TLP:CLEAR)", "0.0 ms", first.code));
+    say(&format!(
+        "\n{:>10}  {} publishes the hash of a Gantry sample, {}… (TLP:CLEAR)",
+        "0.0 ms",
+        first.code,
+        value.get(..16).unwrap_or(value)
+    ));
     let mut order: Vec<&Hop> = seen.iter().collect();
     order.sort_by_key(|hop| hop.visible);
     for hop in order {
@@ -347,8 +360,14 @@ fn time_line(first: &Member, value: &str, seen: &[Hop], say: &dyn Fn(&str)) {
 fn invite(members: &[Member], say: &dyn Fn(&str)) {
     say("\nThe nodes stay up. In another terminal:");
     if let [first, second, ..] = members {
-        say(&format!("  shieldwall indicator add --dir {} bad.example.net --tlp clear", first.dir.display()));
-        say(&format!("  shieldwall search --dir {} --value bad.example.net", second.dir.display()));
+        say(&format!(
+            "  shieldwall indicator add --dir {} 44d88612fea8a8f36de82e1278abb02f --tlp clear",
+            first.dir.display()
+        ));
+        say(&format!(
+            "  shieldwall search --dir {} --value 44d88612fea8a8f36de82e1278abb02f",
+            second.dir.display()
+        ));
     }
     say("Ctrl-C stops them and removes everything.");
 }

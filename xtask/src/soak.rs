@@ -7,9 +7,10 @@ use crate::machine;
 use crate::process::{Failure, Result, cargo, command, output, root, run as run_command};
 
 /// Suites that repeat something, the variable that says how often, and how often here.
-const SUITES: [(&str, &str, u64); 5] = [
+const SUITES: [(&str, &str, u64); 6] = [
     ("shieldwall-sim", "SHIELDWALL_SIM_SEEDS", 10_000),
     ("shieldwall-store-sqlite", "SHIELDWALL_KILLS", 1_000),
+    ("shieldwall-store-sqlite", "SHIELDWALL_CUTS", 2),
     ("shieldwall-json", "PROPTEST_CASES", 100_000),
     ("shieldwall-stix", "PROPTEST_CASES", 100_000),
     ("shieldwall-stix-pattern", "PROPTEST_CASES", 100_000),

@@ -76,7 +76,7 @@ pub async fn import(
     Ok(if refused > 0 || !total.failures.is_empty() { Exit::Findings } else { Exit::Well })
 }
 
-/// Files as given; folders are walked in order of name, hidden entries left out.
+/// Files as given; folders are walked in order of name, hidden entries and links left out.
 fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in paths {
@@ -94,7 +94,7 @@ fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// Folders deeper than this are not walked: a loop of links would have no end.
+/// Folders deeper than this are not walked.
 const DEEPEST: u32 = 16;
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: u32) -> Result<(), Failure> {
@@ -104,18 +104,17 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, depth: u32) -> Result<(), Failu
     let failure = |error| Failure::new(format!("`{}` cannot be read: {error}", folder.display()));
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failure)? {
-        entries.push(entry.map_err(failure)?.path());
+        let entry = entry.map_err(failure)?;
+        entries.push((entry.path(), entry.file_type().map_err(failure)?));
     }
-    entries.sort();
-    for entry in entries {
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    for (entry, kind) in entries {
         let hidden = entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if hidden {
-            continue;
-        }
-        if entry.is_dir() {
-            walk(&entry, files, depth + 1)?;
-        } else {
-            files.push(entry);
+        // Links lead out of the folder, or in circles; pipes and devices have no end.
+        match (hidden, kind.is_dir(), kind.is_file()) {
+            (false, true, _) => walk(&entry, files, depth + 1)?,
+            (false, _, true) => files.push(entry),
+            _ => {}
         }
     }
     Ok(())

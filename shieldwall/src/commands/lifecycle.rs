@@ -10,7 +10,7 @@ use store_sqlite::SqliteStore;
 
 use super::Outcome;
 use crate::cli::{Node, Store};
-use crate::client::{Client, SOCKET, STORE, open_store};
+use crate::client::{Client, SOCKET, STORE, lock};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -28,6 +28,7 @@ pub fn init(dir: &Path, name: &str, country: Option<String>, as_json: bool) -> O
     }
     let country = country.map(|code| code.to_ascii_uppercase());
     make_private(dir)?;
+    let _lock = lock(dir)?;
     let store = Arc::new(SqliteStore::open(dir.join(STORE), store_sqlite::Options::default())?);
     let founding = Founding { name: name.trim().to_owned(), country };
     let core = Core::found(store, Arc::new(SystemClock), Arc::new(OsIds), &founding)?;
@@ -135,7 +136,7 @@ pub fn restore(dir: &Path, file: &Path, as_json: bool) -> Outcome {
     }
     make_private(dir)?;
     store_sqlite::restore(file, &dir.join(STORE))?;
-    let node = crate::client::open(dir)?.node()?;
+    let node = crate::client::open(dir)?.core.node()?;
     if as_json {
         output::line(&json!({"dir": dir, "name": node.name}));
     } else {
@@ -157,15 +158,15 @@ pub async fn doctor(node: &Node, as_json: bool) -> Outcome {
     let mut check = |what, well, says: String| checks.push(Check { what, well, says });
     let running = tokio::net::UnixStream::connect(dir.join(SOCKET)).await.is_ok();
     check("node", true, if running { "running" } else { "not running" }.to_owned());
-    check(
-        "permissions",
-        private(dir),
-        format!("{} should be open to its owner only (mode 0700)", dir.display()),
-    );
-    match open_store(dir) {
+    let (only_ours, says) = if private(dir) {
+        (true, format!("{} is open to its owner only", dir.display()))
+    } else {
+        (false, format!("others can enter {}; run `chmod 700` on it", dir.display()))
+    };
+    check("permissions", only_ours, says);
+    match Client::connect(node).await {
         Err(failure) => check("store", false, failure.to_string()),
-        Ok(_) => {
-            let client = Client::connect(node).await?;
+        Ok(client) => {
             let facts = client.get("/api/v1/node").await?;
             let number = |name| facts.get(name).and_then(Value::as_u64).unwrap_or_default();
             check("store", true, format!("{} objects, {} bytes", number("objects"), number("bytes")));

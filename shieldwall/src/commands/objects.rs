@@ -140,6 +140,16 @@ fn complete(bytes: &[u8], identity: &str, tlp: Option<&str>) -> Result<String, F
             Failure::new("the object has no `type`").hint("say what it is, such as \"type\": \"malware\"")
         );
     }
+    if tlp.is_some() && given.contains_key("object_marking_refs") {
+        return Err(Failure::new(
+            "the object has markings of its own; leave out `--tlp`, or take them out of the file",
+        ));
+    }
+    if given.get("created_by_ref").is_some_and(|creator| creator != identity) {
+        return Err(Failure::new("`created_by_ref` names somebody else").hint(
+            "leave it out: what you make here is this organisation's; what others made is taken in by `shieldwall import`",
+        ));
+    }
     let now = SystemClock.now();
     let observable = stix::schema::type_schema(&kind).is_some_and(|schema| schema.class == stix::Class::Sco);
     let mut object = serde_json::Map::new();

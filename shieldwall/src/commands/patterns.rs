@@ -26,10 +26,11 @@ fn check(given: Option<&str>, as_json: bool) -> Outcome {
     let text = match given {
         Some(text) => text.to_owned(),
         None => {
-            let mut text = String::new();
-            let read = std::io::stdin().lock().take(1 << 20).read_to_string(&mut text);
+            let mut bytes = Vec::new();
+            let read = std::io::stdin().lock().take(1 << 20).read_to_end(&mut bytes);
             read.map_err(|error| Failure::new(format!("standard input cannot be read: {error}")))?;
-            text.trim().to_owned()
+            // What is not UTF-8 shows as U+FFFD, which no pattern holds outside a string.
+            String::from_utf8_lossy(&bytes).trim().to_owned()
         }
     };
     let (exit, errors) = match parse(&text) {

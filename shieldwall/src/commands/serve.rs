@@ -10,14 +10,14 @@ use tracing_subscriber::EnvFilter;
 
 use super::Outcome;
 use crate::cli::Serve;
-use crate::client::{SOCKET, open, sources};
+use crate::client::{Opened, SOCKET, open, sources};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
 pub async fn serve(options: Serve, as_json: bool) -> Outcome {
     logs(options.pretty_log);
     let dir = &options.node.dir;
-    let core = open(dir)?;
+    let Opened { core, lock: _lock } = open(dir)?;
     let name = core.node()?.name;
     let policy = policy(&options.allow_fetch)?;
     let node = Node::start(core, NodeOptions::new(sources(policy)));

@@ -1,5 +1,6 @@
 //! `shieldwall stix`: checking without a node.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use json::{Limits, Tape, Value};
@@ -87,25 +88,48 @@ fn check<'f>(document: Option<Value<'_>>, findings: &'f mut Vec<Finding>) -> Vec
             }
         }
     }
-    let mut rest: Vec<&Finding> = findings.iter().collect();
-    let mut checked = Vec::with_capacity(members.len() + 1);
-    for (pointer, id) in members {
-        let inside = |finding: &&Finding| {
-            let tail = finding.pointer.strip_prefix(&pointer);
-            tail.is_some_and(|tail| tail.is_empty() || tail.starts_with('/'))
-        };
-        let (own, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(inside);
-        rest = others;
-        let valid = own.iter().all(|finding| finding.severity < Severity::Error);
-        checked.push(Checked { pointer, id, valid, findings: own });
+    let places: BTreeMap<&str, usize> =
+        members.iter().enumerate().map(|(place, (pointer, _))| (pointer.as_str(), place)).collect();
+    let mut own: Vec<Vec<&Finding>> = members.iter().map(|_| Vec::new()).collect();
+    let mut rest = Vec::new();
+    for finding in findings.iter() {
+        let member = owner(&finding.pointer, envelope.is_some()).and_then(|pointer| places.get(pointer));
+        match member.and_then(|place| own.get_mut(*place)) {
+            Some(own) => own.push(finding),
+            None => rest.push(finding),
+        }
     }
+    let sound = |findings: &[&Finding]| findings.iter().all(|finding| finding.severity < Severity::Error);
+    let mut checked: Vec<Checked<'f>> = members
+        .iter()
+        .zip(own)
+        .map(|((pointer, id), findings)| Checked {
+            pointer: pointer.clone(),
+            id: id.clone(),
+            valid: sound(&findings),
+            findings,
+        })
+        .collect();
     if let Some(id) = envelope
         && !rest.is_empty()
     {
-        let valid = rest.iter().all(|finding| finding.severity < Severity::Error);
-        checked.insert(0, Checked { pointer: String::new(), id, valid, findings: rest });
+        checked.insert(0, Checked { pointer: String::new(), id, valid: sound(&rest), findings: rest });
     }
     checked
+}
+
+/// The pointer of the object that a pointer leads into: `/objects/3` of a bundle, `/3` of a list, or the object itself.
+fn owner(pointer: &str, bundle: bool) -> Option<&str> {
+    let (start, list) =
+        if bundle { ("/objects/".len(), pointer.starts_with("/objects/")) } else { (1, true) };
+    let tail = pointer.get(start..).unwrap_or_default();
+    let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+    let ends = tail.as_bytes().get(digits).is_none_or(|byte| *byte == b'/');
+    match (list, digits > 0 && ends) {
+        (true, true) => pointer.get(..start + digits),
+        _ if bundle => None,
+        _ => Some(""),
+    }
 }
 
 fn print(path: &Path, checked: &Checked<'_>, verbose: bool, as_json: bool) {

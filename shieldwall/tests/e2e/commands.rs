@@ -1,6 +1,6 @@
 //! What scripts rely on: arguments, exit codes, and the JSON each command prints.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{Node, run, run_with, text};
 use crate::objects::{self, HASH, INDICATOR, MAKER, MALWARE, stocked};

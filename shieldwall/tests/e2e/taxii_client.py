@@ -43,6 +43,12 @@ def pages(call, size):
     return itertools.islice(as_pages(call, per_request=size), 1000)
 
 
+def same(envelope, *expected):
+    """The same objects, but for the label that the node adds to what came without one."""
+    bare = [{k: v for k, v in o.items() if k != "object_marking_refs"} for o in envelope["objects"]]
+    return bare == list(expected)
+
+
 # Discovery, by password and by token.
 for kind in ({"user": user, "password": password}, {"auth": Bearer()}):
     server = Server(url, **kind)
@@ -136,17 +142,17 @@ late.wait_until_final(poll_interval=0.05)
 assert late.success_count == 1, late._raw
 refused(404, root.get_status, str(uuid.uuid4()))
 
-assert own.get_object(first["id"])["objects"] == [second], "the last version unless asked otherwise"
-assert own.get_object(first["id"], version="first")["objects"] == [first]
+assert same(own.get_object(first["id"]), second), "the last version unless asked otherwise"
+assert same(own.get_object(first["id"], version="first"), first)
 assert len(own.get_object(first["id"], version="all")["objects"]) == 2
-assert own.get_object(first["id"], version=first["modified"])["objects"] == [first]
+assert same(own.get_object(first["id"], version=first["modified"]), first)
 versions = own.object_versions(first["id"])["versions"]
 assert len(versions) == 2, versions
 assert len(own.get_objects(id=first["id"], version="all")["objects"]) == 2
 refused(404, own.get_object, f"campaign--{uuid.uuid4()}")
 
 own.delete_object(first["id"], version=first["modified"])
-assert own.get_object(first["id"], version="all")["objects"] == [second]
+assert same(own.get_object(first["id"], version="all"), second)
 own.delete_object(first["id"])
 refused(404, own.get_object, first["id"])
 refused(404, own.delete_object, first["id"])

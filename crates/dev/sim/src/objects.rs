@@ -19,7 +19,7 @@ pub(crate) fn indicator(
     }
     let host = u32::from_le_bytes(tail);
     format!(
-        r#"{{"type":"indicator","spec_version":"2.1","id":"{id}","created_by_ref":"{creator}","created":"{created}","modified":"{modified}","name":"host {host} v{version}","indicator_types":["malicious-activity"],"pattern":"[domain-name:value = 'c2-{host}.sim-evil.net']","pattern_type":"stix","valid_from":"{created}","object_marking_refs":["{marking}"]}}"#
+        r#"{{"type":"indicator","spec_version":"2.1","id":"{id}","created_by_ref":"{creator}","created":"{created}","modified":"{modified}","name":"tool {host} v{version}","indicator_types":["malicious-activity"],"pattern":"[mutex:name = 'sim-{host}']","pattern_type":"stix","valid_from":"{created}","object_marking_refs":["{marking}"]}}"#
     )
 }
 

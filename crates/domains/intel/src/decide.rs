@@ -175,7 +175,7 @@ pub fn decide(input: &Input<'_>, view: &View, rules: &Rules<'_>, now: Timestamp)
     if input.identity == Identity::Content && view.latest.as_ref().is_some_and(|latest| latest.revoked) {
         return Decision::Unchanged { held: None, relabel: None, findings: Vec::new() };
     }
-    match same_version(input, view) {
+    match same_version(input, view, rules) {
         Same::Held(held, relabel) => {
             let findings = relabel.iter().map(|label| narrowed(object, *label)).collect();
             return Decision::Unchanged { held: Some(held), relabel, findings };
@@ -249,12 +249,14 @@ const HANDLING: [&str; 3] = ["id", "object_marking_refs", "granular_markings"];
 const OURS: [&str; 7] =
     ["id", "created", "modified", "valid_from", "description", "object_marking_refs", "granular_markings"];
 
-fn same_version(input: &Input<'_>, view: &View) -> Same {
+fn same_version(input: &Input<'_>, view: &View, rules: &Rules<'_>) -> Same {
     let incoming = input.object.value();
     let versioned = input.identity == Identity::Version && is_versioned(input.object);
     // Whoever delivers a copy may narrow what is held, never widen it. A hostile source can use that to keep an object
     // from travelling, which a person sees and can undo; a leak could not be undone.
-    let said = stated_label(input, view);
+    // About this organisation's own objects only the organisation itself decides.
+    let ours = input.object.created_by().as_ref() == Some(rules.own_identity);
+    let said = if ours && !input.local { None } else { stated_label(input, view) };
     let mut conflict = false;
     for held in &view.same {
         let relabel = said.map(|label| held.label.meet(label)).filter(|label| *label != held.label);

@@ -296,8 +296,15 @@ fn nobody_else_speaks_in_our_name() {
     let ours = object(&[("created_by_ref", &format!("\"{OWN}\""))]);
     check(&ours, &Case { source: 3, ..Case::default() }, "refuse shieldwall/own-identity");
     check(&ours, &Case { source: 0, ..Case::default() }, "accept own overlay");
-    // What we hold already comes back from allies all the time.
+    // What we hold already comes back from allies all the time, and nobody silences us by marking it.
     check(&ours, &Case { source: 3, view: holding(&ours), ..Case::default() }, "unchanged");
+    let red = "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1";
+    let hushed = object(&[
+        ("created_by_ref", &format!("\"{OWN}\"")),
+        ("object_marking_refs", &format!("[\"{red}\"]")),
+    ]);
+    check(&hushed, &Case { source: 3, view: holding(&ours), ..Case::default() }, "unchanged");
+    check(&hushed, &Case { source: 0, view: holding(&ours), ..Case::default() }, "unchanged, now red");
     let revoked = object(&[
         ("created_by_ref", &format!("\"{OWN}\"")),
         ("modified", "\"2026-03-01T00:00:00.000Z\""),

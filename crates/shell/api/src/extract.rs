@@ -120,14 +120,14 @@ pub(crate) async fn read_body(app: &App, headers: &HeaderMap, mut body: Body) ->
 /// never see the answer.
 async fn drain(body: &mut Body, most: usize) {
     let reading = async {
-        let mut left = most;
+        let mut left = most.saturating_mul(8);
         while let Some(Ok(frame)) = body.frame().await {
             let Some(less) = left.checked_sub(frame.data_ref().map_or(0, |data| data.len())) else { return };
             left = less;
         }
     };
     // Out of time or out of patience: the answer goes out either way.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), reading).await;
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(10), reading).await;
 }
 
 /// A growing share of the budget for request bodies.

@@ -65,8 +65,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             build: env!("CARGO_PKG_VERSION").to_owned(),
-            max_body: 64 << 20,
-            body_budget: 128 << 20,
+            max_body: 32 << 20,
+            body_budget: 64 << 20,
             max_import: 64 << 30,
             max_depth: 96,
             default_page: 100,

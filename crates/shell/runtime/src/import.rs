@@ -98,6 +98,8 @@ const BATCH_BYTES: usize = 8 << 20;
 const PIECE: usize = 64 << 20;
 /// Bytes of a bundle that are looked through for marking definitions before any of it is taken in.
 const WINDOW: usize = 64 << 20;
+/// So many refusals in a row are taken for a file that is no intelligence, or for an attack on the disk.
+const HOPELESS: u64 = 100_000;
 /// Rules listed in a summary.
 const RULES: usize = 64;
 
@@ -128,6 +130,7 @@ impl Core {
             turn: Mutex::new(0),
             turned: Condvar::new(),
             outcome: Mutex::new(Outcome {
+                hopeless: 0,
                 progress: Progress::default(),
                 refused: RefusedFile::new(self.dir.as_deref(), &options.name, now),
                 failed: None,
@@ -184,6 +187,8 @@ struct Shared<'c> {
 }
 
 struct Outcome {
+    /// Refusals since the last thing that was any good.
+    hopeless: u64,
     progress: Progress,
     refused: RefusedFile,
     failed: Option<StoreError>,
@@ -283,6 +288,7 @@ impl Shared<'_> {
         let summary = self.core.ingest(&self.options.source, &pieces, &mut |report| {
             let mut outcome = self.outcome();
             outcome.note(report.findings);
+            outcome.weigh(matches!(report.fate, Fate::Refused(_)));
             if let (Fate::Refused(findings), Some(item)) = (report.fate, items.get(report.index)) {
                 // What was erased must not come back in a file either.
                 let erased = findings.iter().any(|finding| finding.rule == intel::ERASED);
@@ -341,8 +347,14 @@ impl Outcome {
         }
     }
 
+    /// Keeps count of how long nothing has been any good.
+    const fn weigh(&mut self, refused: bool) {
+        self.hopeless = if refused { self.hopeless + 1 } else { 0 };
+    }
+
     fn refuse(&mut self, place: &str, id: Option<&str>, findings: &[Finding], raw: &[u8]) {
         self.progress.summary.refused += 1;
+        self.weigh(true);
         self.note(findings);
         self.write(place, id, findings, raw);
     }
@@ -570,8 +582,20 @@ impl Feeder<'_, '_> {
         self.read
     }
 
-    fn failed(&self) -> bool {
-        self.shared.outcome().failed.is_some()
+    /// Whether to stop reading: the store failed, or the input is no use. The latter is said once.
+    fn failed(&mut self) -> bool {
+        let (failed, hopeless) = {
+            let outcome = self.shared.outcome();
+            (outcome.failed.is_some(), outcome.hopeless >= HOPELESS)
+        };
+        if hopeless {
+            let message = format!("stopped: {HOPELESS} records in a row were refused");
+            let finding = Finding::new(Severity::Error, "shieldwall/import-hopeless", "", message)
+                .hint("look at the first of them; mend the file, or leave out what is no intelligence");
+            self.window.clear();
+            self.add(Raw { text: Vec::new(), place: "document".to_owned(), kind: RawKind::Bad(finding) });
+        }
+        failed || hopeless
     }
 
     fn json(&mut self, input: &mut dyn Read) -> io::Result<()> {

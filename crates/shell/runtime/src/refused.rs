@@ -14,7 +14,7 @@ pub(crate) struct RefusedFile {
 }
 
 /// A file of refused records ends at this size, in bytes: a hostile feed must not fill the disk with them.
-const LARGEST: u64 = 256 << 20;
+const LARGEST: u64 = 64 << 20;
 
 /// No more than this much of a refused record is kept, in bytes.
 const KEPT: usize = 64 * 1024;

@@ -22,7 +22,7 @@ fn open(folder: &Path) -> SqliteStore {
 
 fn spawn(test: &str, folder: &Path, variables: &[(&str, u64)]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--include-ignored"]).env(FOLDER, folder);
+    command.args(["--exact", test, "--nocapture"]).env(FOLDER, folder);
     for (name, value) in variables {
         command.env(name, value.to_string());
     }
@@ -44,7 +44,6 @@ fn acknowledged(line: &str) -> Option<u64> {
 }
 
 #[test]
-#[ignore = "run by `killed_at_any_moment` in a process of its own"]
 fn writer() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let store = open(Path::new(&folder));
@@ -86,7 +85,6 @@ fn killed_at_any_moment() {
 }
 
 #[test]
-#[ignore = "run by `dead_between_any_two_statements` in a process of its own"]
 fn short_writer() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     faultfs::abort_at_statement(variable(STATEMENT).unwrap());

@@ -56,23 +56,24 @@ fn newer_and_foreign_files_are_refused() {
 /// Files of every schema there has been open, verify, and give back what is in them.
 #[test]
 fn old_files_open_for_ever() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("v1.db");
-    let old = Connection::open(&path).unwrap();
-    old.execute_batch(include_str!("../fixtures/v1.sql")).unwrap();
-    drop(old);
-    let store = open(&path).unwrap();
-    workload::check(&store, &[0, 1, 2, 3, 4]);
-    let read = store.read().unwrap();
-    let hits = read.search(workload::SCOPE, "title", 10).unwrap();
-    assert_eq!(hits.len(), 2);
-    assert_eq!(read.node(workload::SCOPE.tenant).unwrap().unwrap().name, "Test");
-    drop(read);
-    let store: &dyn Store = &store;
-    let erased = workload::id("indicator", 3);
-    assert!(store.transact(|tx| tx.existing(workload::SCOPE, &erased, None)).unwrap().erased);
-    store.write(Box::new(|tx| workload::step(tx, 5))).unwrap();
-    workload::check(store, &[0, 1, 2, 3, 4, 5]);
+    let fixtures = [("v1", include_str!("../fixtures/v1.sql")), ("v2", include_str!("../fixtures/v2.sql"))];
+    for (name, sql) in fixtures {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let store = open(&path).unwrap();
+        workload::check(&store, &[0, 1, 2, 3, 4]);
+        let read = store.read().unwrap();
+        let hits = read.search(workload::SCOPE, "title", 10).unwrap();
+        assert_eq!(hits.len(), 2, "{name}");
+        assert_eq!(read.node(workload::SCOPE.tenant).unwrap().unwrap().name, "Test");
+        drop(read);
+        let store: &dyn Store = &store;
+        let erased = workload::id("indicator", 3);
+        assert!(store.transact(|tx| tx.existing(workload::SCOPE, &erased, None)).unwrap().erased);
+        store.write(Box::new(|tx| workload::step(tx, 5))).unwrap();
+        workload::check(store, &[0, 1, 2, 3, 4, 5]);
+    }
 }
 
 /// A copy made while others write is one instant of the whole, and can be made a store again.
@@ -192,7 +193,6 @@ fn verify_notices() {
 /// How a fixture is made, when there is a new schema to keep one of: with the environment variable
 /// `SHIELDWALL_FIXTURE` naming the file to write.
 #[test]
-#[ignore = "writes a fixture; see its comment"]
 fn write_fixture() {
     let Some(target) = std::env::var_os("SHIELDWALL_FIXTURE") else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -65,7 +65,7 @@ pub(crate) struct ExportQuery {
 )]
 pub(crate) async fn export(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
+    Viewer(caller): Viewer,
     Query(query): Query<ExportQuery>,
 ) -> Result<Response, Problem> {
     let format = match query.format.as_deref() {
@@ -78,6 +78,13 @@ pub(crate) async fn export(
             );
         }
     };
+    // An export can leave the organisation: who made it, and of what, is kept before the first byte goes out.
+    let asked = format!("{query:?}");
+    app.write(move |app, tx| {
+        let tenant = app.core().scope.tenant;
+        Ok(tx.audit(tenant, app.now(), caller.name(), "export", &asked, "")?)
+    })
+    .await?;
     let permit = Arc::clone(&app.streams)
         .try_acquire_owned()
         .map_err(|_| Problem::new(Kind::Overloaded, "as many streams are open as may be").retry_after(10))?;

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use json::{Kind as JsonKind, Tape};
+use json::{Kind as JsonKind, Tape, Value};
 use model::VersionId;
 use ports::{ObjectFilter, Read, Stored};
 use runtime::{Fate, Piece};
@@ -298,8 +298,8 @@ pub(crate) async fn add(
                 let findings = noticed.chain(further).map(FindingBody::from).collect();
                 results.push(AddedObject { id: report.id.map(ToString::to_string), outcome, held, findings });
             },
-            &mut |tx, summary| {
-                let target = format!("{} objects", summary.total());
+            &mut |tx, committing| {
+                let target = named(&objects, committing.summary.total());
                 tx.audit(core.scope.tenant, core.clock.now(), caller.name(), "object.add", &target, "")
             },
         )?;
@@ -311,6 +311,17 @@ pub(crate) async fn add(
         Ok((status, Json(Added { summary: summary.into(), results })))
     })
     .await
+}
+
+/// What was added, for the audit log: the first few by id, the others by number.
+fn named(objects: &[Value<'_>], total: u64) -> String {
+    const SHOWN: usize = 5;
+    let ids = objects.iter().filter_map(|object| object.get("id").and_then(|id| id.as_str()));
+    let mut shown: Vec<String> = ids.take(SHOWN).map(|id| id.chars().take(100).collect()).collect();
+    if let Some(others) = total.checked_sub(shown.len() as u64).filter(|others| *others > 0) {
+        shown.push(format!("and {others} more"));
+    }
+    shown.join(" ")
 }
 
 const fn outcome(fate: &Fate) -> (&'static str, Option<i64>) {

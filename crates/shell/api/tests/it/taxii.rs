@@ -28,7 +28,7 @@ async fn discovery_leads_to_collections_with_and_without_the_final_slash() {
     }
     let root = get(&desk, "/").expect(200).await.json();
     assert_eq!(root["versions"], json!([TYPE]));
-    assert_eq!(root["max_content_length"], 64 << 20);
+    assert_eq!(root["max_content_length"], 32 << 20);
     let list = get(&desk, "/collections/").expect(200).await.json();
     let own = list["collections"].as_array().unwrap().iter().find(|c| c["alias"] == "own").unwrap();
     assert_eq!((&own["can_read"], &own["can_write"]), (&json!(true), &json!(true)));
