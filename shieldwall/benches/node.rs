@@ -20,6 +20,10 @@ use runtime::{Core, Founding, ImportOptions, OsIds, SystemClock};
 use serde_json::Value;
 use store_sqlite::SqliteStore;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BINARY: &str = env!("CARGO_BIN_EXE_shieldwall");
 
 fn main() {
@@ -43,15 +47,20 @@ fn main() {
     }
 }
 
-/// Writes generated objects, one a line; returns the bytes.
+/// Writes a bundle of generated objects; returns its bytes.
 fn generate(file: &Path, objects: usize) -> u64 {
     let mut out = BufWriter::new(File::create(file).unwrap());
     let mut bytes = 0;
-    for object in testkit::attack_objects(objects, 7).unwrap() {
-        bytes += object.len() as u64 + 1;
-        out.write_all(object.as_bytes()).unwrap();
-        out.write_all(b"\n").unwrap();
+    let mut write = |text: &[u8]| {
+        bytes += text.len() as u64;
+        out.write_all(text).unwrap();
+    };
+    write(br#"{"type":"bundle","id":"bundle--2f0d3b5e-6f4d-4f0e-8d6e-0f6a5d1c7b21","objects":["#);
+    for (place, object) in testkit::attack_objects(objects, 7).unwrap().enumerate() {
+        write(if place > 0 { b",\n" } else { b"\n" });
+        write(object.as_bytes());
     }
+    write(b"]}\n");
     out.flush().unwrap();
     bytes
 }
@@ -73,7 +82,7 @@ fn import(folder: &Path, objects: usize) {
     if testkit::shared().is_none() {
         return println!("import: left out, the shared data folder is missing");
     }
-    let file = folder.join("objects.jsonl");
+    let file = folder.join("objects.json");
     let bytes = generate(&file, objects);
     let core = node(&folder.join("import"));
     let (started, cpu) = (Instant::now(), cpu_seconds());
@@ -161,7 +170,7 @@ fn stored(folder: &Path, objects: usize, pages: bool, start: bool) {
         return println!("pages, start: left out, the shared data folder is missing");
     }
     let dir = folder.join("stored");
-    let file = folder.join("stored.jsonl");
+    let file = folder.join("stored.json");
     generate(&file, objects);
     {
         let core = node(&dir);

@@ -23,3 +23,23 @@ pub trait Ids: Send + Sync {
         Uuid::v4(half)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counted;
+
+    impl Ids for Counted {
+        fn random(&self) -> [u8; 32] {
+            std::array::from_fn(|place| u8::try_from(place).unwrap_or(0) | 0xf0)
+        }
+    }
+
+    #[test]
+    fn a_fresh_id_is_a_random_uuid_of_the_first_half() {
+        let uuid = Counted.uuid();
+        assert_eq!((uuid.version(), uuid.is_rfc_variant()), (4, true));
+        assert_eq!((uuid.0[0], uuid.0[15]), (0xf0, 0xff));
+    }
+}

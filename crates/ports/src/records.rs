@@ -592,3 +592,22 @@ pub struct VerifyReport {
     /// What is wrong, one line each.
     pub problems: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_includes_the_ones_before_it() {
+        assert!(Role::ALL.is_sorted());
+        assert_eq!(Role::ALL.map(Role::as_str), ["follower", "viewer", "analyst", "admin"]);
+    }
+
+    #[test]
+    fn what_happened_has_a_name_of_its_own() {
+        let mut names: Vec<_> = JournalKind::ALL.map(JournalKind::as_str).to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), JournalKind::ALL.len());
+    }
+}

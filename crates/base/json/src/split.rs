@@ -98,6 +98,8 @@ impl Splitter {
         while let Some(byte) = rest.first() {
             let taken = if self.state == State::Item {
                 self.item_bytes(rest, each)?
+            } else if let Some(plain) = self.plain_in_envelope(rest) {
+                plain
             } else {
                 self.byte(*byte, each)?
             };
@@ -105,6 +107,17 @@ impl Splitter {
             rest = rest.get(taken..).unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// Takes the plain bytes of a string deep in the envelope in one go, if that is where we are.
+    fn plain_in_envelope(&mut self, bytes: &[u8]) -> Option<usize> {
+        if self.state != State::Envelope || !self.in_string || self.escape || self.depth < 2 {
+            return None;
+        }
+        let room = self.limit.saturating_sub(self.envelope.len());
+        let run = memchr::memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len()).min(room);
+        self.envelope.extend_from_slice(bytes.get(..run)?);
+        (run > 0).then_some(run)
     }
 
     /// Ends the input.

@@ -109,21 +109,25 @@ async fn follow(node: Arc<Node>, record: SourceRecord, nudge: Arc<Notify>, mut s
             return;
         }
     };
+    let hint = Arc::new(Notify::new());
     let mut listeners = JoinSet::new();
     if let Some(channel) = source.live.take() {
-        listeners.spawn(listen(Arc::clone(&node), record.name.clone(), channel, Arc::clone(&nudge)));
+        listeners.spawn(listen(Arc::clone(&node), record.name.clone(), channel, Arc::clone(&hint)));
     }
     while !*stop.borrow() {
         match pull(&node, &record, &mut *source.puller, &mut stop).await {
             Ok(()) => tokio::select! {
                 () = nudge.notified() => {}
+                () = hint.notified() => {}
                 _ = stop.changed() => {}
                 () = tokio::time::sleep(source.interval) => {}
             },
-            // A server that asked to be left alone, or that fails, is not asked sooner because something changed there.
+            // A server that asked to be left alone, or that fails, is not asked sooner because something changed there;
+            // but it is when somebody here has mended what was wrong and says so.
             Err(error) => {
                 let wait = failed(&node, &record, &error).await;
                 tokio::select! {
+                    () = nudge.notified() => {}
                     _ = stop.changed() => {}
                     () = tokio::time::sleep(wait) => {}
                 }

@@ -91,7 +91,7 @@ enum RawKind {
 }
 
 /// Objects per transaction.
-const BATCH: usize = 1000;
+const BATCH: usize = 2500;
 /// Bytes per transaction, so that a few huge objects do not fill memory.
 const BATCH_BYTES: usize = 8 << 20;
 /// The longest single document (a MISP event, a warning list) or element, in bytes.

@@ -7,7 +7,7 @@ use ports::{JournalKind, SearchDocument, StoreError};
 use crate::core::Core;
 
 /// How many journal entries one transaction indexes.
-const STEP: usize = 500;
+const STEP: usize = 2500;
 
 impl Core {
     /// Indexes the next stretch of the journal. Returns whether there may be more.

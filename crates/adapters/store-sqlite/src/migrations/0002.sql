@@ -7,3 +7,6 @@ CREATE TABLE departed (
   modified   INTEGER NOT NULL,
   PRIMARY KEY (tenant, world, object, collection, modified)
 ) STRICT, WITHOUT ROWID;
+
+-- Words are gathered in memory up to this many bytes before they become a segment: fewer segments, fewer merges.
+INSERT INTO search (search, rank) VALUES ('hashsize', 16777216);
