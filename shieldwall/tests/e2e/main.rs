@@ -17,6 +17,7 @@ mod demo;
 mod exchange;
 mod follow;
 mod formats;
+mod generated;
 mod harness;
 mod hostile;
 mod objects;
