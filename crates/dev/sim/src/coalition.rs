@@ -128,8 +128,13 @@ impl Queue {
     }
 
     fn pop(&mut self) -> Option<(i64, Event)> {
-        let Reverse((at, _, index)) = self.heap.pop()?;
-        self.events.get_mut(index)?.take().map(|event| (at, event))
+        // A place whose event was lost in a crash is passed over.
+        while let Some(Reverse((at, _, index))) = self.heap.pop() {
+            if let Some(event) = self.events.get_mut(index).and_then(Option::take) {
+                return Some((at, event));
+            }
+        }
+        None
     }
 }
 
@@ -148,6 +153,8 @@ struct Coalition {
     crashes: u64,
     refused: u64,
     honest: BTreeSet<(StixId, Timestamp)>,
+    /// Objects a liar made in the name of the node it sent them to.
+    imputed: BTreeSet<(usize, StixId)>,
 }
 
 const START: i64 = 1_767_225_600_000_000; // 2026-01-01
@@ -227,6 +234,7 @@ impl Coalition {
             crashes: 0,
             refused: 0,
             honest: BTreeSet::new(),
+            imputed: BTreeSet::new(),
         })
     }
 
@@ -267,20 +275,18 @@ impl Coalition {
             }
             Event::Answer { from, to, page } => self.take(from, to, &page)?,
             Event::Crash { node } => {
-                // What a crash takes is everything on the way to and from the node; its store survives.
+                // A crash takes what is on the way to and from the node, and all it had in memory; its store survives.
                 self.crashes += 1;
                 self.note(&format!("crash {node}"));
                 for slot in &mut self.queue.events {
-                    let gone = match slot {
-                        Some(Event::Request { from, to, .. } | Event::Answer { from, to, .. }) => {
-                            *from == node || *to == node
-                        }
-                        _ => false,
-                    };
-                    if gone {
-                        *slot = Some(Event::Ask { from: node, to: (node + 1) % self.plan.nodes });
+                    if matches!(slot, Some(Event::Request { from, to, .. } | Event::Answer { from, to, .. })
+                        if *from == node || *to == node)
+                    {
+                        *slot = None;
                     }
                 }
+                let restarted = self.nodes.get_mut(node).map(Node::restart).transpose();
+                restarted.map_err(|error| self.violation(error.to_string()))?;
                 None
             }
             Event::Heal => {
@@ -405,6 +411,11 @@ impl Coalition {
         let mut page = self.node(to)?.page(after).map_err(|error| self.violation(error.to_string()))?;
         if self.plan.hostile && to == self.plan.nodes - 1 {
             page.objects = page.objects.iter().map(|text| forged(text)).collect();
+            // And it speaks in the name of whoever asks.
+            let (victim, liar) = (self.node(from)?.identity.clone(), self.node(to)?);
+            let (id, now) = (StixId::new("indicator", liar.ids.uuid()), Timestamp::from_micros(self.now));
+            page.objects.push(indicator(&id, &victim, now, now, 1, Tlp::Clear));
+            self.imputed.insert((from, id));
         }
         self.send(to, from, &Event::Answer { from, to, page });
         Ok(())
@@ -446,8 +457,12 @@ impl Coalition {
         let honest = if self.plan.hostile { self.plan.nodes - 1 } else { self.plan.nodes };
         for (index, node) in self.nodes.iter().enumerate().take(honest) {
             let held = node.public_versions().map_err(|error| self.violation(error.to_string()))?;
+            let in_our_name = held.keys().find(|(id, _)| self.imputed.contains(&(index, id.clone())));
+            if let Some((id, _)) = in_our_name {
+                return Err(self.violation(format!("node {index} took {id} for its own")));
+            }
             for (id, version) in &self.honest {
-                match held.get(&(id.to_string(), *version)) {
+                match held.get(&(id.clone(), *version)) {
                     Some(1) => {}
                     Some(times) => {
                         return Err(

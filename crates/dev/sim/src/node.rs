@@ -55,6 +55,13 @@ impl Node {
         Ok(Self { core, clock, ids, identity, follows: BTreeMap::new(), published: Vec::new(), public })
     }
 
+    /// Starts again on its store, with nothing else of what it knew.
+    pub(crate) fn restart(&mut self) -> Result<(), CoreError> {
+        let store = Arc::clone(&self.core.store);
+        self.core = Core::open(store, Arc::clone(&self.clock) as _, Arc::clone(&self.ids) as Arc<dyn Ids>)?;
+        Ok(())
+    }
+
     pub(crate) fn follow(&mut self, peer: usize) -> Result<(), CoreError> {
         let record = SourceRecord {
             id: SourceId(0),
@@ -116,14 +123,14 @@ impl Node {
     }
 
     /// Every (id, version) in the public collection.
-    pub(crate) fn public_versions(&self) -> Result<BTreeMap<(String, Timestamp), u32>, CoreError> {
+    pub(crate) fn public_versions(&self) -> Result<BTreeMap<(StixId, Timestamp), u32>, CoreError> {
         let filter = PageFilter { versions: vec![VersionMatch::All], ..PageFilter::default() };
         let read = self.core.store.read()?;
         let (mut seen, mut after) = (BTreeMap::new(), None);
         loop {
             let page = read.page(self.core.scope, self.public, &filter, after, 1000, false)?;
             for entry in &page.entries {
-                *seen.entry((entry.id.to_string(), entry.version)).or_default() += 1;
+                *seen.entry((entry.id.clone(), entry.version)).or_default() += 1;
             }
             after = page.entries.last().map(|entry| entry.added).or(after);
             if !page.more {

@@ -23,7 +23,7 @@ fn entry(text: &str) -> Entry {
 #[test]
 fn a_bare_value() {
     let text = Indicators::new(&context("feed")).render(&entry("192.0.2.1"));
-    expect![[r#"{"type":"indicator","spec_version":"2.1","id":"indicator--11ec779f-09f4-58f4-8d7e-0feacfb4231d","created":"2026-01-31T12:00:00.000Z","modified":"2026-01-31T12:00:00.000Z","name":"192.0.2.1","indicator_types":["malicious-activity"],"pattern":"[ipv4-addr:value = '192.0.2.1']","pattern_type":"stix","pattern_version":"2.1","valid_from":"2026-01-31T12:00:00.000Z"}"#]].assert_eq(&text);
+    expect![[r#"{"type":"indicator","spec_version":"2.1","id":"indicator--ef1f5bfd-6829-51c1-b8c1-2070b77258f5","created":"2026-01-31T12:00:00.000Z","modified":"2026-01-31T12:00:00.000Z","name":"192.0.2.1","indicator_types":["malicious-activity"],"pattern":"[ipv4-addr:value = '192.0.2.1']","pattern_type":"stix","pattern_version":"2.1","valid_from":"2026-01-31T12:00:00.000Z"}"#]].assert_eq(&text);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn everything_an_entry_can_say() {
     entry.references = Some(vec!["https://a.example/".to_owned()].into());
     entry.first_seen = Some("2020-01-01T00:00:00Z".parse().unwrap());
     let text = Indicators::new(&context).render(&entry);
-    expect![[r#"{"type":"indicator","spec_version":"2.1","id":"indicator--83bc4d9f-7b09-562f-8e9b-8b52254562ac","created_by_ref":"identity--d1612665-504b-4aee-8e7d-04e0f2dcd3e8","created":"2026-01-31T12:00:00.000Z","modified":"2026-01-31T12:00:00.000Z","name":"http://bad.example/'x\\\"y","description":"from a list\n<script>alert(1)</script>\u0007","indicator_types":["malicious-activity"],"pattern":"[url:value = 'http://bad.example/\\'x\\\\\"y']","pattern_type":"stix","pattern_version":"2.1","valid_from":"2020-01-01T00:00:00.000Z","confidence":85,"labels":["feed","rat"],"external_references":[{"source_name":"a \"feed\"","url":"https://a.example/"}],"object_marking_refs":["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"]}"#]].assert_eq(&text);
+    expect![[r#"{"type":"indicator","spec_version":"2.1","id":"indicator--ba8e2394-34a9-5b00-b89e-23a199c0acb0","created_by_ref":"identity--d1612665-504b-4aee-8e7d-04e0f2dcd3e8","created":"2026-01-31T12:00:00.000Z","modified":"2026-01-31T12:00:00.000Z","name":"http://bad.example/'x\\\"y","description":"from a list\n<script>alert(1)</script>\u0007","indicator_types":["malicious-activity"],"pattern":"[url:value = 'http://bad.example/\\'x\\\\\"y']","pattern_type":"stix","pattern_version":"2.1","valid_from":"2020-01-01T00:00:00.000Z","confidence":85,"labels":["feed","rat"],"external_references":[{"source_name":"a \"feed\"","url":"https://a.example/"}],"object_marking_refs":["marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb"]}"#]].assert_eq(&text);
     let mut tape = json::Tape::new();
     tape.parse(text.as_bytes(), &json::Limits::OBJECT).unwrap();
 }
