@@ -3,7 +3,12 @@
 //! `cargo bench -p shieldwall --bench node -- [import] [lists] [pages] [start] [--objects N] [--stored N]`. Each prints
 //! what was done, how long it took, and the memory it needed; nothing is asserted. Data comes from the shared data
 //! folder; without it the part is left out, with the reason.
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot be made should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a measurement that cannot be made should stop"
+)]
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 
 use std::fs::File;
@@ -67,7 +72,7 @@ fn generate(file: &Path, objects: usize) -> u64 {
 
 fn node(dir: &Path) -> Core {
     std::fs::create_dir_all(dir).unwrap();
-    let store = Arc::new(SqliteStore::open(&dir.join("node.db"), store_sqlite::Options::default()).unwrap());
+    let store = Arc::new(SqliteStore::open(dir.join("node.db"), store_sqlite::Options::default()).unwrap());
     let founding = Founding { name: "Bench".to_owned(), country: None };
     Core::found(store, Arc::new(SystemClock), Arc::new(OsIds), &founding).unwrap().in_dir(dir.to_owned())
 }
@@ -160,7 +165,7 @@ fn lists(folder: &Path) {
 }
 
 fn open(dir: &Path) -> Core {
-    let store = Arc::new(SqliteStore::open(&dir.join("node.db"), store_sqlite::Options::default()).unwrap());
+    let store = Arc::new(SqliteStore::open(dir.join("node.db"), store_sqlite::Options::default()).unwrap());
     Core::open(store, Arc::new(SystemClock), Arc::new(OsIds)).unwrap()
 }
 

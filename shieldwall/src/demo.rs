@@ -329,7 +329,7 @@ async fn arrival(node: &Arc<Node>, id: &StixId, mut after: Seq) -> Result<(), Fa
 /// Publishes an indicator without a label, then one for everyone: once the second has arrived everywhere, the first
 /// would have, too. Returns whether nobody has it.
 async fn secret_stays(first: &Member, allies: &[Member]) -> Result<bool, Failure> {
-    let (secret, text) = indicator(first, &sample(0x5ec0_0e7), None)?;
+    let (secret, text) = indicator(first, &sample(0x05ec_00e7), None)?;
     take(first, text).await?;
     publish(first, allies, u32::MAX).await?;
     for ally in allies {

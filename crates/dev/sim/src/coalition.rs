@@ -43,7 +43,7 @@ impl Plan {
             drop: 150,
             duplicate: 100,
             crash: 20,
-            hostile: seed % 3 == 0,
+            hostile: seed.is_multiple_of(3),
         }
     }
 }

@@ -1,5 +1,10 @@
 //! The kernel's decisions, case by case, from the rules of STIX 2.1 §3.6 and from what an adversary would try.
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up should stop"
+)]
 
 use json::{Limits, Tape};
 use model::{Label, SourceId, StixId, Timestamp, Tlp, VersionId};

@@ -151,7 +151,8 @@ mod tests {
         let mut file = RefusedFile::new(Some(&dir), "../evil/na me.json", now);
         assert_eq!(file.written(), None);
         let finding = Finding::new(Severity::Error, "r", "/id", "bad");
-        file.write("objects/0", Some("malware--1"), &[finding.clone()], b"{\"secret\":1}").unwrap();
+        file.write("objects/0", Some("malware--1"), std::slice::from_ref(&finding), b"{\"secret\":1}")
+            .unwrap();
         file.write("objects/1", Some("malware--2"), &[finding], b"{}").unwrap();
         let path = file.written().unwrap().to_owned();
         assert!(path.ends_with("refused/1970-01-01T00-00-00-000Z-na_me.json.jsonl"), "{path:?}");
