@@ -237,7 +237,7 @@ pub async fn add(client: &Client, text: &str, as_json: bool) -> Outcome {
             }
             if let Some(number) = result.get("held") {
                 output::say(&format!(
-                    "  decide with `shieldwall held release {number}` or `held drop {number}`"
+                    "  decide with `shieldwall held release {number} --reason …` or `held drop {number} --reason …`"
                 ));
             }
         }
