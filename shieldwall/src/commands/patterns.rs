@@ -23,18 +23,26 @@ pub fn run(command: &Pattern, json: bool) -> Outcome {
 }
 
 fn check(given: Option<&str>, as_json: bool) -> Outcome {
-    let text = match given {
-        Some(text) => text.to_owned(),
+    let bytes = match given {
+        Some(text) => text.as_bytes().to_vec(),
         None => {
             let mut bytes = Vec::new();
             let read = std::io::stdin().lock().take(1 << 20).read_to_end(&mut bytes);
             read.map_err(|error| Failure::new(format!("standard input cannot be read: {error}")))?;
-            // What is not UTF-8 shows as U+FFFD, which no pattern holds outside a string.
-            String::from_utf8_lossy(&bytes).trim().to_owned()
+            bytes.trim_ascii().to_vec()
         }
     };
-    let (exit, errors) = match parse(&text) {
-        Ok(_) => (Exit::Well, Vec::new()),
+    let text = String::from_utf8_lossy(&bytes);
+    let checked = match std::str::from_utf8(&bytes) {
+        Ok(text) => parse(text).map(drop),
+        Err(error) => {
+            let start = error.valid_up_to();
+            let end = start + error.error_len().unwrap_or(1);
+            Err(vec![PatternError { start, end, message: "not valid UTF-8".to_owned() }])
+        }
+    };
+    let (exit, errors) = match checked {
+        Ok(()) => (Exit::Well, Vec::new()),
         Err(errors) => (Exit::Findings, errors),
     };
     if as_json {

@@ -571,7 +571,10 @@ impl Feeder<'_, '_> {
         if !self.batch.is_empty() {
             let batch = std::mem::take(&mut self.batch);
             self.bytes = 0;
-            // The workers outlive the feeder; they never hang up first.
+            // After a failure nothing more is committed, and there may be nobody left to take it.
+            if self.shared.outcome().failed.is_some() {
+                return self.read;
+            }
             if self.send.send((self.ticket, batch)).is_ok() {
                 self.ticket += 1;
             }

@@ -21,8 +21,8 @@ use crate::extract::Query;
 use crate::problem::{Kind, Problem};
 use crate::stream::{self, Gone, Writer};
 
-/// Objects read at once.
-const BATCH: usize = 500;
+/// Objects read at once; at eight megabytes each they still fit into memory.
+const BATCH: usize = 32;
 /// Objects in one MISP event at most.
 const MAX_EVENT: usize = 10_000;
 /// Batches between the store and a slow reader.
@@ -53,6 +53,25 @@ pub(crate) struct ExportQuery {
     faithful: Option<bool>,
 }
 
+impl ExportQuery {
+    /// What was asked for, in the query's own words.
+    fn asked(&self) -> String {
+        let words = [
+            ("format", Some(self.format.as_deref().unwrap_or("stix"))),
+            ("type", self.types.as_deref()),
+            ("source", self.source.as_deref()),
+            ("label", self.label.as_deref()),
+            ("at_least", self.at_least.as_deref()),
+            ("all_versions", self.all_versions.filter(|set| *set).map(|_| "true")),
+            ("faithful", self.faithful.filter(|set| *set).map(|_| "true")),
+            // Which value was looked for can be as telling as what was found.
+            ("observable", self.observable.as_ref().map(|_| "given")),
+        ];
+        let given = words.iter().filter_map(|(name, word)| word.map(|word| format!("{name}={word}")));
+        given.collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// Export
 ///
 /// Streams everything the filters let through. Labels that the objects' own bytes do not say are written into them.
@@ -79,7 +98,7 @@ pub(crate) async fn export(
         }
     };
     // An export can leave the organisation: who made it, and of what, is kept before the first byte goes out.
-    let asked = format!("{query:?}");
+    let asked = query.asked();
     app.write(move |app, tx| {
         let tenant = app.core().scope.tenant;
         Ok(tx.audit(tenant, app.now(), caller.name(), "export", &asked, "")?)

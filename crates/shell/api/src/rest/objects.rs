@@ -100,8 +100,17 @@ pub(crate) async fn list(
     app.read(move |app, read| {
         let filter = filter.resolve(app, read)?;
         let after = cursor.as_deref().map(|cursor| read_cursor(cursor, &filter)).transpose()?;
-        let mut objects = read.objects(app.core().scope, &filter, after, limit + 1)?;
-        let more = objects.len() > limit;
+        // A stretch at a time, so that a page of huge objects ends early instead of filling memory.
+        let (mut objects, mut bytes, mut place) = (Vec::new(), 0, after);
+        while objects.len() <= limit && bytes <= PAGE_BYTES {
+            let wanted = STRETCH.min(limit + 1 - objects.len());
+            let stretch = read.objects(app.core().scope, &filter, place, wanted)?;
+            let Some(last) = stretch.last() else { break };
+            place = Some(last.version_id);
+            bytes += stretch.iter().map(|stored| stored.raw.len()).sum::<usize>();
+            objects.extend(stretch);
+        }
+        let more = objects.len() > limit || bytes > PAGE_BYTES;
         objects.truncate(limit);
         let next = objects.last().filter(|_| more).map(|last| cursor_after(last.version_id, &filter));
         let names = SourceNames::load(app, read)?;
@@ -110,6 +119,11 @@ pub(crate) async fn list(
     })
     .await
 }
+
+/// A listing ends once its objects are this long together, with more to come.
+const PAGE_BYTES: usize = 16 << 20;
+/// Objects read at once: at eight megabytes each, what a page may take beyond [`PAGE_BYTES`].
+const STRETCH: usize = 16;
 
 /// A place in a listing, bound to its filter. It is no secret and gives no right.
 fn cursor_after(last: VersionId, filter: &ObjectFilter) -> String {
