@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod trust;
+
+use trust::{Agreement, Audit, Courier, Key, Peer, Review};
+
 /// Everything that can be typed.
 #[derive(Debug, Parser)]
 #[command(
@@ -180,6 +184,64 @@ pub enum Command {
     /// Secrets that programs use
     #[command(subcommand)]
     Token(Token),
+    /// Root keys, persons' keys, and the node's own
+    #[command(subcommand)]
+    Key(Key),
+    /// Other parties' nodes: pairing by invitation and six words
+    #[command(subcommand)]
+    Peer(Peer),
+    /// What may flow to whom: texts, signatures, previews, explanations, proofs
+    #[command(subcommand)]
+    Agreement(Agreement),
+    /// Take an object back from everyone it was given to
+    Withdraw {
+        #[command(flatten)]
+        node: Node,
+        /// STIX id
+        id: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Show who still holds what was given
+    Holders {
+        #[command(flatten)]
+        node: Node,
+        /// Only of this object
+        id: Option<String>,
+        /// Only what was taken back and is not confirmed erased
+        #[arg(long)]
+        open: bool,
+    },
+    /// Put what is held of an object under a legal hold, or lift it
+    Hold {
+        #[command(flatten)]
+        node: Node,
+        /// STIX id
+        id: String,
+        /// On what basis; without one the hold is lifted
+        #[arg(long)]
+        basis: Option<String>,
+    },
+    /// Show decisions on what may go to whom
+    Decisions {
+        #[command(flatten)]
+        node: Node,
+        /// Only about this object
+        id: Option<String>,
+        /// Decisions at most
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// What waits for a release officer
+    #[command(subcommand)]
+    Review(Review),
+    /// The same streams as files: across an air gap, or one way only
+    #[command(subcommand)]
+    Courier(Courier),
+    /// Oversight reports: made on a node, verified anywhere
+    #[command(subcommand)]
+    Audit(Audit),
     /// Show what the node does and whether it is well
     Doctor {
         #[command(flatten)]
@@ -235,9 +297,17 @@ impl Command {
                 | User::Enable { node, .. }
                 | User::Remove { node, .. },
             )
-            | Self::Token(Token::List { node } | Token::Add { node, .. } | Token::Revoke { node, .. }) => {
-                node
-            }
+            | Self::Token(Token::List { node } | Token::Add { node, .. } | Token::Revoke { node, .. })
+            | Self::Withdraw { node, .. }
+            | Self::Holders { node, .. }
+            | Self::Hold { node, .. }
+            | Self::Decisions { node, .. }
+            | Self::Review(Review::List { node, .. } | Review::Release { node, .. } | Review::Withhold { node, .. })
+            | Self::Audit(Audit::Report { node, .. })
+            | Self::Courier(Courier::Export { node, .. } | Courier::Import { node, .. }) => node,
+            Self::Key(key) => return key.node(),
+            Self::Peer(peer) => peer.node(),
+            Self::Agreement(agreement) => return agreement.node(),
             _ => return None,
         })
     }
@@ -262,6 +332,12 @@ pub struct Serve {
     /// Host or network that sources may be fetched from although it is not public; may be repeated
     #[arg(long = "allow-fetch", value_name = "HOST|NETWORK")]
     pub allow_fetch: Vec<String>,
+    /// Address and port for other nodes; separate from the one for people
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7532")]
+    pub peer_listen: SocketAddr,
+    /// File whose first line opens the node's sealed keys; without one a key beside them does
+    #[arg(long, value_name = "FILE", env = "SHIELDWALL_KEYS_PASSPHRASE_FILE", hide_env_values = true)]
+    pub keys_passphrase_file: Option<PathBuf>,
     /// Log in words rather than JSON
     #[arg(long)]
     pub pretty_log: bool,

@@ -15,6 +15,7 @@ use serde_json::Value;
 use sources::{Kinds, Policy};
 use store_sqlite::SqliteStore;
 use tower::ServiceExt;
+use zeroize::Zeroizing;
 
 use crate::exit::{Exit, Failure};
 
@@ -47,7 +48,9 @@ impl Client {
         if tokio::net::UnixStream::connect(&socket).await.is_ok() {
             return Ok(Self { way: Way::Socket(socket), author });
         }
-        let Opened { core, lock } = open(dir)?;
+        let Opened { mut core, lock } = open(dir)?;
+        core.passphrase = keys_passphrase()?;
+        crate::commands::open_keys(&core)?;
         // Sources are left to a node that stays: a command is not the place to start following.
         let node =
             Node::start(core, NodeOptions { follow: false, ..NodeOptions::new(sources(Policy::default())) });
@@ -137,6 +140,13 @@ impl Client {
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.call(Method::POST, path, Some(body)).await
     }
+}
+
+/// What opens the node's sealed keys, for commands that work without a running node.
+fn keys_passphrase() -> Result<Option<Zeroizing<String>>, Failure> {
+    let file = std::env::var_os("SHIELDWALL_KEYS_PASSPHRASE_FILE");
+    let secret = file.map(|file| crate::commands::read_secret(Path::new(&file))).transpose()?;
+    Ok(secret.map(Zeroizing::new))
 }
 
 /// The kinds of source this program has, under a policy.

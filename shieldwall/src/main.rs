@@ -15,6 +15,7 @@ mod commands;
 mod demo;
 mod exit;
 mod output;
+mod peering;
 
 use std::process::ExitCode;
 

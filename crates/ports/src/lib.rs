@@ -6,9 +6,11 @@
 //! **Must not know:** which engine answers, tokio, HTTP, or how a thing is shown.
 
 mod ambient;
+pub mod peer;
 pub mod pull;
 mod records;
 mod store;
+pub mod trust;
 
 pub use ambient::{Clock, Ids};
 pub use records::*;

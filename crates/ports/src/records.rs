@@ -52,6 +52,9 @@ pub struct NewVersion<'a> {
     pub collections: Vec<CollectionId>,
     /// What the checks said, warnings and above.
     pub findings: Vec<Finding>,
+    /// The facts that policy decides by, as canonical text: versions with the same text are one class. Empty for
+    /// [`crate::trust::TrustTx::unclassified`] to find it.
+    pub class: &'a str,
 }
 
 /// What the name of an [`Edge`] starts with that joins a relationship's two ends: `relationship:uses`.
@@ -118,6 +121,8 @@ pub struct Rendition {
     pub label: Label,
     /// Raw text.
     pub raw: String,
+    /// Whether an origin statement is kept with it.
+    pub vouched: bool,
 }
 
 /// A stored version, as read.

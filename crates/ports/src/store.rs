@@ -13,6 +13,7 @@ use crate::records::{
     InboxEntry, JournalRow, NewVersion, NodeRecord, ObjectFilter, Page, PageFilter, Scope, SearchDocument,
     SourceRecord, SourceState, StatusItem, StatusRecord, Stored, Token, VerifyReport,
 };
+use crate::trust::{TrustRead, TrustTx};
 
 /// Why the store could not do it, by what the caller can do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +94,7 @@ pub trait Store: Send + Sync {
 }
 
 /// Writing, and the reading that decisions need, inside one transaction.
-pub trait Tx {
+pub trait Tx: TrustTx {
     /// What is held about an object. `version` is `None` for unversioned objects.
     fn existing(
         &mut self,
@@ -260,7 +261,7 @@ pub trait Tx {
 }
 
 /// Reading a consistent snapshot.
-pub trait Read {
+pub trait Read: TrustRead {
     /// The node's own record.
     fn node(&self, tenant: Tenant) -> Result<Option<NodeRecord>, StoreError>;
 

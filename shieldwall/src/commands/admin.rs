@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 
 /// Prints a list: JSON as it came, or these columns (pointers into each item) as a table.
-fn list(answer: &Value, name: &str, columns: &[(&str, &str)], as_json: bool) -> Exit {
+pub fn list(answer: &Value, name: &str, columns: &[(&str, &str)], as_json: bool) -> Exit {
     if as_json {
         output::line(answer);
         return Exit::Well;
@@ -26,7 +26,7 @@ fn list(answer: &Value, name: &str, columns: &[(&str, &str)], as_json: bool) -> 
 }
 
 /// Prints an answer as JSON, or a sentence.
-fn done(answer: &Value, sentence: &str, as_json: bool) -> Outcome {
+pub fn done(answer: &Value, sentence: &str, as_json: bool) -> Outcome {
     if as_json {
         output::line(answer);
     } else {

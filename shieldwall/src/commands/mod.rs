@@ -1,13 +1,18 @@
 //! The commands. Each calls the node's interface and prints what it answers.
 
 mod admin;
+mod agreements;
+mod audit;
 mod exchange;
 mod generate;
 mod import;
+mod keys;
 mod lifecycle;
 mod objects;
 mod patterns;
+mod peers;
 mod serve;
+mod sharing;
 mod stix;
 mod taxii;
 
@@ -16,14 +21,16 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
+use crate::cli::trust::{Agreement, Audit, Key};
 use crate::cli::{Cli, Command};
 use crate::client::Client;
 use crate::demo;
 use crate::exit::{Exit, Failure};
+use crate::output;
 
 pub use import::import_quietly;
 pub use lifecycle::make_private;
-pub use serve::stopped;
+pub use serve::{open_keys, stopped};
 
 /// What a command comes to.
 pub type Outcome = Result<Exit, Failure>;
@@ -42,6 +49,13 @@ pub async fn run(cli: Cli) -> Outcome {
             Ok(Exit::Well)
         }
         Command::GenDocs { dir } => generate::generate(dir),
+        Command::Key(Key::Create { output, opener }) => keys::create(output, opener, json),
+        Command::Audit(Audit::Verify { file, history, witnesses, quorum }) => {
+            audit::verify(file, history.as_deref(), witnesses.as_deref(), *quorum, json)
+        }
+        Command::Agreement(Agreement::Approve { file, officer, output, opener }) => {
+            agreements::approve(file, officer, output.as_deref(), opener)
+        }
         Command::Serve(_) | Command::Demo { .. } | Command::Taxii(_) => standing(cli.command, json).await,
         _ => with_node(&cli.command, json).await,
     }
@@ -101,6 +115,16 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
         Command::Backup { file, .. } => lifecycle::backup(client, file, json).await,
         Command::User(command) => admin::user(client, command, json).await,
         Command::Token(command) => admin::token(client, command, json).await,
+        Command::Key(command) => keys::key(client, command, json).await,
+        Command::Peer(command) => peers::peer(client, command, json).await,
+        Command::Agreement(command) => agreements::agreement(client, command, json).await,
+        Command::Withdraw { id, reason, .. } => sharing::withdraw(client, id, reason, json).await,
+        Command::Holders { id, open, .. } => sharing::holders(client, id.as_deref(), *open, json).await,
+        Command::Hold { id, basis, .. } => sharing::hold(client, id, basis.as_deref(), json).await,
+        Command::Decisions { id, limit, .. } => sharing::decisions(client, id.as_deref(), *limit, json).await,
+        Command::Review(command) => sharing::review(client, command, json).await,
+        Command::Audit(Audit::Report { output, .. }) => audit::report(client, output, json).await,
+        Command::Courier(command) => sharing::courier(client, command, json).await,
         other => Err(Failure::new(format!("{other:?} needs no node"))),
     }
 }
@@ -123,6 +147,17 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
             .hint("`shieldwall import` reads files of any size"));
     }
     Ok(bytes)
+}
+
+/// Writes a text to a file that is not there yet, or to standard output.
+pub fn write_out(text: &str, output: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = output else {
+        output::text(text.trim_end());
+        return Ok(());
+    };
+    let failure = |error| Failure::new(format!("`{}` cannot be written: {error}", path.display()));
+    let mut file = std::fs::File::create_new(path).map_err(failure)?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failure)
 }
 
 /// Reads a secret from a file: its first line, without the end of line.

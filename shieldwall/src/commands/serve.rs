@@ -4,23 +4,32 @@ use std::sync::Arc;
 
 use api::{Api, Listen, Settings, Tls};
 use runtime::{Node, NodeOptions};
+use ports::peer::Transport;
 use serde_json::json;
 use sources::{Allow, Policy};
 use tracing_subscriber::EnvFilter;
+use zeroize::Zeroizing;
 
-use super::Outcome;
+use super::{Outcome, read_secret};
 use crate::cli::Serve;
 use crate::client::{Opened, SOCKET, open, sources};
 use crate::exit::{Exit, Failure};
 use crate::output;
+use crate::peering::{self, Late};
 
 pub async fn serve(options: Serve, as_json: bool) -> Outcome {
     logs(options.pretty_log);
     let dir = &options.node.dir;
-    let Opened { core, lock: _lock } = open(dir)?;
+    let Opened { mut core, lock: _lock } = open(dir)?;
+    core.passphrase = options.keys_passphrase_file.as_deref().map(read_secret).transpose()?.map(Zeroizing::new);
+    open_keys(&core)?;
     let name = core.node()?.name;
     let policy = policy(&options.allow_fetch)?;
-    let node = Node::start(core, NodeOptions::new(sources(policy)));
+    let late = Arc::new(Late::default());
+    let transport: Arc<dyn Transport> = Arc::clone(&late) as _;
+    let node = Node::start(core, NodeOptions { transport: Some(transport), ..NodeOptions::new(sources(policy)) });
+    let peer_port = peering::bind(options.peer_listen).await?;
+    let peer_address = peer_port.local_addr().ok();
     let tls = match (options.plaintext, options.cert, options.key) {
         (true, _, _) => Tls::Plain,
         (false, Some(cert), Some(key)) => Tls::Files { cert, key },
@@ -31,18 +40,39 @@ pub async fn serve(options: Serve, as_json: bool) -> Outcome {
     let ready = move |bound: api::Bound| {
         let url = format!("{scheme}://{}", bound.addr);
         if as_json {
-            output::line(&json!({"ready": true, "url": url, "fingerprint": bound.fingerprint}));
+            let peer = peer_address.map(|address| format!("https://{address}"));
+            output::line(&json!({"ready": true, "url": url, "fingerprint": bound.fingerprint, "peer": peer}));
         } else {
             output::text(&format!("{name} serves at {url}"));
+            if let Some(address) = peer_address {
+                output::text(&format!("other nodes reach it at https://{address}, once it has keys"));
+            }
             if let Some(fingerprint) = bound.fingerprint {
                 output::text(&format!("certificate SHA-256 {fingerprint}"));
             }
         }
     };
+    let mut stopping = node.stopping();
+    let peers = tokio::spawn(peering::run(Arc::clone(&node), late, peer_port, async move {
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }));
     let served = api::serve(Api::new(Arc::clone(&node), Settings::default()), listen, ready, stopped()).await;
     node.stop().await;
+    match peers.await {
+        Ok(ended) => ended?,
+        Err(panic) => return Err(Failure::new(format!("the peer port broke: {panic}"))),
+    }
     served?;
     Ok(Exit::Well)
+}
+
+/// Takes over the keys of an earlier run, if there are any.
+pub fn open_keys(core: &runtime::Core) -> Result<(), Failure> {
+    let vault = core.vault().map_err(|problem| Failure::new(problem.to_string()))?;
+    core.open_keys(vault).map_err(|problem| {
+        Failure::new(problem.to_string()).hint("give the passphrase with --keys-passphrase-file")
+    })?;
+    Ok(())
 }
 
 /// Addresses that fetches may reach although they are not public.

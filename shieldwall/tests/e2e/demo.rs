@@ -1,15 +1,48 @@
 //! The demonstration, from start to end.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::run;
 use crate::shape::check_shape;
 
+/// The names in an array of strings, in order.
+fn names(value: &Value) -> Vec<&str> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
 #[test]
-fn five_nodes_share_live() {
-    let ended = run(&["demo", "--once", "--json"]).exits(0);
-    let milliseconds = json!({"median": "number", "p99": "number", "max": "number"});
-    check_shape(&ended.json(), &json!({"ok": true, "nodes": 5, "publish_to_visible_ms": milliseconds}));
+fn five_nodes_share_under_agreements() {
+    let ended = run(&["demo", "--once", "--json", "--rounds", "5"]).exits(0).json();
+    let milliseconds = json!({"min": "number", "median": "number", "p99": "number", "max": "number"});
+    check_shape(
+        &ended,
+        &json!({
+            "ok": true,
+            "nodes": 5,
+            "publish_to_visible_ms": milliseconds,
+            "unmarked_stayed_home": true,
+            "audit_verified": true,
+        }),
+    );
+    // The texts decide: TLP:AMBER is above the circle's ceiling and within both bilateral ones.
+    assert_eq!(names(&ended["delivered_to"]), ["GBR", "USA"], "{ended}");
+    let withheld: Vec<_> = ended["withheld"].as_array().unwrap().iter().map(|one| {
+        let part = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        assert!(!part("smallest_consent").is_empty(), "{one}");
+        (part("label"), part("party"), part("clause"))
+    }).collect();
+    let expected = [
+        ("TLP:AMBER", "CAN", "green"),
+        ("TLP:AMBER", "NZL", "green"),
+        ("TLP:AMBER+STRICT", "CAN", "green"),
+        ("TLP:AMBER+STRICT", "NZL", "green"),
+        ("TLP:AMBER+STRICT", "USA", "intel-a-to-b"),
+    ];
+    assert_eq!(withheld, expected.map(|(label, party, clause)| (label.to_owned(), party.to_owned(), clause.to_owned())));
+    assert_eq!(ended["withdrawn"], json!({"holders": 2, "receipts": 2}));
+    let agreements = ended["agreements"].as_array().unwrap();
+    let ceilings: Vec<_> = agreements.iter().map(|one| one["ceiling"].as_str().unwrap()).collect();
+    assert_eq!(ceilings, ["TLP:GREEN", "TLP:AMBER+STRICT", "TLP:AMBER"]);
 }
 
 #[test]
@@ -25,8 +58,7 @@ fn the_demonstration_takes_real_data() {
 fn it_tells_people_what_happens() {
     let ended = run(&["demo", "--once", "--rounds", "1"]).exits(0);
     let said = format!("{}{}", ended.text(), ended.stderr);
-    for nation in ["AUS", "CAN", "GBR", "NZL", "USA"] {
-        assert!(said.contains(nation), "{nation} in {said}");
+    for word in ["AUS", "CAN", "GBR", "NZL", "USA", "ms", "withheld", "smallest consent", "receipt", "verified"] {
+        assert!(said.contains(word), "{word} in {said}");
     }
-    assert!(said.contains("ms"), "{said}");
 }

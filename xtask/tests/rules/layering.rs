@@ -75,6 +75,9 @@ const OUTSIDE: [&str; 10] = [
 const CONFINED: [(&str, &[Layer]); 3] =
     [("clap", &[Binary]), ("utoipa", &[Shell, Binary]), ("rusqlite", &[Adapters])];
 
+/// Dearer still: named by one crate alone, `(dependency, crate)`.
+const OWNED: [(&str, &str); 1] = [("cedar-policy", "shieldwall-policy")];
+
 /// The workspace as cargo sees it on this kind of machine; for others, more would have to be downloaded.
 fn metadata() -> Metadata {
     let rustc = std::process::Command::new("rustc").arg("-vV").output().unwrap();
@@ -112,6 +115,9 @@ fn dependencies_point_down() {
             let confined = CONFINED.iter().find(|(confined, _)| confined == on);
             if confined.is_some_and(|(_, allowed)| layer != Dev && !allowed.contains(&layer)) {
                 breaches.push(format!("{name} ({layer:?}) must not name {on}"));
+            }
+            if let Some((_, owner)) = OWNED.iter().find(|(owned, owner)| owned == on && *owner != name.as_str()) {
+                breaches.push(format!("{name} must not name {on}: only {owner} does"));
             }
         }
     }

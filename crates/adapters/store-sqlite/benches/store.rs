@@ -12,8 +12,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use model::{CollectionId, Label, SourceId, StixId, Tenant, Timestamp, Uuid, World};
+use model::{
+    AgreementId, CollectionId, DecisionId, Digest, Label, PartyId, SourceId, StixId, Tenant, Timestamp, Uuid,
+    VersionId, World,
+};
 use observable::{Kind, Observable, normalise};
+use ports::trust::{
+    DecisionRecord, DisclosureRecord, EntryRecord, LeafRecord, OutboxRecord, SegmentRecord, StreamKey,
+    StreamPosition,
+};
 use ports::{
     Edge, NewVersion, NodeRecord, PageFilter, Scope, SearchDocument, SourceRecord, Store, StoreError, Tx,
 };
@@ -63,6 +70,7 @@ struct Object {
     raw: String,
     edges: Vec<Edge>,
     observables: Vec<Observable>,
+    class: String,
 }
 
 fn object(number: u64) -> Object {
@@ -90,7 +98,13 @@ fn object(number: u64) -> Object {
     } else {
         Vec::new()
     };
-    Object { id, raw, edges, observables }
+    // Two hundred classes, as long as such texts are.
+    let class = format!(
+        r#"{{"categories":["c{}"],"countries":[],"granular":false,"handling":{{"tlp":"clear"}},"onward":"free","origin":{{"source":"feed"}},"revoked":false,"sectors":["energy","finance"],"type":"{}"}}"#,
+        number % 40,
+        kind(number)
+    );
+    Object { id, raw, edges, observables, class }
 }
 
 fn open() -> (TempDir, SqliteStore) {
@@ -121,15 +135,14 @@ fn open() -> (TempDir, SqliteStore) {
     (folder, store)
 }
 
-fn accept(tx: &mut dyn Tx, object: &Object) -> Result<(), StoreError> {
-    let version = Timestamp::from_micros(1_767_225_600_000_000);
-    let existing = tx.existing(SCOPE, &object.id, Some(version))?;
-    assert!(existing.latest.is_none());
-    let new = NewVersion {
+const VERSION: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
+
+fn new_version(object: &Object) -> NewVersion<'_> {
+    NewVersion {
         id: &object.id,
         type_name: object.id.type_name(),
-        version,
-        created: Some(version),
+        version: VERSION,
+        created: Some(VERSION),
         rendition: 0,
         raw: &object.raw,
         source: SourceId(1),
@@ -143,8 +156,14 @@ fn accept(tx: &mut dyn Tx, object: &Object) -> Result<(), StoreError> {
         observables: object.observables.clone(),
         collections: COLLECTIONS.to_vec(),
         findings: Vec::new(),
-    };
-    tx.put(SCOPE, version, &new).map(drop)
+        class: &object.class,
+    }
+}
+
+fn accept(tx: &mut dyn Tx, object: &Object) -> Result<(), StoreError> {
+    let existing = tx.existing(SCOPE, &object.id, Some(VERSION))?;
+    assert!(existing.latest.is_none());
+    tx.put(SCOPE, VERSION, &new_version(object)).map(drop)
 }
 
 fn write(store: &SqliteStore, objects: &[Object]) {
@@ -243,4 +262,230 @@ fn open_and_count(bencher: Bencher<'_, '_>) {
         let store = SqliteStore::open(folder.path().join("store.db"), Options::default()).unwrap();
         store.read().unwrap().counts(SCOPE.tenant).unwrap()
     });
+}
+
+const AGREEMENT: AgreementId = AgreementId(Digest([2; 32]));
+
+fn party(number: u64) -> PartyId {
+    PartyId(digest(number))
+}
+
+fn digest(number: u64) -> Digest {
+    let mut bytes = [1; 32];
+    bytes[..16].copy_from_slice(&scramble(number).to_be_bytes());
+    Digest(bytes)
+}
+
+fn leaf(number: u64) -> LeafRecord {
+    LeafRecord {
+        index: 0,
+        hash: digest(number),
+        commitment: digest(number + 1),
+        kind: "disclosure".to_owned(),
+        at: Timestamp::EPOCH,
+        opening: Some(format!(
+            r#"{{"content":{{"agreement":"{AGREEMENT}","clause":"c1","subject":"{}"}},"salt":"{}"}}"#,
+            digest(number),
+            digest(7)
+        )),
+    }
+}
+
+/// Leaves of the ledger, 1,000 to a synced commit.
+#[divan::bench(sample_count = 100, sample_size = 1)]
+fn append_leaf(bencher: Bencher<'_, '_>) {
+    let (_folder, store) = open();
+    bencher.counter(ItemsCount::new(BATCH)).bench(|| {
+        let job = |tx: &mut dyn Tx| {
+            (0..BATCH).try_for_each(|number| tx.append_leaf(SCOPE.tenant, &leaf(number)).map(drop))
+        };
+        store.write(Box::new(job)).unwrap();
+    });
+}
+
+/// One leaf to a job, from so many threads at once: jobs share synced commits.
+#[divan::bench(args = [1, 8, 64], sample_count = 20, sample_size = 1)]
+fn append_leaf_in_groups(bencher: Bencher<'_, '_>, threads: u64) {
+    const EACH: u64 = 50;
+    let (_folder, store) = open();
+    bencher.counter(ItemsCount::new(threads * EACH)).bench(|| {
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for number in 0..EACH {
+                        store
+                            .write(Box::new(|tx| tx.append_leaf(SCOPE.tenant, &leaf(number)).map(drop)))
+                            .unwrap();
+                    }
+                });
+            }
+        });
+    });
+}
+
+/// Entries with payloads of about 2 KB, 256 to a segment and a synced commit, their position with them.
+#[divan::bench(sample_count = 100, sample_size = 1)]
+fn append_entries(bencher: Bencher<'_, '_>) {
+    const COUNT: u32 = 256;
+    let (_folder, store) = open();
+    let key = StreamKey { peer: party(1), agreement: AGREEMENT, outbound: true };
+    let next = AtomicU64::new(1);
+    bencher
+        .counter(ItemsCount::new(COUNT))
+        .with_inputs(|| {
+            let first = next.fetch_add(u64::from(COUNT), Ordering::Relaxed);
+            (first..first + u64::from(COUNT)).map(entry).collect::<Vec<_>>()
+        })
+        .bench_refs(|entries| {
+            let segment = SegmentRecord { first: entries[0].seq, count: COUNT, text: "s".repeat(5000) };
+            let position = StreamPosition { epoch: 1, seq: entries[255].seq, ..Default::default() };
+            store
+                .write(Box::new(|tx| {
+                    tx.append_entries(SCOPE.tenant, key, 1, entries, &segment)?;
+                    tx.set_stream(SCOPE.tenant, key, &position)
+                }))
+                .unwrap();
+        });
+}
+
+fn entry(seq: u64) -> EntryRecord {
+    EntryRecord {
+        seq,
+        envelope: format!(r#"{{"seq":{seq},"rest":"{}"}}"#, "e".repeat(880)),
+        salt: Some([3; 32]),
+        version: None,
+        payload: Some(object(seq).raw),
+    }
+}
+
+/// All that is kept when an object is given to one peer, but for the object itself: decision, queue in and out, stream
+/// entry, disclosure, leaf; 256 to a synced commit.
+#[divan::bench(sample_count = 50, sample_size = 1)]
+fn share(bencher: Bencher<'_, '_>) {
+    const COUNT: u64 = 256;
+    let (_folder, store) = open();
+    let key = StreamKey { peer: party(1), agreement: AGREEMENT, outbound: true };
+    let next = AtomicU64::new(1);
+    bencher
+        .counter(ItemsCount::new(COUNT))
+        .with_inputs(|| {
+            let first = next.fetch_add(COUNT, Ordering::Relaxed);
+            let objects: Vec<Object> = (first..first + COUNT).map(object).collect();
+            write(&store, &objects);
+            let read = store.read().unwrap();
+            let versions: Vec<VersionId> = objects
+                .iter()
+                .map(|object| read.object(SCOPE, &object.id, None).unwrap().unwrap().version_id)
+                .collect();
+            (first, objects, versions)
+        })
+        .bench_refs(|(first, objects, versions)| {
+            store
+                .write(Box::new(|tx| {
+                    let mut entries = Vec::new();
+                    let mut sent = Vec::new();
+                    for ((number, object), version) in (*first..).zip(objects.iter()).zip(versions.iter()) {
+                        sent.push(give(tx, number, object, *version)?);
+                        entries.push(EntryRecord { version: Some(*version), ..entry(number) });
+                    }
+                    tx.unqueue(SCOPE.tenant, &sent)?;
+                    let segment = SegmentRecord { first: *first, count: 256, text: "s".repeat(5000) };
+                    tx.append_entries(SCOPE.tenant, key, 1, &entries, &segment)?;
+                    let position = StreamPosition { epoch: 1, seq: *first + COUNT - 1, ..Default::default() };
+                    tx.set_stream(SCOPE.tenant, key, &position)
+                }))
+                .unwrap();
+        });
+}
+
+fn give(tx: &mut dyn Tx, number: u64, object: &Object, version: VersionId) -> Result<u64, StoreError> {
+    let decision = DecisionRecord {
+        id: DecisionId(0),
+        at: Timestamp::EPOCH,
+        to: party(1),
+        agreement: AGREEMENT,
+        object: Some(object.id.clone()),
+        version: Some(version),
+        permitted: true,
+        clause: "c1".to_owned(),
+        reason: "clause c1 permits it".to_owned(),
+        obligations: "{}".to_owned(),
+    };
+    let decided = tx.record_decision(SCOPE.tenant, &decision)?;
+    let waiting = OutboxRecord {
+        id: 0,
+        to: party(1),
+        agreement: AGREEMENT,
+        kind: "put".to_owned(),
+        version: Some(version),
+        inline: None,
+        decision: Some(decided),
+        not_before: Timestamp::EPOCH,
+    };
+    let queued = tx.queue(SCOPE.tenant, &waiting)?;
+    let disclosure = DisclosureRecord {
+        to: party(1),
+        agreement: AGREEMENT,
+        object: Some(object.id.clone()),
+        version: Some(version),
+        subject: digest(number),
+        entry: (1, number),
+        clause: "c1".to_owned(),
+        at: Timestamp::EPOCH,
+        withdrawn: None,
+        deadline: None,
+        receipt: None,
+    };
+    tx.set_disclosure(SCOPE.tenant, &disclosure)?;
+    tx.append_leaf(SCOPE.tenant, &leaf(number))?;
+    Ok(queued)
+}
+
+/// How many objects there are of each class and label.
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn classes(bencher: Bencher<'_, '_>) {
+    let (_, store, count) = filled();
+    bencher.bench(|| {
+        let classes = store.read().unwrap().classes(SCOPE).unwrap();
+        assert_eq!(classes.iter().map(|class| class.objects).sum::<u64>(), *count);
+        classes
+    });
+}
+
+/// 1,000 members of one class in two hundred.
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn class_members(bencher: Bencher<'_, '_>) {
+    let (_, store, _) = filled();
+    let class = object(5).class;
+    bencher.bench(|| {
+        let members = store.read().unwrap().class_members(SCOPE, &class, Label::CLEAR, None, PAGE).unwrap();
+        assert_eq!(members.len(), PAGE);
+        members
+    });
+}
+
+/// Taking in a newer version of an object, 100 to a synced commit, in the filled store.
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn revise_durably(bencher: Bencher<'_, '_>) {
+    const COUNT: u64 = 100;
+    let (_, store, count) = filled();
+    let next = AtomicU64::new(1);
+    bencher
+        .counter(ItemsCount::new(COUNT))
+        .with_inputs(|| {
+            let round = next.fetch_add(1, Ordering::Relaxed);
+            let objects = (0..COUNT).map(|number| object(number * 1999 % count)).collect::<Vec<_>>();
+            (Timestamp::from_micros(1_767_225_600_000_000 + i64::try_from(round).unwrap()), objects)
+        })
+        .bench_refs(|(version, objects)| {
+            store
+                .write(Box::new(|tx| {
+                    objects.iter().try_for_each(|object| {
+                        tx.existing(SCOPE, &object.id, Some(*version))?;
+                        let new = NewVersion { version: *version, ..new_version(object) };
+                        tx.put(SCOPE, *version, &new).map(drop)
+                    })
+                }))
+                .unwrap();
+        });
 }

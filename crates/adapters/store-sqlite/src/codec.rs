@@ -1,9 +1,10 @@
 //! Values as columns.
 
-use model::{CollectionId, Finding, Label, Severity, StixId, Timestamp, Uuid, World};
+use model::{CollectionId, Digest, Finding, Label, Severity, StixId, Timestamp, Uuid, World};
+use ports::trust::{DocumentKind, PeerState};
 use ports::{CollectionKind, JournalKind, Role, StoreError};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 /// A column that holds a `T`.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +32,12 @@ column! {
     Label: u8, |label| label.rank(), |rank| Label::from_rank(rank);
     World: u32, |world| world.number(), |number| world(number);
     Uuid: [u8; 16], |uuid| ToSqlOutput::Borrowed(ValueRef::Blob(&uuid.0)), |bytes| Uuid(bytes);
+    Digest: [u8; 32], |digest| ToSqlOutput::Borrowed(ValueRef::Blob(&digest.0)), |bytes| Digest(bytes);
     Severity: u8, |severity| *severity as u8, |number| severity(number)?;
     JournalKind: u8, |kind| place(&JournalKind::ALL, kind), |number| nth(&JournalKind::ALL, number)?;
     Role: u8, |role| place(&Role::ALL, role), |number| nth(&Role::ALL, number)?;
+    DocumentKind: u8, |kind| place(&DocumentKind::ALL, kind), |number| nth(&DocumentKind::ALL, number)?;
+    PeerState: u8, |state| place(&PeerState::ALL, state), |number| nth(&PeerState::ALL, number)?;
 }
 
 const fn world(number: u32) -> World {

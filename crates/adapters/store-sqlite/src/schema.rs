@@ -13,13 +13,20 @@ use crate::Options;
 use crate::error::Fault;
 
 /// Every step from an empty file to the present, in order. Only ever append.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
+
+/// What plans are made by; renewed with every step.
+const STATISTICS: &str = include_str!("statistics.sql");
 
 /// "shwl", so that `file` and we can tell our databases from others.
 const APPLICATION_ID: i32 = 0x7368_776c;
 
 /// Enough for every statement of this crate.
-const STATEMENTS: usize = 256;
+const STATEMENTS: usize = 512;
 
 /// The newest schema this program knows.
 pub(crate) fn known() -> u32 {
@@ -142,6 +149,7 @@ fn migrate(connection: &Connection) -> Result<(), StoreError> {
             .execute_batch(sql)
             .and_then(|()| connection.pragma_update(None, "user_version", version))
             .and_then(|()| connection.pragma_update(None, "application_id", APPLICATION_ID))
+            .and_then(|()| if version == known() { connection.execute_batch(STATISTICS) } else { Ok(()) })
             .and_then(|()| connection.execute_batch("COMMIT"));
         if done.is_err() && !connection.is_autocommit() {
             connection.execute_batch("ROLLBACK")?;

@@ -1,6 +1,7 @@
 //! Checks everything against everything.
 
-use ports::{StoreError, VerifyReport};
+use ports::trust::{DocumentKind, PeerState};
+use ports::{JournalKind, StoreError, VerifyReport};
 use rusqlite::Connection;
 
 use crate::codec::unsigned;
@@ -60,14 +61,115 @@ const CHECKS: &[&str] = &[
     // Payloads: none without an owner, none missing.
     "SELECT 'payload ' || number || ' belongs to nothing' FROM payload \
      WHERE number NOT IN (SELECT payload FROM version) AND number NOT IN (SELECT payload FROM inbox) \
-       AND number NOT IN (SELECT payload FROM held WHERE payload IS NOT NULL)",
+       AND number NOT IN (SELECT payload FROM held WHERE payload IS NOT NULL) \
+       AND number NOT IN (SELECT payload FROM entry WHERE payload IS NOT NULL)",
     "SELECT 'held value ' || number || ' has no payload' FROM held WHERE payload IS NOT NULL \
        AND payload NOT IN (SELECT number FROM payload) OR payload IS NULL AND released IS NOT 0",
     "SELECT 'request ' || number || ' has no payload' FROM inbox WHERE payload NOT IN (SELECT number FROM payload)",
+    // Classes are counted by what objects say of their newest versions.
+    "SELECT 'version ' || v.number || ' is of class ' || v.class || ', which has no text' FROM version v \
+     WHERE v.class <> 0 AND NOT EXISTS (SELECT 1 FROM class c WHERE c.tenant = v.tenant AND c.number = v.class)",
+    "SELECT 'object ' || o.number || ' has not the class and label of its newest version' FROM object o \
+     LEFT JOIN version v ON v.tenant = o.tenant AND v.number = o.latest \
+     WHERE o.class IS NOT coalesce(v.class, 0) OR o.label IS NOT v.label",
     // Erased is erased.
     "SELECT 'names without text in object ' || o.number FROM object o LEFT JOIN word w ON w.number = o.type \
      WHERE w.number IS NULL",
 ];
+
+/// The same about what is shared with others.
+const TRUST_CHECKS: &[&str] = &[
+    // The ledger runs from 0 without a gap.
+    "SELECT 'the ledger of tenant ' || t.tenant || ' holds ' || count(l.place) || ' leaves where ' || t.leaves \
+       || ' belong' FROM trust t LEFT JOIN leaf l ON l.tenant = t.tenant \
+     GROUP BY t.tenant HAVING count(l.place) <> t.leaves OR (t.leaves > 0 AND (min(l.place) <> 0 OR max(l.place) <> t.leaves - 1))",
+    "SELECT 'leaf ' || place || ' of tenant ' || tenant || ' belongs to no known ledger' FROM leaf l \
+     WHERE NOT EXISTS (SELECT 1 FROM trust t WHERE t.tenant = l.tenant)",
+    "SELECT 'leaf ' || o.place || ' is opened, but not there' FROM opening o \
+     WHERE NOT EXISTS (SELECT 1 FROM leaf l WHERE l.tenant = o.tenant AND l.place = o.place)",
+    // Streams run without a gap through each epoch, up to their position, and every entry is signed for.
+    "SELECT 'epoch ' || epoch || ' of stream ' || channel || ' has ' || count(*) || ' entries from ' || min(seq) || ' to ' \
+       || max(seq) FROM entry GROUP BY tenant, channel, outbound, epoch HAVING count(*) <> max(seq) - min(seq) + 1",
+    "SELECT 'stream ' || s.channel || ' stands at ' || s.seq || ' of epoch ' || s.epoch || ', but its last entry is ' || max(e.seq) \
+     FROM stream s JOIN entry e ON e.tenant = s.tenant AND e.channel = s.channel AND e.outbound = s.outbound AND e.epoch = s.epoch \
+     GROUP BY s.tenant, s.channel, s.outbound HAVING max(e.seq) <> s.seq",
+    "SELECT 'entry ' || e.seq || ' of epoch ' || e.epoch || ' is ahead of stream ' || e.channel FROM entry e \
+     LEFT JOIN stream s ON s.tenant = e.tenant AND s.channel = e.channel AND s.outbound = e.outbound \
+     WHERE s.epoch IS NULL OR e.epoch > s.epoch",
+    "SELECT 'stream ' || channel || ' is acknowledged or given out beyond its end' FROM stream \
+     WHERE outbound <> 0 AND (acked > seq OR couriered > seq)",
+    "SELECT 'the segment from ' || g.first || ' of epoch ' || g.epoch || ' of stream ' || g.channel || ' signs entries that are not there' \
+     FROM segment g WHERE g.count <> (SELECT count(*) FROM entry e WHERE e.tenant = g.tenant AND e.channel = g.channel \
+       AND e.outbound = g.outbound AND e.epoch = g.epoch AND e.seq >= g.first AND e.seq < g.first + g.count)",
+    "SELECT 'epoch ' || e.epoch || ' of stream ' || e.channel || ' has ' || count(*) || ' entries, not each signed once' \
+     FROM entry e GROUP BY e.tenant, e.channel, e.outbound, e.epoch \
+     HAVING count(*) <> (SELECT coalesce(sum(g.count), 0) FROM segment g WHERE g.tenant = e.tenant AND g.channel = e.channel \
+       AND g.outbound = e.outbound AND g.epoch = e.epoch)",
+    "SELECT 'entry ' || number || ' has no payload' FROM entry WHERE payload IS NOT NULL \
+       AND payload NOT IN (SELECT number FROM payload)",
+    // What names a version names one that is stored, and one decision that was made.
+    "SELECT 'entry ' || e.number || ' carries version ' || e.version || ', which is not stored' FROM entry e WHERE e.version IS NOT NULL \
+       AND NOT EXISTS (SELECT 1 FROM version v WHERE v.tenant = e.tenant AND v.number = e.version)",
+    "SELECT 'version ' || w.version || ' waits for a stream, but is not stored' FROM outbox w WHERE w.version IS NOT NULL \
+       AND NOT EXISTS (SELECT 1 FROM version v WHERE v.tenant = w.tenant AND v.number = w.version)",
+    "SELECT 'number ' || w.number || ' waits for a stream by decision ' || w.decision || ', which was not made' FROM outbox w \
+     WHERE w.decision IS NOT NULL \
+       AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.tenant = w.tenant AND d.number = w.decision)",
+    "SELECT 'decision ' || d.number || ' is about version ' || d.version || ', which is not stored' FROM decision d \
+     WHERE d.version IS NOT NULL AND (d.object IS NULL \
+       OR NOT EXISTS (SELECT 1 FROM version v WHERE v.tenant = d.tenant AND v.number = d.version))",
+    "SELECT 'holding ' || h.number || ' is of version ' || h.version || ', which is not stored' FROM holding h \
+     WHERE h.version IS NOT NULL AND (h.object IS NULL \
+       OR NOT EXISTS (SELECT 1 FROM version v WHERE v.tenant = h.tenant AND v.number = h.version))",
+    "SELECT 'disclosure ' || d.number || ' is of version ' || d.version || ', which is not stored' FROM disclosure d \
+     WHERE d.version IS NOT NULL AND (d.object IS NULL \
+       OR NOT EXISTS (SELECT 1 FROM version v WHERE v.tenant = d.tenant AND v.number = d.version))",
+    "SELECT 'review ' || r.number || ' is of version ' || r.version || ', which is not stored' FROM review r \
+     WHERE NOT EXISTS (SELECT 1 FROM version v WHERE v.tenant = r.tenant AND v.number = r.version)",
+    "SELECT 'an origin is stated for version ' || g.version || ', which is not stored' FROM origin g \
+     WHERE NOT EXISTS (SELECT 1 FROM version v WHERE v.tenant = g.tenant AND v.number = g.version)",
+    // Everything between two parties is between known ones.
+    "SELECT x.what || ' are with party and agreement ' || x.channel || ', which are not known' FROM ( \
+       SELECT DISTINCT 'decisions' AS what, tenant, channel FROM decision UNION ALL \
+       SELECT DISTINCT 'queued entries', tenant, channel FROM outbox UNION ALL \
+       SELECT DISTINCT 'streams', tenant, channel FROM stream UNION ALL \
+       SELECT DISTINCT 'entries', tenant, channel FROM entry UNION ALL \
+       SELECT DISTINCT 'holdings', tenant, channel FROM holding UNION ALL \
+       SELECT DISTINCT 'disclosures', tenant, channel FROM disclosure UNION ALL \
+       SELECT DISTINCT 'withdrawals', tenant, channel FROM withdrawal UNION ALL \
+       SELECT DISTINCT 'reviews', tenant, channel FROM review UNION ALL \
+       SELECT DISTINCT 'private queries', tenant, channel FROM private_query \
+     ) x WHERE NOT EXISTS (SELECT 1 FROM channel c WHERE c.tenant = x.tenant AND c.number = x.channel)",
+    "SELECT 'channel ' || number || ' is not between a party and an agreement' FROM channel \
+     WHERE length(party) <> 32 OR length(agreement) NOT IN (0, 32)",
+    // Numbers are given out once.
+    "SELECT 'tenant ' || x.tenant || ' has ' || x.what || ' beyond the last number given out' FROM ( \
+       SELECT 'channels' AS what, tenant, max(number) AS last, 0 AS place FROM channel GROUP BY tenant UNION ALL \
+       SELECT 'documents', tenant, max(number), 1 FROM document GROUP BY tenant UNION ALL \
+       SELECT 'decisions', tenant, max(number), 2 FROM decision GROUP BY tenant UNION ALL \
+       SELECT 'queued entries', tenant, max(number), 3 FROM outbox GROUP BY tenant UNION ALL \
+       SELECT 'holdings', tenant, max(number), 4 FROM holding GROUP BY tenant UNION ALL \
+       SELECT 'disclosures', tenant, max(number), 5 FROM disclosure GROUP BY tenant UNION ALL \
+       SELECT 'reviews', tenant, max(number), 6 FROM review GROUP BY tenant UNION ALL \
+       SELECT 'private queries', tenant, max(number), 7 FROM private_query GROUP BY tenant \
+     ) x LEFT JOIN trust t ON t.tenant = x.tenant WHERE x.last > coalesce(CASE x.place WHEN 0 THEN t.channels \
+       WHEN 1 THEN t.documents WHEN 2 THEN t.decisions WHEN 3 THEN t.queued WHEN 4 THEN t.holdings \
+       WHEN 5 THEN t.disclosures WHEN 6 THEN t.reviews ELSE t.queries END, 0)",
+];
+
+/// Rows of kinds that this program does not know.
+fn unknown_kinds() -> [String; 3] {
+    let check = |what: &str, column: &str, table: &str, known: usize| {
+        format!(
+            "SELECT '{what} is of unknown {column} ' || {column} FROM {table} WHERE {column} NOT BETWEEN 0 AND {known} - 1"
+        )
+    };
+    [
+        check("document ' || number || '", "kind", "document", DocumentKind::ALL.len()),
+        check("peer `' || name || '`", "state", "peer", PeerState::ALL.len()),
+        check("journal entry ' || seq || '", "kind", "journal", JournalKind::ALL.len()),
+    ]
+}
 
 /// The whole check, on one snapshot.
 pub(crate) fn verify(connection: &Connection) -> Result<VerifyReport, Fault> {
@@ -78,7 +180,8 @@ pub(crate) fn verify(connection: &Connection) -> Result<VerifyReport, Fault> {
     if report.problems.is_empty() {
         report.versions = count("SELECT count(*) FROM version")?;
         report.entries = count("SELECT count(*) FROM journal")?;
-        for check in CHECKS {
+        let kinds = unknown_kinds();
+        for check in CHECKS.iter().chain(TRUST_CHECKS).copied().chain(kinds.iter().map(String::as_str)) {
             let sql = format!("SELECT * FROM ({check}) LIMIT {SHOWN}");
             let mut statement = connection.prepare(&sql)?;
             let found = statement.query_map([], |row| row.get(0))?;

@@ -106,6 +106,88 @@ impl FromStr for Uuid {
     }
 }
 
+/// A SHA-256 digest, written as 64 lower-case hex digits.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// All zeros: the digest before the first.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// The first twelve hex digits, for people who read a list.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(12).collect()
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = InvalidId;
+
+    /// Lower-case digits only: a digest has one spelling, so that two texts are equal when the digests are.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let invalid = InvalidId { expected: "a digest of 64 lower-case hex digits" };
+        let nibble = |byte: u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != 32 || !rest.is_empty() {
+            return Err(invalid);
+        }
+        let mut bytes = [0; 32];
+        for (slot, [high, low]) in bytes.iter_mut().zip(pairs) {
+            let pair = nibble(*high).zip(nibble(*low));
+            *slot = pair.map(|(high, low)| high << 4 | low).ok_or_else(|| invalid.clone())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+macro_rules! digest_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Digest);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+digest_id!(
+    /// An organisation, by the digest of the key event that began its key history: it certifies itself, and no
+    /// registry gives it out.
+    PartyId
+);
+digest_id!(
+    /// An agreement, by the digest of its first version's signed bytes. Later versions keep it.
+    AgreementId
+);
+
 /// A STIX identifier, `type--uuid` (STIX 2.1 §2.9), with the UUID in lower case: two spellings of one id
 /// are one object.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -211,6 +293,10 @@ number_id!(
 number_id!(
     /// A value set aside for a person to decide on; local to the node.
     HeldId(i64)
+);
+number_id!(
+    /// A recorded decision on whether something may leave; local to the node.
+    DecisionId(i64)
 );
 number_id!(
     /// A TAXII collection.

@@ -1,8 +1,8 @@
-//! The one module that speaks the engine's own language: a VFS that notes what it passes on, and a statement counter.
+//! The one module that speaks the engine's own language: a VFS that notes what it passes on, and listeners to statements.
 #![expect(unsafe_code, reason = "a SQLite VFS is a table of C functions; this one only exists in tests")]
 #![expect(clippy::panic, reason = "test code: without its instruments a test must not go on")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,6 +48,10 @@ type DeleteFn = unsafe extern "C" fn(*mut ffi::sqlite3_vfs, *const c_char, c_int
 static STATE: Mutex<State> = Mutex::new(State { recordings: BTreeMap::new(), open: BTreeMap::new() });
 static REAL: OnceLock<Real> = OnceLock::new();
 static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+static TEXTS: Mutex<Option<Texts>> = Mutex::new(None);
+
+/// Texts of statements seen, and where new ones go.
+type Texts = (BTreeSet<String>, Box<dyn FnMut(&str) + Send>);
 
 impl Recording {
     /// Begins to note what happens to files in this folder, for connections that use [`Recording::vfs`].
@@ -86,8 +90,22 @@ impl Drop for Recording {
 /// Ends this process, without any goodbye, when its n-th statement (of any connection, from now on) is about to begin.
 pub fn abort_at_statement(statement: u64) {
     STATEMENTS.store(statement, Ordering::SeqCst);
+    extend_connections(count_statements);
+}
+
+/// Tells of the text of every statement that this process runs on connections opened from now on, each text once.
+/// Not together with [`abort_at_statement`].
+pub fn tell_statements(tell: impl FnMut(&str) + Send + 'static) {
+    *TEXTS.lock().unwrap_or_else(PoisonError::into_inner) = Some((BTreeSet::new(), Box::new(tell)));
+    extend_connections(collect_statements);
+}
+
+type Extension =
+    unsafe extern "C" fn(*mut ffi::sqlite3, *mut *mut c_char, *const ffi::sqlite3_api_routines) -> c_int;
+
+fn extend_connections(with: Extension) {
     // SAFETY: the function has the signature the engine calls it with, and lives for ever.
-    let code = unsafe { ffi::sqlite3_auto_extension(Some(count_statements)) };
+    let code = unsafe { ffi::sqlite3_auto_extension(Some(with)) };
     assert_eq!(code, ffi::SQLITE_OK, "the engine takes no automatic extension");
 }
 
@@ -104,6 +122,29 @@ unsafe extern "C" fn count_statements(
 unsafe extern "C" fn before_statement(_: c_uint, _: *mut c_void, _: *mut c_void, _: *mut c_void) -> c_int {
     if STATEMENTS.fetch_sub(1, Ordering::SeqCst) == 1 {
         std::process::abort();
+    }
+    0
+}
+
+unsafe extern "C" fn collect_statements(
+    connection: *mut ffi::sqlite3,
+    _: *mut *mut c_char,
+    _: *const ffi::sqlite3_api_routines,
+) -> c_int {
+    let mask = ffi::SQLITE_TRACE_STMT as c_uint;
+    // SAFETY: the connection is the one being opened, and the callback keeps nothing.
+    unsafe { ffi::sqlite3_trace_v2(connection, mask, Some(on_statement), std::ptr::null_mut()) }
+}
+
+unsafe extern "C" fn on_statement(_: c_uint, _: *mut c_void, _: *mut c_void, text: *mut c_void) -> c_int {
+    // SAFETY: of this kind of event, the last argument is the statement's text.
+    let text = unsafe { CStr::from_ptr(text.cast::<c_char>()) }.to_string_lossy();
+    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((seen, tell)) = texts.as_mut()
+        && !seen.contains(text.as_ref())
+    {
+        tell(&text);
+        seen.insert(text.into_owned());
     }
     0
 }

@@ -37,17 +37,24 @@ impl Chance {
 
 /// A node's own clock: the simulation's time plus its error.
 #[derive(Debug, Default)]
-pub(crate) struct SimClock {
+pub struct SimClock {
     micros: AtomicI64,
     skew: AtomicI64,
 }
 
 impl SimClock {
-    pub(crate) fn set(&self, micros: i64) {
+    /// Sets the simulation's time, in microseconds since 1970.
+    pub fn set(&self, micros: i64) {
         self.micros.store(micros, Ordering::Relaxed);
     }
 
-    pub(crate) fn skew(&self, micros: i64) {
+    /// Lets time pass, in microseconds.
+    pub fn advance(&self, micros: i64) {
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Sets how far this clock is off, in microseconds.
+    pub fn skew(&self, micros: i64) {
         self.skew.store(micros, Ordering::Relaxed);
     }
 }
@@ -60,10 +67,12 @@ impl Clock for SimClock {
 
 /// Ids that repeat with the seed.
 #[derive(Debug)]
-pub(crate) struct SimIds(Mutex<Chance>);
+pub struct SimIds(Mutex<Chance>);
 
 impl SimIds {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// Ids that follow from a seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self(Mutex::new(Chance::new(seed)))
     }
 }

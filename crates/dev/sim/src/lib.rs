@@ -11,7 +11,16 @@
 
 mod chance;
 mod coalition;
+mod fragile;
+mod member;
 mod node;
 mod objects;
+mod problem;
+mod stage;
 
+pub use chance::{SimClock, SimIds};
 pub use coalition::{Plan, Report, Violation, run};
+pub use fragile::Fragile;
+pub use member::{DAWN, Member, name, officer};
+pub use problem::Problem;
+pub use stage::{Pact, Shape, Stage, agree, next_version, pair, settle, sign_all, with_ceiling};

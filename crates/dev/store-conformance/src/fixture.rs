@@ -1,6 +1,13 @@
-//! A founded node to start from, and objects to put.
+//! A founded node to start from, objects to put, and rows about other parties.
 
-use model::{CollectionId, Label, Seq, SourceId, StixId, Tenant, Timestamp, Uuid, VersionId, World};
+use model::{
+    AgreementId, CollectionId, DecisionId, Digest, Label, PartyId, Seq, SourceId, StixId, Tenant, Timestamp,
+    Uuid, VersionId, World,
+};
+use ports::trust::{
+    DecisionRecord, DisclosureRecord, EntryRecord, HoldingRecord, OutboxRecord, ReviewRecord, SegmentRecord,
+    StreamKey, StreamPosition,
+};
 use ports::{NewVersion, NodeRecord, PageFilter, Scope, SourceRecord, Store, StoreError};
 
 /// The tenant of most cases.
@@ -55,6 +62,7 @@ impl Fixture {
             observables: Vec::new(),
             collections: Vec::new(),
             findings: Vec::new(),
+            class: "",
         }
     }
 
@@ -145,4 +153,120 @@ pub(crate) fn source(name: &str, collection: CollectionId) -> SourceRecord {
         enabled: true,
         collection,
     }
+}
+
+pub(crate) fn digest(number: u8) -> Digest {
+    Digest([number; 32])
+}
+
+pub(crate) fn party(number: u8) -> PartyId {
+    PartyId(digest(number))
+}
+
+pub(crate) fn agreement(number: u8) -> AgreementId {
+    AgreementId(digest(number.wrapping_add(100)))
+}
+
+/// A decision in favour of party 1 under agreement 1, about nothing yet.
+pub(crate) fn decision() -> DecisionRecord {
+    DecisionRecord {
+        id: DecisionId(0),
+        at: at(1),
+        to: party(1),
+        agreement: agreement(1),
+        object: None,
+        version: None,
+        permitted: true,
+        clause: "c1".to_owned(),
+        reason: "clause c1 permits it".to_owned(),
+        obligations: "{}".to_owned(),
+    }
+}
+
+/// Something that waits for party 1 under agreement 1 and may go at once.
+pub(crate) fn queued(kind: &str) -> OutboxRecord {
+    OutboxRecord {
+        id: 0,
+        to: party(1),
+        agreement: agreement(1),
+        kind: kind.to_owned(),
+        version: None,
+        inline: None,
+        decision: None,
+        not_before: at(0),
+    }
+}
+
+/// What party 1 gave under agreement 1, waiting for a decision.
+pub(crate) fn holding(object: &StixId, subject: u8) -> HoldingRecord {
+    HoldingRecord {
+        object: Some(object.clone()),
+        version: None,
+        from: party(1),
+        agreement: agreement(1),
+        subject: digest(subject),
+        entry: (1, 1),
+        onward: "none".to_owned(),
+        received: at(1),
+        ended: None,
+        erased: None,
+        hold: None,
+    }
+}
+
+/// What party 1 was given under agreement 1.
+pub(crate) fn disclosure(object: &StixId, version: VersionId, subject: u8) -> DisclosureRecord {
+    DisclosureRecord {
+        to: party(1),
+        agreement: agreement(1),
+        object: Some(object.clone()),
+        version: Some(version),
+        subject: digest(subject),
+        entry: (1, 1),
+        clause: "c1".to_owned(),
+        at: at(1),
+        withdrawn: None,
+        deadline: None,
+        receipt: None,
+    }
+}
+
+/// A text that waits before it may go to party 1 under agreement 1.
+pub(crate) fn review(object: &StixId, version: VersionId, found: &str) -> ReviewRecord {
+    ReviewRecord {
+        id: 0,
+        at: at(1),
+        to: party(1),
+        agreement: agreement(1),
+        object: object.clone(),
+        version,
+        found: found.to_owned(),
+        decided: None,
+    }
+}
+
+/// The stream to party 1 under agreement 1, or from it.
+pub(crate) fn stream(outbound: bool) -> StreamKey {
+    StreamKey { peer: party(1), agreement: agreement(1), outbound }
+}
+
+pub(crate) fn entry(seq: u64, version: Option<VersionId>) -> EntryRecord {
+    EntryRecord {
+        seq,
+        envelope: format!(r#"{{"seq":{seq}}}"#),
+        salt: Some([seq.to_le_bytes()[0]; 32]),
+        version,
+        payload: Some(format!("payload {seq}")),
+    }
+}
+
+pub(crate) fn segment(entries: &[EntryRecord]) -> SegmentRecord {
+    let first = entries[0].seq;
+    let count = u32::try_from(entries.len()).unwrap();
+    SegmentRecord { first, count, text: format!("signed {first}+{count}") }
+}
+
+/// Where a stream stands after `seq` entries of epoch 1.
+pub(crate) fn position(seq: u64) -> StreamPosition {
+    StreamPosition { epoch: 1, seq, head: digest(seq.to_le_bytes()[0]), ..Default::default() }
 }

@@ -15,25 +15,37 @@
     reason = "test code: a failure is a panic, and it says where"
 )]
 
+mod classes;
 mod collections;
 mod concurrency;
 mod erasure;
 mod fixture;
 mod held;
 mod journal;
+mod ledger;
 mod node;
 mod objects;
+mod parties;
 mod search;
+mod sharing;
+mod streams;
+mod trust_erasure;
 
+pub use classes::*;
 pub use collections::*;
 pub use concurrency::*;
 pub use erasure::*;
 pub use fixture::{Fixture, sound};
 pub use held::*;
 pub use journal::*;
+pub use ledger::*;
 pub use node::*;
 pub use objects::*;
+pub use parties::*;
 pub use search::*;
+pub use sharing::*;
+pub use streams::*;
+pub use trust_erasure::*;
 
 /// One `#[test]` per case, each run by `$with(case)` on an empty store.
 #[macro_export]
@@ -54,6 +66,19 @@ macro_rules! suite {
             findings_are_kept, node_is_founded_once, sources_come_and_go, source_state_is_kept,
             accounts_and_tokens_are_unique, audit_is_appended, warning_lists_are_replaced, requests_are_worked_off,
             counts_count, search_follows_its_cursor, search_understands_people, search_keeps_to_its_scope,
+            documents_are_kept_once, peers_are_unique, named_cursors_move_and_expire, private_queries_are_logged,
+            naming_keys_are_each_tenants_own,
+            leaves_come_back, ledger_is_gap_free_under_writers, failed_jobs_leave_no_leaf, checkpoints_only_grow,
+            outbox_keeps_the_order_of_queuing, outbox_waits_for_its_time, streams_stand_where_they_were_set,
+            entries_continue_without_a_gap, segments_cover_places, epochs_are_apart, blanking_keeps_the_chain,
+            entries_are_applied_exactly_once, numbers_are_never_given_out_again,
+            decisions_are_recorded, holdings_are_replaced_by_name, disclosures_show_who_still_has_it,
+            withdrawn_names_stay_withdrawn, origins_vouch_for_versions, reviews_wait_once,
+            rows_about_absent_versions_are_refused, parties_and_agreements_are_apart,
+            classes_count_newest_versions, class_members_in_order_of_acceptance, old_versions_are_classified,
+            classes_follow_whatever_happens,
+            erasing_takes_the_name_out_of_what_was_shared, erasing_leaves_other_worlds_and_objects,
+            erasing_takes_what_waits_for_a_decision,
         }
     };
 }

@@ -18,6 +18,17 @@ pub enum Identity {
     Content,
 }
 
+/// Who stands behind an incoming object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Vouched {
+    /// Nobody is known to sign for its creator: it is bound to the source that first delivered it.
+    Unknown,
+    /// The party that speaks for its creator delivered it, or signed the statement that came with it.
+    Creator,
+    /// A known party signs for its creator, and nothing of theirs came with it.
+    Missing,
+}
+
 /// Rule of the refusal of what was erased here: nothing of such a value is to be kept.
 pub const ERASED: &str = "shieldwall/erased";
 
@@ -40,6 +51,8 @@ pub struct Input<'a> {
     pub identity: Identity,
     /// Whether a person has released exactly this value from being held.
     pub released: bool,
+    /// Who stands behind it.
+    pub vouched: Vouched,
 }
 
 /// What [`decide`] wants to see.
@@ -94,6 +107,8 @@ pub struct Held {
     pub label: Label,
     /// Its text.
     pub raw: String,
+    /// Whether its creator's party stands behind it.
+    pub vouched: bool,
 }
 
 /// Knowledge that does not depend on the object.
@@ -196,6 +211,7 @@ pub fn decide(input: &Input<'_>, view: &View, rules: &Rules<'_>, now: Timestamp)
         return refusal;
     }
     let mut reasons = unclaimed(input, view.latest.as_ref());
+    reasons.extend(unvouched(input));
     if !object.revoked() && object.type_name() == "indicator" {
         reasons.extend(benign(&input.facts.observables, rules));
     }
@@ -259,6 +275,9 @@ fn same_version(input: &Input<'_>, view: &View, rules: &Rules<'_>) -> Same {
     let said = if ours && !input.local { None } else { stated_label(input, view) };
     let mut conflict = false;
     for held in &view.same {
+        // What its creator signed, label included, is not narrowed by a copy that they did not.
+        let heard = !held.vouched || input.local || input.vouched == Vouched::Creator;
+        let said = said.filter(|_| heard);
         let relabel = said.map(|label| held.label.meet(label)).filter(|label| *label != held.label);
         let there = Same::Held(held.version_id, relabel);
         if held.raw == incoming.raw() {
@@ -353,7 +372,8 @@ fn unclaimed(input: &Input<'_>, latest: Option<&Latest>) -> Vec<Finding> {
     let Some(latest) = latest else { return Vec::new() };
     let versioned = input.identity == Identity::Version && is_versioned(object);
     let elsewhere = !input.local && latest.first_source != input.source;
-    if !versioned || !elsewhere || object.created_by().is_some() || object.version() <= latest.version {
+    let vouched = input.vouched == Vouched::Creator || object.created_by().is_some();
+    if !versioned || !elsewhere || vouched || object.version() <= latest.version {
         return Vec::new();
     }
     let message = "a new version of an object without creator comes from another source than the object did";
@@ -361,6 +381,16 @@ fn unclaimed(input: &Input<'_>, latest: Option<&Latest>) -> Vec<Finding> {
         Finding::new(Severity::Warning, "shieldwall/unclaimed-version", "/created_by_ref", message)
             .hint("release it if this source is trusted to speak for the object"),
     ]
+}
+
+/// Why a person should look at an object in the name of somebody who signs what is theirs.
+fn unvouched(input: &Input<'_>) -> Option<Finding> {
+    if input.local || input.identity == Identity::Content || input.vouched != Vouched::Missing {
+        return None;
+    }
+    let message = "its creator's party signs what is theirs, and nothing signed came with this";
+    let finding = Finding::new(Severity::Warning, "shieldwall/unvouched", "/created_by_ref", message);
+    Some(finding.hint("take it from the party itself; release it only if you know it to be genuine"))
 }
 
 fn benign(observables: &[Observable], rules: &Rules<'_>) -> Vec<Finding> {

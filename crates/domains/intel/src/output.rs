@@ -2,7 +2,8 @@
 
 use json::{Edits, Kind, Value};
 use model::Label;
-use stix::marking::{Meaning, meaning_of_definition, meaning_of_id, tlp_ref};
+use label::{Spifs, tlp_meaning};
+use stix::marking::{Meaning, meaning_of_id, tlp_ref};
 
 /// The marking that says "this organisation only" where STIX has no word for it.
 ///
@@ -12,13 +13,14 @@ pub const OWN_ONLY_MARKING: &str = "marking-definition--5a1e1dab-0f5c-4c8e-9d0e-
 /// The definition of [`OWN_ONLY_MARKING`], as stored on every node.
 pub const OWN_ONLY_DEFINITION: &str = r#"{"type":"marking-definition","spec_version":"2.1","id":"marking-definition--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a01","created":"2026-01-01T00:00:00.000Z","name":"Own organisation only","definition_type":"statement","definition":{"statement":"For the holding organisation only. Not to be passed on without a new decision by its release officers."}}"#;
 
-/// What a marking reference means, by its id alone or by its definition when that is at hand.
+/// What a marking reference means for TLP, by its id alone or by its definition when that is at hand. What else it
+/// restricts stands in [`label::Facts`], which policy decides by.
 #[must_use]
 pub fn marking_meaning(id: &str, definition: Option<Value<'_>>) -> Option<Meaning> {
     if id == OWN_ONLY_MARKING {
         return Some(Meaning::Unknown);
     }
-    meaning_of_id(id).or_else(|| definition.map(meaning_of_definition))
+    meaning_of_id(id).or_else(|| definition.map(|definition| tlp_meaning(definition, &Spifs::NONE)))
 }
 
 /// The text to give out: the object's own bytes, with the overlay label added as a marking reference.

@@ -9,7 +9,7 @@
 use json::{Limits, Tape};
 use model::{Label, SourceId, StixId, Timestamp, Tlp, VersionId};
 use observable::Observable;
-use shieldwall_intel::{self as intel, Decision, Held, Identity, Input, Latest, Rules, View, decide, needs};
+use shieldwall_intel::{self as intel, Decision, Held, Identity, Input, Latest, Rules, View, Vouched, decide, needs};
 
 const ID: &str = "indicator--d1612665-504b-4aee-8e7d-04e0f2dcd3e8";
 const CREATOR: &str = "identity--11111111-1111-4111-8111-111111111111";
@@ -49,6 +49,7 @@ struct Case {
     released: bool,
     default_label: Label,
     benign: bool,
+    vouched: Vouched,
 }
 
 impl Default for Case {
@@ -61,6 +62,7 @@ impl Default for Case {
             released: false,
             default_label: Label::OwnOnly,
             benign: false,
+            vouched: Vouched::Unknown,
         }
     }
 }
@@ -81,6 +83,7 @@ fn play(text: &str, case: &Case) -> Decision {
         narrowing: case.narrowing,
         identity: case.identity,
         released: case.released,
+        vouched: case.vouched,
     };
     let benign = |_: &Observable| case.benign.then(|| "a list".to_owned());
     let own = OWN.parse().unwrap();
@@ -118,8 +121,13 @@ fn holding(text: &str) -> View {
         created_by: value.get("created_by_ref").and_then(|v| v.as_str()).map(|v| v.parse().unwrap()),
         first_source: SourceId(1),
     };
-    let held =
-        Held { version_id: VersionId(7), rendition: 0, label: Label::Tlp(Tlp::Green), raw: text.to_owned() };
+    let held = Held {
+        version_id: VersionId(7),
+        rendition: 0,
+        label: Label::Tlp(Tlp::Green),
+        raw: text.to_owned(),
+        vouched: false,
+    };
     View { latest: Some(latest), same: vec![held], ..View::default() }
 }
 
@@ -181,6 +189,7 @@ fn only_unknown_markings_are_asked_for() {
         narrowing: None,
         identity: Identity::Version,
         released: false,
+        vouched: Vouched::Unknown,
     };
     assert_eq!(needs(&input).markings, vec![UNKNOWN.parse().unwrap()]);
 }
@@ -397,6 +406,32 @@ fn renditions() {
     let mut view = holding(&narrow);
     view.same[0].rendition = 5;
     check(&full, &Case { view, ..Case::default() }, "accept own overlay");
+}
+
+#[test]
+fn who_signs_what_is_theirs_is_not_spoken_for() {
+    let text = object(&[]);
+    let missing = |released| Case { vouched: Vouched::Missing, released, ..Case::default() };
+    check(&text, &missing(false), "hold shieldwall/unvouched");
+    check(&text, &missing(true), "accept own overlay");
+    check(&text, &Case { source: 0, ..missing(false) }, "accept own overlay");
+    check(&text, &Case { vouched: Vouched::Creator, ..Case::default() }, "accept own overlay");
+    // A revocation is a version like any other: it is not taken from strangers either.
+    let revoked = object(&[("modified", "\"2026-01-03T00:00:00.000Z\""), ("revoked", "true")]);
+    let view = View { same: Vec::new(), ..holding(&text) };
+    let case = Case { view, ..missing(false) };
+    check(&revoked, &case, "hold shieldwall/unvouched");
+}
+
+#[test]
+fn a_copy_nobody_signed_does_not_narrow_what_somebody_did() {
+    let mut view = holding(&marked(TLP2_CLEAR));
+    view.same[0].label = Label::CLEAR;
+    view.same[0].vouched = true;
+    let strict = marked(TLP2_STRICT);
+    check(&strict, &Case { view: view.clone(), vouched: Vouched::Missing, ..Case::default() }, "unchanged");
+    let creator = Case { view, vouched: Vouched::Creator, ..Case::default() };
+    check(&strict, &creator, "unchanged, now amber+strict");
 }
 
 #[test]

@@ -108,15 +108,31 @@ pub fn redact(object: Value<'_>, may_see: &dyn Fn(&Markings) -> bool) -> Redacti
     if hidden.is_empty() {
         return Redaction::Whole;
     }
-    let top_level = |pointer: &&str| {
+    let exactly = hidden.iter().map(|pointer| (*pointer).to_owned()).collect();
+    narrowest(object, exactly)
+}
+
+/// Takes out the values at these JSON pointers, whatever their markings say: for what an agreement does not let pass.
+///
+/// The result keeps the promises of [`redact`], and is withheld for the same reasons.
+#[must_use]
+pub fn remove(object: Value<'_>, hidden: &BTreeSet<String>) -> Redaction {
+    if !hidden.iter().any(|pointer| object.pointer(pointer).is_some()) {
+        return Redaction::Whole;
+    }
+    narrowest(object, hidden.clone())
+}
+
+/// Takes out exactly these parts or, where what is left would not be valid, the whole top-level properties they are in.
+fn narrowest(object: Value<'_>, exactly: BTreeSet<String>) -> Redaction {
+    let top_level = |pointer: &String| {
         let end = pointer.match_indices('/').nth(1).map_or(pointer.len(), |(at, _)| at);
         pointer.get(..end).unwrap_or_default().to_owned()
     };
-    let exactly: BTreeSet<String> = hidden.iter().map(|pointer| (*pointer).to_owned()).collect();
-    let generously: BTreeSet<String> = hidden.iter().map(top_level).collect();
+    let generously = exactly.iter().map(top_level).collect();
     [exactly, generously]
-        .into_iter()
-        .find_map(|hidden| without(object, &hidden))
+        .iter()
+        .find_map(|hidden| without(object, hidden))
         .unwrap_or(Redaction::Withheld)
 }
 

@@ -1,18 +1,21 @@
 //! The synchronous half of a node.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use lists::{WarningIndex, WarningList};
+use minimise::Detectors;
 use model::{CollectionId, HeldId, Label, Seq, SourceId, StixId, Tenant, Timestamp, Tlp, World};
 use ports::{
     Clock, CollectionKind, HeldDecision, Ids, NodeRecord, Scope, SourceRecord, Store, StoreError, Tx,
 };
 use stix::marking;
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use crate::ingest::{Committing, Fate, IngestReport, Piece, Summary};
 use crate::refused;
+use crate::trust::Trust;
 
 /// Everything a node needs to take objects in, without a runtime.
 pub struct Core {
@@ -28,6 +31,11 @@ pub struct Core {
     pub dir: Option<PathBuf>,
     /// The organisation's own identity.
     pub identity: StixId,
+    /// What the organisation's own names and networks are, for the detectors that run before something leaves.
+    pub detectors: Detectors,
+    /// What opens the node's sealed keys, when a person or a service manager gave it.
+    pub passphrase: Option<Zeroizing<String>>,
+    pub(crate) trust: OnceLock<Arc<Trust>>,
     pub(crate) own: CollectionId,
     pub(crate) public: CollectionId,
     /// Built when it is first asked for after a change; nobody sees an older one meanwhile.
@@ -124,6 +132,9 @@ impl Core {
             scope: SCOPE,
             dir: None,
             identity,
+            detectors: Detectors::default(),
+            passphrase: None,
+            trust: OnceLock::new(),
             own,
             public,
             warnings: Mutex::new(None),

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use intel::{Accepted, Decision, Facts, Identity, Input, Rules};
+use intel::{Accepted, Decision, Facts, Identity, Input, Rules, Vouched};
 use json::{Limits, Tape};
+use label::{Onward, Origin};
 use lists::Category;
-use model::{Finding, HeldId, Label, Severity, SourceId, StixId, Timestamp};
+use model::{Finding, HeldId, Label, PartyId, Severity, SourceId, StixId, Timestamp};
 use observable::Observable;
 use ports::{Edge, Existing, NewVersion, SourceRecord, StoreError, Tx};
 use stix::{Checks, PatternProblem, Valid};
@@ -26,13 +27,24 @@ pub struct Piece<'a> {
     pub converted: bool,
     /// Whether a person released exactly this value.
     pub released: bool,
+    /// Under which terms it came, when it came under an agreement.
+    pub provenance: Option<&'a Provenance>,
+}
+
+/// How an object came under an agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// The party whose word stands behind it: it delivered the object itself, or signed the statement beside it.
+    pub origin: Option<PartyId>,
+    /// How it may be passed on.
+    pub onward: Onward,
 }
 
 impl<'a> Piece<'a> {
     /// A STIX object as received.
     #[must_use]
     pub const fn stix(raw: &'a [u8]) -> Self {
-        Self { raw, narrowing: None, identity: Identity::Version, converted: false, released: false }
+        Self { raw, narrowing: None, identity: Identity::Version, converted: false, released: false, provenance: None }
     }
 }
 
@@ -283,6 +295,7 @@ impl Taker<'_, '_> {
             narrowing: piece.narrowing,
             identity: piece.identity,
             released: piece.released,
+            vouched: self.vouched(valid, piece),
         };
         let needs = intel::needs(&input);
         let existing = self.tx.existing(scope, &needs.id, needs.version)?;
@@ -301,7 +314,8 @@ impl Taker<'_, '_> {
         }
         match decision {
             Decision::Accept(accepted) => {
-                let fate = self.accept(valid, facts, prepared, &accepted)?;
+                let known = self.facts(valid, piece, &accepted, &view.markings);
+                let fate = self.accept(valid, facts, prepared, &accepted, &known)?;
                 Ok((fate, accepted.findings))
             }
             Decision::Unchanged { held, relabel, findings } => {
@@ -334,13 +348,61 @@ impl Taker<'_, '_> {
         }
     }
 
+    /// Whether the party that signs for its creator, if one is known, stands behind it.
+    fn vouched(&self, valid: &Valid<'_>, piece: &Piece<'_>) -> Vouched {
+        let speaker = valid.created_by().and_then(|creator| self.core.speaker_for(&creator));
+        let origin = piece.provenance.and_then(|provenance| provenance.origin);
+        match speaker {
+            None => Vouched::Unknown,
+            Some(speaker) if origin == Some(speaker) => Vouched::Creator,
+            Some(_) => Vouched::Missing,
+        }
+    }
+
+    /// The facts that policy decides by.
+    fn facts(
+        &self,
+        valid: &Valid<'_>,
+        piece: &Piece<'_>,
+        accepted: &Accepted,
+        markings: &[(StixId, String)],
+    ) -> label::Facts {
+        let definition = |id: &str| {
+            let found = markings.iter().find(|(known, _)| known.as_str() == id);
+            found.map(|(_, text)| text.clone())
+        };
+        // What the markings say that nobody understands, the kernel has reported already.
+        // One label for the whole folds granular markings in; policy looks at the whole and at the parts.
+        let granular = valid.value().get("granular_markings").is_some();
+        let effective = if granular {
+            let reader = label::Reader::new(&definition);
+            let whole = reader.effective(valid.value(), self.source.default_label, &mut Vec::new());
+            piece.narrowing.map_or(whole, |narrow| whole.meet(narrow))
+        } else {
+            accepted.label
+        };
+        let facts = label::facts(valid, effective, &definition, &mut Vec::new());
+        match piece.provenance {
+            None if self.source.id.0 == 0 => facts.own(),
+            None => facts.received(Origin::Other(self.source.kind.clone()), &Onward::Free),
+            Some(Provenance { origin, onward }) => {
+                let origin = origin.map_or_else(|| Origin::Other(self.source.kind.clone()), Origin::Party);
+                facts.received(origin, onward)
+            }
+        }
+    }
+
     fn accept(
         &mut self,
         valid: &Valid<'_>,
         facts: &Facts,
         prepared: &Prepared<'_>,
         accepted: &Accepted,
+        known: &label::Facts,
     ) -> Result<Fate, StoreError> {
+        // Whatever a marking says beyond TLP, an open collection has no way to keep it.
+        let public = accepted.public && known.handling.is_tlp_only();
+        let class = known.to_text();
         let noticed = prepared.findings.iter().filter(|finding| finding.severity >= Severity::Warning);
         let created_by = valid.created_by();
         let new = NewVersion {
@@ -363,8 +425,9 @@ impl Taker<'_, '_> {
                 .map(|edge| Edge { name: edge.name.clone(), target: edge.target.clone() })
                 .collect(),
             observables: facts.observables.clone(),
-            collections: self.core.collections(self.source, accepted.public),
+            collections: self.core.collections(self.source, public),
             findings: noticed.chain(&accepted.findings).cloned().collect(),
+            class: &class,
         };
         self.tx.put(self.core.scope, self.now, &new)?;
         Ok(if accepted.latest { Fate::Accepted } else { Fate::Superseded })
@@ -388,6 +451,7 @@ fn view(existing: Existing) -> intel::View {
                 rendition: held.rendition,
                 label: held.label,
                 raw: held.raw,
+                vouched: held.vouched,
             })
             .collect(),
         erased: existing.erased,

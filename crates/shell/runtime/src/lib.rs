@@ -17,11 +17,13 @@ mod import;
 mod inbox;
 mod ingest;
 mod node;
+mod peering;
 mod refused;
 mod search;
+pub mod trust;
 
 pub use ambient::{OsIds, SystemClock};
 pub use core::{Core, CoreError, Founding};
 pub use import::{ImportError, ImportOptions, Progress};
-pub use ingest::{Committing, Fate, IngestReport, Piece, Summary, check_pattern};
+pub use ingest::{Committing, Fate, IngestReport, Piece, Provenance, Summary, check_pattern};
 pub use node::{Node, NodeOptions};

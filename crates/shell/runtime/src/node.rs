@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::SourceId;
+use ports::peer::Transport;
 use ports::pull::SourceKinds;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 
 use crate::core::Core;
+use crate::peering;
 
 /// How a node behaves while it runs.
 #[derive(Clone)]
@@ -19,6 +21,8 @@ pub struct NodeOptions {
     pub sources: Arc<dyn SourceKinds>,
     /// Whether sources are followed; search and the inbox always run.
     pub follow: bool,
+    /// What carries calls to other nodes; without it they are reached by courier files only.
+    pub transport: Option<Arc<dyn Transport>>,
     /// Reconcilers look for work at least this often, even when nobody wakes them.
     pub idle: Duration,
 }
@@ -27,7 +31,7 @@ impl NodeOptions {
     /// A node that follows its sources, which are of these kinds.
     #[must_use]
     pub fn new(sources: Arc<dyn SourceKinds>) -> Self {
-        Self { sources, follow: true, idle: Duration::from_secs(15) }
+        Self { sources, follow: true, transport: None, idle: Duration::from_secs(15) }
     }
 }
 
@@ -41,6 +45,7 @@ pub struct Node {
     pub(crate) pulls: Mutex<BTreeMap<SourceId, Arc<Notify>>>,
     pub(crate) sources_changed: Notify,
     inbox: Notify,
+    keyed: Notify,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -55,12 +60,18 @@ impl Node {
             pulls: Mutex::default(),
             sources_changed: Notify::new(),
             inbox: Notify::new(),
+            keyed: Notify::new(),
             tasks: Mutex::default(),
         });
         {
             let mut tasks = node.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             tasks.spawn(search(Arc::clone(&node)));
             tasks.spawn(inbox(Arc::clone(&node)));
+            tasks.spawn(peering::release(Arc::clone(&node)));
+            tasks.spawn(peering::housekeeping(Arc::clone(&node)));
+            if let Some(transport) = node.options.transport.clone() {
+                tasks.spawn(peering::supervise(Arc::clone(&node), transport));
+            }
             if node.options.follow {
                 tasks.spawn(crate::follow::supervise(Arc::clone(&node)));
             }
@@ -76,6 +87,19 @@ impl Node {
     /// A source was added, changed or removed.
     pub fn wake_sources(&self) {
         self.sources_changed.notify_one();
+    }
+
+    /// Keys were made, or something about peers changed.
+    pub fn wake_peers(&self) {
+        if let Some(trust) = self.core.trust() {
+            trust.wake();
+        }
+        self.keyed.notify_waiters();
+    }
+
+    /// Resolves the next time keys were made or something about peers changed.
+    pub async fn keyed(&self) {
+        self.keyed.notified().await;
     }
 
     /// Pulls a source now rather than at its next turn. Returns whether it is running.

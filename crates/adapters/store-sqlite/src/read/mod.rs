@@ -1,11 +1,17 @@
 //! Reading: [`ports::Read`] on a snapshot.
 
+pub(crate) mod class;
 pub(crate) mod held;
 mod journal;
+pub(crate) mod ledger;
 mod node;
 pub(crate) mod objects;
 mod page;
+pub(crate) mod parties;
 mod search;
+pub(crate) mod sharing;
+pub(crate) mod streams;
+mod trust;
 
 use model::{CollectionId, Seq, StatusId, StixId, Tenant, Timestamp, VersionId};
 use observable::Observable;

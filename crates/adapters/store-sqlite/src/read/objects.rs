@@ -41,8 +41,9 @@ macro_rules! stored_sql {
         )
     };
 }
+pub(super) use stored_sql;
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<Result<Stored, StoreError>> {
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Result<Stored, StoreError>> {
     let number = row.get(2)?;
     let raw = match text(row.get(5)?) {
         Ok(raw) => raw,

@@ -4,26 +4,39 @@ use model::{SourceId, StixId, Timestamp};
 use ports::{JournalKind, Scope, StoreError};
 use rusqlite::params;
 
-use super::{Object, SqliteTx, put, search};
+use super::{Object, SqliteTx, put, search, sharing, streams};
 use crate::codec::{Col, unsigned};
 use crate::error::Fault;
 
 pub(super) fn erase(tx: &mut SqliteTx<'_>, scope: Scope, now: Timestamp, id: &StixId) -> Result<u64, Fault> {
-    erase_held(tx, scope, id)?;
-    erase_mentions(tx, scope, id)?;
     let digest = tx.digest(&[b"object", id.as_str().as_bytes()])?;
     let buried = tx.execute(
         "INSERT INTO tombstone (tenant, world, digest, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
         params![scope.tenant.0, Col(scope.world), digest, Col(now)],
     )?;
+    forget(tx, scope, now, id, buried > 0)
+}
+
+/// Takes everything away but says nothing of the future. `told` enters it in the journal even when nothing was there.
+pub(super) fn forget(
+    tx: &mut SqliteTx<'_>,
+    scope: Scope,
+    now: Timestamp,
+    id: &StixId,
+    told: bool,
+) -> Result<u64, Fault> {
+    erase_held(tx, scope, id)?;
+    erase_mentions(tx, scope, id)?;
     let object = tx.object(scope, id)?;
     let Some(Object { number, latest: Some(_), first_source }) = object else {
-        if buried > 0 {
+        sharing::forget_name(tx, scope.tenant, now, id)?;
+        if told {
             tx.note(scope, now, JournalKind::Erased, SourceId(0), None)?;
         }
         return Ok(0);
     };
     let versions = erase_versions(tx, scope, number)?;
+    sharing::forget_name(tx, scope.tenant, now, id)?;
     put::clear_projections(tx, scope, number)?;
     search::forget(tx, number)?;
     for delete in [
@@ -33,7 +46,10 @@ pub(super) fn erase(tx: &mut SqliteTx<'_>, scope: Scope, now: Timestamp, id: &St
         tx.execute(delete, params![scope.tenant.0, Col(scope.world), number])?;
     }
     // Others may refer to it; when nobody does, `sweep` takes the rest.
-    tx.execute("UPDATE object SET latest = NULL, first_source = NULL WHERE number = ?1", [number])?;
+    tx.execute(
+        "UPDATE object SET latest = NULL, first_source = NULL, class = 0, label = NULL WHERE number = ?1",
+        [number],
+    )?;
     let seq = tx.advance(scope.tenant, -1, -versions)?;
     tx.enter(scope, seq, now, JournalKind::Erased, SourceId(first_source.unwrap_or(0)), None)?;
     Ok(unsigned(versions))
@@ -47,6 +63,8 @@ fn erase_versions(tx: &SqliteTx<'_>, scope: Scope, object: i64) -> Result<i64, F
     )?;
     let mut versions = 0;
     for (number, payload) in rows {
+        streams::forget(tx, scope.tenant, number)?;
+        sharing::forget(tx, scope.tenant, number)?;
         tx.delete_payload(payload)?;
         tx.execute("DELETE FROM version WHERE tenant = ?1 AND number = ?2", params![scope.tenant.0, number])?;
         versions += 1;
@@ -93,6 +111,7 @@ impl SqliteTx<'_> {
              AND number NOT IN (SELECT created_by FROM version WHERE created_by IS NOT NULL)",
             "DELETE FROM word WHERE number NOT IN (SELECT type FROM object) \
              AND number NOT IN (SELECT name FROM edge) AND number NOT IN (SELECT name FROM relationship)",
+            "DELETE FROM class WHERE number NOT IN (SELECT class FROM version)",
         ];
         for sql in used {
             self.execute(sql, [])?;

@@ -1,18 +1,25 @@
 //! Writing: [`ports::Tx`] on the one connection that may.
 
+mod class;
 mod erase;
 mod held;
 mod inbox;
+mod ledger;
 mod membership;
 mod node;
+mod numbers;
+mod parties;
 mod put;
 mod search;
+mod sharing;
+mod streams;
+mod trust;
 
 use std::collections::{BTreeMap, HashMap};
 
 use model::{
-    AccountId, CollectionId, Finding, HeldId, Label, Seq, SourceId, StatusId, StixId, Tenant, Timestamp,
-    TokenId, VersionId,
+    AccountId, AgreementId, CollectionId, Finding, HeldId, Label, PartyId, Seq, SourceId, StatusId, StixId,
+    Tenant, Timestamp, TokenId, VersionId,
 };
 use ports::{
     Account, Existing, Held, HeldDecision, InboxEntry, JournalKind, NewVersion, NodeRecord, Scope,
@@ -33,6 +40,8 @@ pub(crate) struct Cache {
     words: HashMap<String, i64>,
     objects: HashMap<(Scope, StixId), i64>,
     collections: HashMap<(Tenant, CollectionId), membership::Target>,
+    classes: HashMap<Tenant, HashMap<String, i64>>,
+    channels: HashMap<(Tenant, PartyId, Option<AgreementId>), i64>,
 }
 
 impl Cache {
@@ -50,6 +59,7 @@ pub(crate) struct SqliteTx<'c> {
     cache: &'c mut Cache,
     tenants: BTreeMap<Tenant, Advance>,
     collections: BTreeMap<(Tenant, i64), i64>,
+    numbers: BTreeMap<Tenant, numbers::Numbers>,
 }
 
 /// How far a job has moved a tenant's journal.
@@ -61,6 +71,14 @@ struct Advance {
     versions: i64,
 }
 
+/// What a row of `object` says of its newest version.
+struct Newest {
+    version: i64,
+    source: SourceId,
+    class: i64,
+    label: Label,
+}
+
 /// A row of `object`.
 struct Object {
     number: i64,
@@ -70,7 +88,7 @@ struct Object {
 
 impl<'c> SqliteTx<'c> {
     pub(crate) fn new(db: &'c Connection, cache: &'c mut Cache) -> Self {
-        Self { db, cache, tenants: BTreeMap::new(), collections: BTreeMap::new() }
+        Self { db, cache, tenants: BTreeMap::new(), collections: BTreeMap::new(), numbers: BTreeMap::new() }
     }
 
     /// Writes back what was counted. A job is not done before.
@@ -97,7 +115,7 @@ impl<'c> SqliteTx<'c> {
                 params![tenant.0, collection, added],
             )?;
         }
-        Ok(())
+        numbers::write_back(self)
     }
 
     /// The date of the collection's next entry: the present, but later than any before it.
@@ -201,26 +219,23 @@ impl<'c> SqliteTx<'c> {
         self.cache.objects.insert(key, number);
     }
 
-    /// `stored` is the newest version and its source.
-    fn insert_object(
-        &mut self,
-        scope: Scope,
-        id: &StixId,
-        stored: Option<(i64, SourceId)>,
-    ) -> Result<i64, Fault> {
+    fn insert_object(&mut self, scope: Scope, id: &StixId, newest: Option<&Newest>) -> Result<i64, Fault> {
         let kind = self.word(id.type_name())?;
         Ok(self
             .db
             .prepare_cached(
-                "INSERT INTO object (tenant, world, type, uuid, latest, first_source) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO object (tenant, world, type, uuid, latest, first_source, class, label) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .insert(params![
                 scope.tenant.0,
                 Col(scope.world),
                 kind,
                 Col(id.uuid()),
-                stored.map(|(version, _)| version),
-                stored.map(|(_, source)| source.0),
+                newest.map(|newest| newest.version),
+                newest.map(|newest| newest.source.0),
+                newest.map_or(0, |newest| newest.class),
+                newest.map(|newest| Col(newest.label)),
             ])?)
     }
 

@@ -207,7 +207,7 @@ pub(super) fn remove_token(tx: &SqliteTx<'_>, tenant: Tenant, id: TokenId) -> Re
 }
 
 /// The outcome of a statement that may hit a unique key.
-fn unique(outcome: Result<usize, Fault>, what: impl FnOnce() -> String) -> Result<(), Fault> {
+pub(super) fn unique(outcome: Result<usize, Fault>, what: impl FnOnce() -> String) -> Result<(), Fault> {
     match outcome {
         Err(Fault::Engine(error)) if is_taken(&error) => Err(StoreError::Exists(what()).into()),
         other => other.map(drop),

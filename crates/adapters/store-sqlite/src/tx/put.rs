@@ -4,7 +4,7 @@ use model::{Label, Seq, SourceId, StixId, Timestamp, VersionId};
 use ports::{Edge, Existing, JournalKind, Latest, NewVersion, Rendition, Scope, StoreError};
 use rusqlite::params;
 
-use super::{Object, SqliteTx, held, membership};
+use super::{Newest, Object, SqliteTx, class, held, membership};
 use crate::codec::{Col, text, unsigned};
 use crate::error::Fault;
 use crate::read::objects::{full_id, joined_id};
@@ -46,14 +46,16 @@ pub(super) fn existing(
         None => (Timestamp::MIN, Timestamp::MAX, RECENT),
     };
     let rows = tx.rows(
-        "SELECT v.number, v.rendition, v.label, p.raw FROM version v JOIN payload p ON p.number = v.payload \
+        "SELECT v.number, v.rendition, v.label, p.raw, \
+           EXISTS (SELECT 1 FROM origin g WHERE g.tenant = v.tenant AND g.version = v.number) \
+         FROM version v JOIN payload p ON p.number = v.payload \
          WHERE v.tenant = ?1 AND v.world = ?2 AND v.object = ?3 AND v.modified BETWEEN ?4 AND ?5 \
          ORDER BY v.modified DESC, v.rendition LIMIT ?6",
         params![scope.tenant.0, Col(scope.world), object.number, Col(low), Col(high), count],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Col<Label>>(2)?.0, row.get(3)?)),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Col<Label>>(2)?.0, row.get(3)?, row.get(4)?)),
     )?;
-    let rendition = |(number, rendition, label, raw)| -> Result<Rendition, StoreError> {
-        Ok(Rendition { version_id: VersionId(number), rendition, label, raw: text(raw)? })
+    let rendition = |(number, rendition, label, raw, vouched)| -> Result<Rendition, StoreError> {
+        Ok(Rendition { version_id: VersionId(number), rendition, label, raw: text(raw)?, vouched })
     };
     let same = rows.into_iter().map(rendition).collect::<Result<_, _>>()?;
     Ok(Existing { latest, same, erased })
@@ -93,17 +95,20 @@ pub(super) fn put(
     // An object with versions always has a newest one.
     let latest = new.latest || before.is_none();
     let number = tx.advance(scope.tenant, i64::from(before.is_none()), 1)?;
+    let class = class::number(tx, scope.tenant, new.class)?;
     let object = match found {
         None => {
-            let object = tx.insert_object(scope, new.id, Some((number, new.source)))?;
+            let newest = Newest { version: number, source: new.source, class, label: new.label };
+            let object = tx.insert_object(scope, new.id, Some(&newest))?;
             tx.remember((scope, new.id.clone()), object);
             object
         }
         Some(object) => {
             if latest {
                 tx.execute(
-                    "UPDATE object SET latest = ?2, first_source = coalesce(first_source, ?3) WHERE number = ?1",
-                    params![object.number, number, new.source.0],
+                    "UPDATE object SET latest = ?2, first_source = coalesce(first_source, ?3), class = ?4, label = ?5 \
+                     WHERE number = ?1",
+                    params![object.number, number, new.source.0, class, Col(new.label)],
                 )?;
             }
             object.number
@@ -113,8 +118,8 @@ pub(super) fn put(
     let created_by = new.created_by.map(|id| tx.refer(scope, id)).transpose()?;
     tx.execute(
         "INSERT INTO version (tenant, number, world, object, modified, created, rendition, label, overlay, revoked, \
-         confidence, source, created_by, accepted, payload) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+         confidence, source, created_by, accepted, payload, class) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         params![
             scope.tenant.0,
             number,
@@ -131,6 +136,7 @@ pub(super) fn put(
             created_by,
             Col(now),
             payload,
+            class,
         ],
     )?;
     if latest {
@@ -228,11 +234,11 @@ pub(super) fn relabel(
     label: Label,
 ) -> Result<(), Fault> {
     let found = tx.row(
-        "SELECT label, source FROM version WHERE tenant = ?1 AND number = ?2 AND world = ?3",
+        "SELECT label, source, object FROM version WHERE tenant = ?1 AND number = ?2 AND world = ?3",
         params![scope.tenant.0, version.0, Col(scope.world)],
-        |row| Ok((row.get::<_, Col<Label>>(0)?.0, row.get(1)?)),
+        |row| Ok((row.get::<_, Col<Label>>(0)?.0, row.get(1)?, row.get::<_, i64>(2)?)),
     )?;
-    let Some((present, source)) = found else {
+    let Some((present, source, object)) = found else {
         return Err(StoreError::Missing(format!("version {version}")).into());
     };
     if label.meet(present) == present {
@@ -241,6 +247,10 @@ pub(super) fn relabel(
     tx.execute(
         "UPDATE version SET label = ?3, overlay = ?3 WHERE tenant = ?1 AND number = ?2",
         params![scope.tenant.0, version.0, Col(label)],
+    )?;
+    tx.execute(
+        "UPDATE object SET label = ?3 WHERE number = ?1 AND latest = ?2",
+        params![object, version.0, Col(label)],
     )?;
     membership::narrowed(tx, scope, now, version.0, label)?;
     tx.note(scope, now, JournalKind::Relabel, SourceId(source), Some(version.0))

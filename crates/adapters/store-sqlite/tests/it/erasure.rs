@@ -26,17 +26,20 @@ fn write(store: &SqliteStore, number: u64, version: u64) {
     let (id, secret) = (object(number), secret(number));
     let raw =
         format!(r#"{{"id":"{id}","name":"{secret}","x":"{}"}}"#, "y".repeat((number * 37 % 5000) as usize));
+    let class = format!(r#"{{"categories":["{secret}"]}}"#);
     let finding = Finding::new(Severity::Warning, "test/rule", format!("/{secret}"), format!("`{secret}`"));
     let new = NewVersion {
         edges: vec![Edge { name: format!("x_{secret}"), target: workload::id("x-only-here", number) }],
         observables: normalise(Kind::Domain, &format!("{secret}.example")).into_iter().collect(),
         findings: vec![finding.clone()],
+        class: &class,
         ..workload::version(&id, version, &raw)
     };
     let now = Timestamp::from_micros(1);
     store
         .write(Box::new(|tx| {
             let (version, seq) = tx.put(SCOPE, now, &new)?;
+            workload::share(tx, number, &id, version, &raw)?;
             let document = SearchDocument { version_id: version, title: secret.clone(), body: raw.clone() };
             tx.index(SCOPE.tenant, seq, &[document])?;
             let held = tx.hold(SCOPE, now, SourceId(0), &id, &format!("{raw} "), &[finding])?;

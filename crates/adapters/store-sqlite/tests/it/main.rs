@@ -12,5 +12,6 @@ mod file;
 mod files;
 mod full;
 mod memory;
+mod plans;
 mod power;
 mod workload;

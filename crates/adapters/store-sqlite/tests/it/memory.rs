@@ -4,6 +4,7 @@ use ports::Store;
 use shieldwall_store_sqlite::SqliteStore;
 
 fn with_store(case: &dyn Fn(&dyn Store)) {
+    crate::plans::listen();
     case(&SqliteStore::memory().unwrap());
 }
 

@@ -1,7 +1,16 @@
 //! Something to do to a store, step by step, and what must be there afterwards.
 
-use model::{CollectionId, Label, SourceId, StixId, Tenant, Timestamp, Uuid, World};
+use std::collections::BTreeSet;
+
+use model::{
+    AgreementId, CollectionId, DecisionId, Digest, Label, PartyId, Seq, SourceId, StixId, Tenant, Timestamp,
+    Uuid, VersionId, World,
+};
 use observable::{Kind, normalise};
+use ports::trust::{
+    DecisionRecord, DisclosureRecord, DocumentKind, EntryRecord, HoldingRecord, LeafRecord, OutboxRecord,
+    QueryRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition,
+};
 use ports::{Edge, HeldDecision, NewVersion, NodeRecord, Scope, SearchDocument, Store, StoreError, Tx};
 
 pub(crate) const SCOPE: Scope = Scope { tenant: Tenant(1), world: World::Real };
@@ -52,7 +61,148 @@ pub(crate) fn version<'a>(id: &'a StixId, version: u64, raw: &'a str) -> NewVers
         observables: Vec::new(),
         collections: vec![OWN, PUBLIC],
         findings: Vec::new(),
+        class: CLASS,
     }
+}
+
+/// What every object of a step is classed as.
+const CLASS: &str = r#"{"type":"any"}"#;
+
+pub(crate) const PEER: PartyId = PartyId(Digest([7; 32]));
+pub(crate) const AGREEMENT: AgreementId = AgreementId(Digest([8; 32]));
+
+/// The name an object has in the stream, which says nothing of it.
+fn subject(number: u64) -> Digest {
+    let mut bytes = [0xaa; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    Digest(bytes)
+}
+
+/// Gives a version to the peer, as if it had been given to us too: everything there is to be kept about that.
+pub(crate) fn share(
+    tx: &mut dyn Tx,
+    number: u64,
+    object: &StixId,
+    version: VersionId,
+    payload: &str,
+) -> Result<(), StoreError> {
+    let tenant = SCOPE.tenant;
+    let decision = DecisionRecord {
+        id: DecisionId(0),
+        at: at(number),
+        to: PEER,
+        agreement: AGREEMENT,
+        object: Some(object.clone()),
+        version: Some(version),
+        permitted: true,
+        clause: "c1".to_owned(),
+        reason: "clause c1 permits it".to_owned(),
+        obligations: "{}".to_owned(),
+    };
+    let decided = tx.record_decision(tenant, &decision)?;
+    let waits = OutboxRecord {
+        id: 0,
+        to: PEER,
+        agreement: AGREEMENT,
+        kind: "put".to_owned(),
+        version: Some(version),
+        inline: None,
+        decision: Some(decided),
+        not_before: at(number),
+    };
+    let queued = tx.queue(tenant, &waits)?;
+    let key = StreamKey { peer: PEER, agreement: AGREEMENT, outbound: true };
+    let before = tx.stream(tenant, key)?.unwrap_or(StreamPosition { epoch: 1, ..Default::default() });
+    let seq = before.seq + 1;
+    let entry = EntryRecord {
+        seq,
+        envelope: format!(r#"{{"seq":{seq}}}"#),
+        salt: Some(subject(number).0),
+        version: Some(version),
+        payload: Some(payload.to_owned()),
+    };
+    let segment = SegmentRecord { first: seq, count: 1, text: format!("signed {seq}") };
+    tx.append_entries(tenant, key, 1, &[entry], &segment)?;
+    tx.set_stream(tenant, key, &StreamPosition { seq, head: subject(number), ..before })?;
+    if number.is_multiple_of(2) {
+        tx.unqueue(tenant, &[queued])?;
+    }
+    let disclosure = DisclosureRecord {
+        to: PEER,
+        agreement: AGREEMENT,
+        object: Some(object.clone()),
+        version: Some(version),
+        subject: subject(number),
+        entry: (1, seq),
+        clause: "c1".to_owned(),
+        at: at(number),
+        withdrawn: None,
+        deadline: None,
+        receipt: None,
+    };
+    tx.set_disclosure(tenant, &disclosure)?;
+    let holding = HoldingRecord {
+        object: Some(object.clone()),
+        version: Some(version),
+        from: PEER,
+        agreement: AGREEMENT,
+        subject: subject(number),
+        entry: (1, seq),
+        onward: "none".to_owned(),
+        received: at(number),
+        ended: None,
+        erased: None,
+        hold: None,
+    };
+    tx.set_holding(tenant, &holding)?;
+    tx.set_origin(tenant, version, payload)?;
+    let review = ReviewRecord {
+        id: 0,
+        at: at(number),
+        to: PEER,
+        agreement: AGREEMENT,
+        object: object.clone(),
+        version,
+        found: "[]".to_owned(),
+        decided: None,
+    };
+    tx.add_review(tenant, &review).map(drop)
+}
+
+/// What a step leaves that is about no object.
+fn record(tx: &mut dyn Tx, number: u64) -> Result<(), StoreError> {
+    let tenant = SCOPE.tenant;
+    tx.add_document(
+        tenant,
+        at(number),
+        DocumentKind::AgreementAct,
+        AGREEMENT.0,
+        subject(number),
+        "signed act",
+    )?;
+    tx.set_tombstone(tenant, at(number), PEER, None, subject(number))?;
+    let query = QueryRecord {
+        at: at(number),
+        peer: PEER,
+        agreement: AGREEMENT,
+        asked: true,
+        purpose: "incident 7".to_owned(),
+        asked_values: 3,
+        answer: Some(1),
+        refusal: String::new(),
+    };
+    tx.log_query(tenant, &query)?;
+    let leaf = LeafRecord {
+        index: 0,
+        hash: subject(number),
+        commitment: subject(number),
+        kind: "step".to_owned(),
+        at: at(number),
+        opening: Some(number.to_string()),
+    };
+    let place = tx.append_leaf(tenant, &leaf)?;
+    tx.set_checkpoint(tenant, "test.example/ledger", place + 1, "signed note")?;
+    tx.set_cursor(tenant, "sharing", Seq(place))
 }
 
 /// One job: two objects that belong together and a new version of one that all steps share, and now and then what
@@ -71,6 +221,13 @@ pub(crate) fn step(tx: &mut dyn Tx, number: u64) -> Result<(), StoreError> {
         tx.index(SCOPE.tenant, seq, &[document])?;
         tx.relabel(SCOPE, at(number), put, Label::OwnOnly)?;
     }
+    share(tx, number, &second, put, &raw)?;
+    record(tx, number)?;
+    if number % 5 == 3 {
+        let doomed = id("campaign", number);
+        let (version, _) = tx.put(SCOPE, at(number), &self::version(&doomed, 1, &raw))?;
+        share(tx, number + 1_000_000, &doomed, version, &raw)?;
+    }
     if number.is_multiple_of(4) {
         let held = tx.hold(SCOPE, at(number), SourceId(0), &id("indicator", number), &raw, &[])?;
         let decision =
@@ -79,6 +236,7 @@ pub(crate) fn step(tx: &mut dyn Tx, number: u64) -> Result<(), StoreError> {
     }
     if number % 5 == 4 {
         tx.erase(SCOPE, at(number), &id("indicator", number - 1))?;
+        tx.erase(SCOPE, at(number), &id("campaign", number - 1))?;
     }
     tx.audit(SCOPE.tenant, at(number), "test", "step", &number.to_string(), "")
 }
@@ -101,4 +259,28 @@ pub(crate) fn check(store: &dyn Store, acknowledged: &[u64]) {
     for row in audits {
         assert!(present(row.target.parse().unwrap()), "step {} is half there", row.target);
     }
+    check_ledger(store);
+}
+
+/// The ledger tells of exactly the steps that are there (but for those from before there was one, which have another
+/// class), and so does the stream.
+fn check_ledger(store: &dyn Store) {
+    let read = store.read().unwrap();
+    let leaves = read.leaves(SCOPE.tenant, 0, usize::MAX).unwrap();
+    let told: BTreeSet<u64> =
+        leaves.iter().map(|leaf| leaf.opening.as_ref().unwrap().parse().unwrap()).collect();
+    assert_eq!(told.len(), leaves.len(), "no step is told of twice");
+    let audits = read.audits(SCOPE.tenant, 0, usize::MAX).unwrap();
+    let classed = |number: &u64| {
+        let stored = read.object(SCOPE, &id("tool", *number), None).unwrap().unwrap();
+        read.class_of(SCOPE.tenant, stored.version_id).unwrap().as_deref() == Some(CLASS)
+    };
+    let there = audits.iter().map(|row| row.target.parse().unwrap()).filter(classed).collect();
+    assert_eq!(told, there, "the ledger tells of what happened");
+    let campaigns = there.iter().filter(|number| **number % 5 == 3).count();
+    let key = StreamKey { peer: PEER, agreement: AGREEMENT, outbound: true };
+    let entries = read.entries(SCOPE.tenant, key, 1, 0, usize::MAX).unwrap();
+    assert_eq!(entries.len(), there.len() + campaigns);
+    let given = read.disclosures(SCOPE.tenant, None, false, 0, usize::MAX).unwrap();
+    assert_eq!(given.len(), entries.len());
 }

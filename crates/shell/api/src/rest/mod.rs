@@ -1,6 +1,7 @@
 //! REST under `/api/v1`: one module per resource, all of them listed here.
 
 mod accounts;
+mod agreements;
 mod audit;
 mod collections;
 mod export;
@@ -10,12 +11,15 @@ mod health;
 mod held;
 mod import;
 mod journal;
+mod ledger;
 mod live;
 mod node;
 mod objects;
 mod operations;
+mod parties;
 mod search;
 mod session;
+mod sharing;
 mod sources;
 mod tokens;
 mod warning_lists;
@@ -66,6 +70,44 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(operations::verify))
         .routes(routes!(operations::backup))
         .routes(routes!(operations::compact))
+        .routes(routes!(parties::keys))
+        .routes(routes!(parties::events, parties::add_event))
+        .routes(routes!(parties::inception))
+        .routes(routes!(parties::rotate))
+        .routes(routes!(parties::appointments, parties::appoint))
+        .routes(routes!(parties::peers, parties::accept))
+        .routes(routes!(parties::invite))
+        .routes(routes!(parties::answer))
+        .routes(routes!(parties::peer))
+        .routes(routes!(parties::confirm))
+        .routes(routes!(parties::end))
+        .routes(routes!(parties::endpoint))
+        .routes(routes!(agreements::templates))
+        .routes(routes!(agreements::fill))
+        .routes(routes!(agreements::check))
+        .routes(routes!(agreements::diff))
+        .routes(routes!(agreements::list, agreements::propose))
+        .routes(routes!(agreements::get))
+        .routes(routes!(agreements::approval))
+        .routes(routes!(agreements::sign))
+        .routes(routes!(agreements::suspend))
+        .routes(routes!(agreements::end))
+        .routes(routes!(agreements::leave))
+        .routes(routes!(agreements::proof))
+        .routes(routes!(agreements::explain))
+        .routes(routes!(sharing::decisions))
+        .routes(routes!(sharing::disclosures))
+        .routes(routes!(sharing::withdraw))
+        .routes(routes!(sharing::holdings))
+        .routes(routes!(sharing::hold))
+        .routes(routes!(sharing::reviews))
+        .routes(routes!(sharing::release))
+        .routes(routes!(sharing::withhold))
+        .routes(routes!(sharing::courier_export))
+        .routes(routes!(sharing::courier_import))
+        .routes(routes!(ledger::ledger))
+        .routes(routes!(ledger::proof))
+        .routes(routes!(ledger::report))
 }
 
 /// Signing in, the one thing under `/api/v1` that needs no caller: it makes one.

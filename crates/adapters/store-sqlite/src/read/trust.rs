@@ -1,0 +1,160 @@
+//! Reading what is shared with others: [`ports::trust::TrustRead`].
+
+use model::{AgreementId, DecisionId, Digest, Label, PartyId, Seq, StixId, Tenant, Timestamp, VersionId};
+use ports::trust::{
+    ClassCount, DecisionRecord, DisclosureRecord, Document, DocumentKind, EntryRecord, HoldingRecord,
+    LeafRecord, OutboxRecord, PeerRecord, QueryRecord, ReviewRecord, SegmentRecord, StreamKey,
+    StreamPosition, TrustRead,
+};
+use ports::{Scope, StoreError, Stored};
+
+use super::{Reader, class, ledger, parties, sharing, streams};
+
+impl TrustRead for Reader<'_> {
+    fn documents(
+        &self,
+        tenant: Tenant,
+        kind: DocumentKind,
+        subject: Option<Digest>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Document>, StoreError> {
+        self.with(|db| parties::documents(db, tenant, kind, subject, after, limit))
+    }
+
+    fn peers(&self, tenant: Tenant) -> Result<Vec<PeerRecord>, StoreError> {
+        self.with(|db| parties::peers(db, tenant))
+    }
+
+    fn named_cursor(&self, tenant: Tenant, name: &str) -> Result<Option<Seq>, StoreError> {
+        self.with(|db| parties::cursor(db, tenant, name))
+    }
+
+    fn decisions(
+        &self,
+        tenant: Tenant,
+        object: Option<&StixId>,
+        before: Option<DecisionId>,
+        limit: usize,
+    ) -> Result<Vec<DecisionRecord>, StoreError> {
+        self.with(|db| sharing::decisions(db, tenant, object, before, limit))
+    }
+
+    fn outbox(
+        &self,
+        tenant: Tenant,
+        to: PartyId,
+        agreement: AgreementId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<OutboxRecord>, StoreError> {
+        self.with(|db| streams::outbox(db, tenant, to, agreement, now, limit))
+    }
+
+    fn outbox_len(&self, tenant: Tenant) -> Result<u64, StoreError> {
+        self.with(|db| streams::outbox_len(db, tenant))
+    }
+
+    fn streams(&self, tenant: Tenant) -> Result<Vec<(StreamKey, StreamPosition)>, StoreError> {
+        self.with(|db| streams::streams(db, tenant))
+    }
+
+    fn entries(
+        &self,
+        tenant: Tenant,
+        key: StreamKey,
+        epoch: u32,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<EntryRecord>, StoreError> {
+        self.with(|db| streams::entries(db, tenant, key, epoch, from, limit))
+    }
+
+    fn segments(
+        &self,
+        tenant: Tenant,
+        key: StreamKey,
+        epoch: u32,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<SegmentRecord>, StoreError> {
+        self.with(|db| streams::segments(db, tenant, key, epoch, from, limit))
+    }
+
+    fn holdings(
+        &self,
+        tenant: Tenant,
+        object: Option<&StixId>,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Vec<HoldingRecord>, StoreError> {
+        self.with(|db| sharing::holdings(db, tenant, object, offset, limit))
+    }
+
+    fn disclosures(
+        &self,
+        tenant: Tenant,
+        object: Option<&StixId>,
+        open: bool,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Vec<DisclosureRecord>, StoreError> {
+        self.with(|db| sharing::disclosures(db, tenant, object, open, offset, limit))
+    }
+
+    fn origin(&self, tenant: Tenant, version: VersionId) -> Result<Option<String>, StoreError> {
+        self.with(|db| sharing::origin(db, tenant, version))
+    }
+
+    fn leaves(&self, tenant: Tenant, from: u64, limit: usize) -> Result<Vec<LeafRecord>, StoreError> {
+        self.with(|db| ledger::leaves(db, tenant, from, limit))
+    }
+
+    fn leaf_hashes(&self, tenant: Tenant, from: u64, limit: usize) -> Result<Vec<Digest>, StoreError> {
+        self.with(|db| ledger::hashes(db, tenant, from, limit))
+    }
+
+    fn ledger_size(&self, tenant: Tenant) -> Result<u64, StoreError> {
+        self.with(|db| ledger::size(db, tenant))
+    }
+
+    fn checkpoints(&self, tenant: Tenant) -> Result<Vec<(String, u64, String)>, StoreError> {
+        self.with(|db| ledger::checkpoints(db, tenant))
+    }
+
+    fn reviews(&self, tenant: Tenant, all: bool, limit: usize) -> Result<Vec<ReviewRecord>, StoreError> {
+        self.with(|db| sharing::reviews(db, tenant, all, limit))
+    }
+
+    fn queries(
+        &self,
+        tenant: Tenant,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<QueryRecord>, StoreError> {
+        self.with(|db| parties::queries(db, tenant, since, limit))
+    }
+
+    fn classes(&self, scope: Scope) -> Result<Vec<ClassCount>, StoreError> {
+        self.with(|db| class::classes(db, scope))
+    }
+
+    fn class_members(
+        &self,
+        scope: Scope,
+        class: &str,
+        label: Label,
+        after: Option<VersionId>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        self.with(|db| class::members(db, scope, class, label, after, limit))
+    }
+
+    fn class_of(&self, tenant: Tenant, version: VersionId) -> Result<Option<String>, StoreError> {
+        self.with(|db| class::of(db, tenant, version))
+    }
+
+    fn naming_key(&self, tenant: Tenant) -> Result<[u8; 32], StoreError> {
+        self.with(|db| parties::naming_key(db, tenant))
+    }
+}

@@ -1,0 +1,172 @@
+//! What waits for streams, how far they have come, and what went into them.
+
+use model::{Tenant, VersionId};
+use ports::StoreError;
+use ports::trust::{EntryRecord, OutboxRecord, SegmentRecord, StreamKey, StreamPosition};
+use rusqlite::params;
+
+use super::SqliteTx;
+use super::numbers::{Kind, channel, find_channel, must_be_stored, take};
+use crate::codec::{Col, signed, unsigned};
+use crate::error::Fault;
+use crate::read::streams;
+
+pub(super) fn queue(tx: &mut SqliteTx<'_>, tenant: Tenant, entry: &OutboxRecord) -> Result<u64, Fault> {
+    if let Some(version) = entry.version {
+        must_be_stored(tx, tenant, version)?;
+    }
+    let channel = channel(tx, tenant, entry.to, Some(entry.agreement))?;
+    let number = take(tx, tenant, Kind::Queued)?;
+    tx.execute(
+        "INSERT INTO outbox (tenant, number, channel, kind, version, inline, decision, not_before) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            tenant.0,
+            number,
+            channel,
+            entry.kind,
+            entry.version.map(|version| version.0),
+            entry.inline,
+            entry.decision.map(|decision| decision.0),
+            Col(entry.not_before),
+        ],
+    )?;
+    Ok(unsigned(number))
+}
+
+pub(super) fn unqueue(tx: &SqliteTx<'_>, tenant: Tenant, ids: &[u64]) -> Result<(), Fault> {
+    ids.iter().try_for_each(|id| {
+        let sql = "DELETE FROM outbox WHERE tenant = ?1 AND number = ?2";
+        tx.execute(sql, params![tenant.0, signed(*id)]).map(drop)
+    })
+}
+
+pub(super) fn stream(
+    tx: &mut SqliteTx<'_>,
+    tenant: Tenant,
+    key: StreamKey,
+) -> Result<Option<StreamPosition>, Fault> {
+    match find_channel(tx, tenant, key.peer, Some(key.agreement))? {
+        Some(channel) => streams::position(tx.db, tenant, channel, key.outbound),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn set_stream(
+    tx: &mut SqliteTx<'_>,
+    tenant: Tenant,
+    key: StreamKey,
+    position: &StreamPosition,
+) -> Result<(), Fault> {
+    let channel = channel(tx, tenant, key.peer, Some(key.agreement))?;
+    tx.execute(
+        "INSERT INTO stream (tenant, channel, outbound, epoch, seq, head, acked, ack, couriered) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+         ON CONFLICT (tenant, channel, outbound) DO UPDATE SET epoch = ?4, seq = ?5, head = ?6, acked = ?7, ack = ?8, \
+         couriered = ?9",
+        params![
+            tenant.0,
+            channel,
+            key.outbound,
+            position.epoch,
+            signed(position.seq),
+            Col(position.head),
+            signed(position.acked),
+            position.ack,
+            signed(position.couriered),
+        ],
+    )
+    .map(drop)
+}
+
+pub(super) fn append_entries(
+    tx: &mut SqliteTx<'_>,
+    tenant: Tenant,
+    key: StreamKey,
+    epoch: u32,
+    entries: &[EntryRecord],
+    segment: &SegmentRecord,
+) -> Result<(), Fault> {
+    let count = entries.len() as u64;
+    if count == 0
+        || count != u64::from(segment.count)
+        || !(segment.first..).zip(entries).all(|(seq, entry)| seq == entry.seq)
+    {
+        return Err(
+            StoreError::Engine("a segment does not sign the entries that it came with".to_owned()).into()
+        );
+    }
+    let channel = channel(tx, tenant, key.peer, Some(key.agreement))?;
+    let last: Option<i64> = tx
+        .row(
+            "SELECT max(seq) FROM entry \
+             WHERE tenant = ?1 AND channel = ?2 AND outbound = ?3 AND epoch = ?4",
+            params![tenant.0, channel, key.outbound, epoch],
+            |row| row.get(0),
+        )?
+        .flatten();
+    if let Some(last) = last.map(unsigned) {
+        if segment.first <= last {
+            return Err(StoreError::Exists(format!("entry {} of the stream", segment.first)).into());
+        }
+        if segment.first - last > 1 {
+            return Err(StoreError::Missing(format!("entry {} of the stream", segment.first - 1)).into());
+        }
+    }
+    for entry in entries {
+        if let Some(version) = entry.version {
+            must_be_stored(tx, tenant, version)?;
+        }
+        let payload =
+            entry.payload.as_ref().map(|text| tx.insert_payload(tenant, text.as_bytes())).transpose()?;
+        tx.execute(
+            "INSERT INTO entry (tenant, channel, outbound, epoch, seq, envelope, salt, version, payload) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                tenant.0,
+                channel,
+                key.outbound,
+                epoch,
+                signed(entry.seq),
+                entry.envelope,
+                entry.salt,
+                entry.version.map(|version| version.0),
+                payload,
+            ],
+        )?;
+    }
+    tx.execute(
+        "INSERT INTO segment (tenant, channel, outbound, epoch, first, count, text) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![tenant.0, channel, key.outbound, epoch, signed(segment.first), segment.count, segment.text],
+    )
+    .map(drop)
+}
+
+pub(super) fn blank_entries(tx: &SqliteTx<'_>, tenant: Tenant, version: VersionId) -> Result<u64, Fault> {
+    let entries = tx.rows(
+        "SELECT number, payload FROM entry \
+         WHERE tenant = ?1 AND version = ?2 AND (payload IS NOT NULL OR salt IS NOT NULL)",
+        params![tenant.0, version.0],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)),
+    )?;
+    let mut blanked = 0;
+    for (number, payload) in entries {
+        payload.into_iter().try_for_each(|payload| tx.delete_payload(payload))?;
+        tx.execute("UPDATE entry SET salt = NULL, payload = NULL WHERE number = ?1", [number])?;
+        blanked += 1;
+    }
+    Ok(blanked)
+}
+
+/// A version was erased: nothing of it is sent, and what was sent is known by its envelope only.
+pub(super) fn forget(tx: &SqliteTx<'_>, tenant: Tenant, version: i64) -> Result<(), Fault> {
+    blank_entries(tx, tenant, VersionId(version))?;
+    for sql in [
+        "UPDATE entry SET version = NULL WHERE tenant = ?1 AND version = ?2",
+        "DELETE FROM outbox WHERE tenant = ?1 AND version = ?2",
+    ] {
+        tx.execute(sql, params![tenant.0, version])?;
+    }
+    Ok(())
+}

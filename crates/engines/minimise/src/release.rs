@@ -1,0 +1,444 @@
+//! The text that may leave, or why there is none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use json::{Edits, Kind, Value, write_string};
+use json::{Limits, Tape};
+use model::StixId;
+use stix::redact::{Redaction, remove};
+use stix::refs::{is_required_reference, references};
+
+use crate::addresses::AddressKey;
+use crate::detect::{Detectors, Found, addresses};
+
+/// Which properties may pass, by object type: RFC 6901 pointers in which `*` stands for every item of a list or member
+/// of an object. What lies below a property that passes, passes too. An object of a type that is not here is withheld.
+///
+/// Properties without which an object would not be one (`type`, `id`, times, markings, required ones) always pass.
+pub type Profile = BTreeMap<String, BTreeSet<String>>;
+
+/// What to do about personal data that a detector finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Personal {
+    /// Nothing passes in which some was found: a person decides.
+    Review,
+    /// What it was found in is taken out; an object that cannot do without waits for a person.
+    Redact,
+    /// It passes.
+    Allow,
+}
+
+/// Who the receiver learns the object is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contributor {
+    /// As the object says.
+    Named,
+    /// Nobody: "a member".
+    Anonymous,
+    /// The same stand-in for everything this contributor sends under the agreement.
+    Pseudonym(StixId),
+}
+
+/// What is asked of the text that leaves.
+pub struct Plan<'a> {
+    /// Properties that may pass; `None` for all.
+    pub profile: Option<&'a Profile>,
+    /// What to do about personal data.
+    pub personal: Personal,
+    /// Detectors beyond the built-in ones.
+    pub detectors: &'a Detectors,
+    /// Gives addresses other names.
+    pub addresses: Option<&'a AddressKey>,
+    /// Whom to name as the creator.
+    pub contributor: &'a Contributor,
+    /// Whether the receiver may know of this object: asked for each reference.
+    pub may_know: &'a dyn Fn(&StixId) -> bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Released {
+    /// The text to send, what was found in it and passed, and where something was taken out.
+    Text {
+        /// The object as it may leave.
+        text: String,
+        /// Found, and allowed to pass.
+        passed: Vec<Found>,
+        /// Found, and taken out.
+        redacted: Vec<Found>,
+        /// Pointers, into the original, of everything taken out.
+        removed: Vec<String>,
+    },
+    /// A person should look: this was found.
+    Review(Vec<Found>),
+    /// Nothing may leave: the reason, in words.
+    Withheld(String),
+}
+
+/// Properties that every object keeps.
+const ALWAYS: [&str; 9] = [
+    "type",
+    "spec_version",
+    "id",
+    "created",
+    "modified",
+    "revoked",
+    "object_marking_refs",
+    "granular_markings",
+    "extensions",
+];
+
+/// Makes the text that may leave.
+///
+/// In this order: references the receiver may not know of, properties outside the profile, the contributor, personal data,
+/// addresses. A required reference or property that would have to go withholds the object.
+#[must_use]
+pub fn release(object: Value<'_>, plan: &Plan<'_>) -> Released {
+    let type_name = object.get("type").and_then(|name| name.as_str()).unwrap_or_default().into_owned();
+    let mut hidden = match hidden_references(object, &type_name, plan) {
+        Ok(hidden) => hidden,
+        Err(reason) => return Released::Withheld(reason),
+    };
+    if let Some(profile) = plan.profile {
+        match outside(object, &type_name, profile) {
+            Some(pointers) => hidden.extend(pointers),
+            None => {
+                return Released::Withheld(format!("the agreed profile says nothing about `{type_name}`"));
+            }
+        }
+    }
+    if *plan.contributor == Contributor::Anonymous && object.get("created_by_ref").is_some() {
+        hidden.insert("/created_by_ref".to_owned());
+    }
+    let gone = |pointer: &str| {
+        hidden.iter().any(|out| {
+            pointer.strip_prefix(out.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    };
+    let found: Vec<_> =
+        plan.detectors.find(object).into_iter().filter(|found| !gone(&found.pointer)).collect();
+    let (passed, redacted) = match plan.personal {
+        Personal::Allow => (found, Vec::new()),
+        Personal::Review if !found.is_empty() => return Released::Review(found),
+        Personal::Redact if found.iter().any(|found| found.pointer.is_empty()) => {
+            return Released::Review(found);
+        }
+        _ => (Vec::new(), found),
+    };
+    hidden.extend(redacted.iter().map(|found| found.pointer.clone()));
+    let (text, removed) = match remove(object, &hidden) {
+        Redaction::Whole => (object.raw().to_owned(), Vec::new()),
+        Redaction::TearLine { text, removed } => (text, removed),
+        Redaction::Withheld if redacted.is_empty() => {
+            return Released::Withheld("what would be left is not an object that makes sense".to_owned());
+        }
+        Redaction::Withheld => return Released::Review(redacted),
+    };
+    match rename(&text, plan) {
+        Some(text) => Released::Text { text, passed, redacted, removed },
+        None => Released::Withheld("the addresses in it cannot be given other names".to_owned()),
+    }
+}
+
+/// Pointers of references to what the receiver may not know of.
+fn hidden_references(
+    object: Value<'_>,
+    type_name: &str,
+    plan: &Plan<'_>,
+) -> Result<BTreeSet<String>, String> {
+    let own = object.get("id").and_then(|id| id.as_str());
+    let (mut hidden, mut required) = (BTreeSet::new(), None);
+    // Lists whose items all go are required only as far as one item must be left.
+    let mut lists: BTreeMap<String, (bool, bool)> = BTreeMap::new();
+    references(object, &mut |pointer, property, target| {
+        let Some(id) = target.as_str().and_then(|text| text.parse::<StixId>().ok()) else { return };
+        let known = own.as_deref() == Some(id.as_str()) || is_handling(property) || (plan.may_know)(&id);
+        let must = is_required_reference(type_name, property);
+        if property.ends_with("_refs") {
+            let list = pointer.rsplit_once('/').map_or(pointer, |(list, _)| list);
+            let entry = lists.entry(list.to_owned()).or_default();
+            *entry = (entry.0 || known, must);
+            if !known {
+                hidden.insert(pointer.to_owned());
+            }
+        } else if !known {
+            hidden.insert(pointer.to_owned());
+            if must {
+                required = Some(property.to_owned());
+            }
+        }
+    });
+    let emptied = lists.into_iter().find(|(_, (left, must))| !left && *must).map(|(list, _)| list);
+    match required.or(emptied) {
+        Some(property) => Err(format!(
+            "its `{}` refers to something the receiver may not know of",
+            property.trim_start_matches('/')
+        )),
+        None => Ok(hidden),
+    }
+}
+
+/// Markings travel with the object, so their ids do too.
+fn is_handling(property: &str) -> bool {
+    matches!(property, "object_marking_refs" | "marking_ref")
+}
+
+/// Pointers of properties outside the profile; `None` if it says nothing about the type.
+fn outside(object: Value<'_>, type_name: &str, profile: &Profile) -> Option<BTreeSet<String>> {
+    let allowed: Vec<Vec<&str>> =
+        profile.get(type_name)?.iter().map(|pointer| pointer.split('/').skip(1).collect()).collect();
+    let required = |name: &str| {
+        stix::schema::type_schema(type_name)
+            .and_then(|schema| schema.shape.property(name))
+            .is_some_and(|property| property.required || property.contributing)
+    };
+    let mut hidden = BTreeSet::new();
+    for (key, value) in object.entries() {
+        let Some(name) = key.as_str() else { continue };
+        if !ALWAYS.contains(&&*name) && !required(&name) {
+            let segment = json::escape_pointer(&name);
+            let rest = matching(&allowed, 0, &segment);
+            hide(value, &format!("/{segment}"), 1, &rest, &mut hidden);
+        }
+    }
+    Some(hidden)
+}
+
+/// The patterns that go on after this segment.
+fn matching<'p>(patterns: &[Vec<&'p str>], depth: usize, segment: &str) -> Vec<Vec<&'p str>> {
+    let fits = |pattern: &&Vec<&str>| pattern.get(depth).is_some_and(|step| *step == segment || *step == "*");
+    patterns.iter().filter(fits).cloned().collect()
+}
+
+/// Hides what no pattern reaches.
+fn hide(
+    value: Value<'_>,
+    pointer: &str,
+    depth: usize,
+    patterns: &[Vec<&str>],
+    hidden: &mut BTreeSet<String>,
+) {
+    if patterns.iter().any(|pattern| pattern.len() == depth) {
+        return;
+    }
+    let members = value
+        .entries()
+        .map(|(key, member)| (json::escape_pointer(&key.as_str().unwrap_or_default()).into_owned(), member));
+    let items = value.items().enumerate().map(|(index, item)| (index.to_string(), item));
+    if patterns.is_empty() || !matches!(value.kind(), Kind::Object | Kind::Array) {
+        hidden.insert(pointer.to_owned());
+        return;
+    }
+    for (segment, child) in members.chain(items) {
+        let rest = matching(patterns, depth, &segment);
+        hide(child, &format!("{pointer}/{segment}"), depth + 1, &rest, hidden);
+    }
+}
+
+/// Gives addresses, their ids and the contributor other names.
+fn rename(text: &str, plan: &Plan<'_>) -> Option<String> {
+    let pseudonym = match plan.contributor {
+        Contributor::Pseudonym(id) => Some(id),
+        _ => None,
+    };
+    if plan.addresses.is_none() && pseudonym.is_none() {
+        return Some(text.to_owned());
+    }
+    let mut tape = Tape::new();
+    let object = tape.parse(text.as_bytes(), &Limits::OBJECT).ok()?;
+    let mut edits = Edits::new();
+    if let (Some(id), Some(creator)) = (pseudonym, object.get("created_by_ref")) {
+        edits.replace(creator, quoted(id.as_str()));
+    }
+    if let Some(key) = plan.addresses {
+        walk(object, "", key, &mut edits);
+    }
+    Some(if edits.is_empty() { text.to_owned() } else { edits.apply(object) })
+}
+
+fn walk(value: Value<'_>, property: &str, key: &AddressKey, edits: &mut Edits) {
+    match value.kind() {
+        Kind::Object => {
+            for (name, member) in value.entries() {
+                walk(member, &name.as_str().unwrap_or_default(), key, edits);
+            }
+        }
+        Kind::Array => value.items().for_each(|item| walk(item, property, key, edits)),
+        Kind::String => {
+            let Some(text) = value.as_str() else { return };
+            if property == "id" || property.ends_with("_ref") || property.ends_with("_refs") {
+                if let Some(id) = text.parse::<StixId>().ok().filter(is_address) {
+                    edits.replace(value, quoted(key.rename(&id).as_str()));
+                }
+            } else if let Some(renamed) = renamed(&text, key) {
+                edits.replace(value, quoted(&renamed));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_address(id: &StixId) -> bool {
+    matches!(id.type_name(), "ipv4-addr" | "ipv6-addr")
+}
+
+/// The text with each address replaced by its pseudonym; `None` when there is none in it.
+fn renamed(text: &str, key: &AddressKey) -> Option<String> {
+    let (mut out, mut at) = (String::new(), 0);
+    for (range, address) in addresses(text) {
+        out.push_str(text.get(at..range.start)?);
+        out.push_str(&match key.pseudonym(address) {
+            // An IPv4 address may come out as one mapped into IPv6.
+            IpAddr::V6(six) => six.to_canonical().to_string(),
+            four => four.to_string(),
+        });
+        at = range.end;
+    }
+    (at > 0).then(|| out + text.get(at..).unwrap_or_default())
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    write_string(text, &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "identity--0aaaaaaa-0000-4000-8000-000000000001";
+    const INDICATOR: &str = r#"{"type":"indicator","spec_version":"2.1","id":"indicator--0aaaaaaa-0000-4000-8000-000000000002","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","created_by_ref":"identity--0aaaaaaa-0000-4000-8000-000000000001","pattern":"[ipv4-addr:value = '192.0.2.7']","pattern_type":"stix","valid_from":"2026-01-01T00:00:00Z","name":"n","description":"seen by anna@ministry.example from 10.1.2.3"}"#;
+    const SIGHTING: &str = r#"{"type":"sighting","spec_version":"2.1","id":"sighting--0aaaaaaa-0000-4000-8000-000000000003","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","sighting_of_ref":"indicator--0aaaaaaa-0000-4000-8000-000000000002","where_sighted_refs":["identity--0aaaaaaa-0000-4000-8000-000000000001"]}"#;
+
+    struct Case<'a> {
+        object: &'a str,
+        profile: Option<Profile>,
+        personal: Personal,
+        key: Option<AddressKey>,
+        contributor: Contributor,
+        hides: &'a str,
+    }
+
+    impl Default for Case<'_> {
+        fn default() -> Self {
+            Self {
+                object: INDICATOR,
+                profile: None,
+                personal: Personal::Allow,
+                key: None,
+                contributor: Contributor::Named,
+                hides: "",
+            }
+        }
+    }
+
+    fn run(case: &Case<'_>) -> Released {
+        let mut tape = Tape::new();
+        let object = tape.parse(case.object.as_bytes(), &Limits::OBJECT).unwrap();
+        release(
+            object,
+            &Plan {
+                profile: case.profile.as_ref(),
+                personal: case.personal,
+                detectors: &Detectors::default(),
+                addresses: case.key.as_ref(),
+                contributor: &case.contributor,
+                may_know: &|id| id.as_str() != case.hides,
+            },
+        )
+    }
+
+    fn text(case: &Case<'_>) -> String {
+        match run(case) {
+            Released::Text { text, .. } => text,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn without_demands_the_bytes_are_untouched() {
+        assert_eq!(text(&Case::default()), INDICATOR);
+    }
+
+    #[test]
+    fn references_to_what_may_not_be_known_are_content() {
+        let hidden = text(&Case { hides: SECRET, ..Case::default() });
+        assert!(!hidden.contains(SECRET), "an optional reference is removed: {hidden}");
+        let sighting = text(&Case { object: SIGHTING, hides: SECRET, ..Case::default() });
+        assert!(!sighting.contains("where_sighted_refs"), "a list that would be empty goes: {sighting}");
+        let withheld = run(&Case {
+            object: SIGHTING,
+            hides: "indicator--0aaaaaaa-0000-4000-8000-000000000002",
+            ..Case::default()
+        });
+        assert!(matches!(withheld, Released::Withheld(reason) if reason.contains("sighting_of_ref")));
+    }
+
+    #[test]
+    fn a_profile_lets_pass_what_it_lists_and_what_makes_the_object() {
+        let listing = |paths: &[&str]| {
+            let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+            Some(Profile::from([("indicator".to_owned(), paths)]))
+        };
+        let out = text(&Case { profile: listing(&["/name"]), ..Case::default() });
+        assert!(out.contains(r#""name":"n""#) && out.contains("pattern") && !out.contains("description"));
+        assert!(!out.contains("created_by_ref"));
+        let deep = INDICATOR.replace(
+            r#""name":"n""#,
+            r#""kill_chain_phases":[{"kill_chain_name":"a","phase_name":"b"}],"external_references":[{"source_name":"s","url":"https://x.example/1","external_id":"1"}]"#,
+        );
+        let paths = ["/external_references/*/source_name", "/external_references/*/url"];
+        let out = text(&Case { object: &deep, profile: listing(&paths), ..Case::default() });
+        let left = r#"[{"source_name":"s","url":"https://x.example/1"}]"#;
+        assert!(out.contains(left) && !out.contains("kill_chain"), "{out}");
+        // A reference by name alone breaks a rule (§2.5.2), so the whole property goes.
+        let out = text(&Case { object: &deep, profile: listing(&paths[..1]), ..Case::default() });
+        assert!(!out.contains("external_references"), "{out}");
+        let other = Profile::from([("malware".to_owned(), BTreeSet::new())]);
+        let withheld = run(&Case { profile: Some(other), ..Case::default() });
+        assert!(matches!(withheld, Released::Withheld(reason) if reason.contains("`indicator`")));
+    }
+
+    #[test]
+    fn personal_data_waits_for_a_person_or_is_taken_out() {
+        let review = run(&Case { personal: Personal::Review, ..Case::default() });
+        assert!(matches!(review, Released::Review(found) if found[0].detector == "email"));
+        let Released::Text { text, redacted, .. } =
+            run(&Case { personal: Personal::Redact, ..Case::default() })
+        else {
+            panic!("redacted")
+        };
+        assert!(!text.contains("anna") && redacted[0].pointer == "/description");
+        let needed = INDICATOR.replace("192.0.2.7'", "192.0.2.7' OR email-addr:value = 'x@example.org'");
+        let stuck = run(&Case { object: &needed, personal: Personal::Redact, ..Case::default() });
+        assert!(matches!(stuck, Released::Review(_)), "a required property cannot be taken out: {stuck:?}");
+    }
+
+    #[test]
+    fn a_finding_in_what_goes_anyway_stops_nothing() {
+        let profile = Profile::from([("indicator".to_owned(), BTreeSet::from(["name".to_owned()]))]);
+        let case = Case { profile: Some(profile), personal: Personal::Review, ..Case::default() };
+        assert!(!text(&case).contains("anna"));
+    }
+
+    #[test]
+    fn addresses_and_their_ids_get_other_names_everywhere() {
+        let key = || Some(AddressKey::derive(&[3; 32], b"a"));
+        let out = text(&Case { key: key(), ..Case::default() });
+        assert!(!out.contains("192.0.2.7") && !out.contains("10.1.2.3"), "{out}");
+        let sco = r#"{"type":"ipv4-addr","spec_version":"2.1","id":"ipv4-addr--ff26c055-6336-5bc5-b98d-13d6226742dd","value":"198.51.100.3"}"#;
+        let out = text(&Case { object: sco, key: key(), ..Case::default() });
+        assert!(!out.contains("ff26c055") && !out.contains("198.51.100.3"), "{out}");
+    }
+
+    #[test]
+    fn a_contributor_can_stay_unnamed() {
+        let anonymous = text(&Case { contributor: Contributor::Anonymous, ..Case::default() });
+        assert!(!anonymous.contains(SECRET));
+        let member: StixId = "identity--0aaaaaaa-0000-4000-8000-00000000000f".parse().unwrap();
+        let out = text(&Case { contributor: Contributor::Pseudonym(member.clone()), ..Case::default() });
+        assert!(!out.contains(SECRET) && out.contains(member.as_str()));
+    }
+}

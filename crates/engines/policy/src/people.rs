@@ -1,0 +1,206 @@
+//! What this node's own people and programs may do, on the same engine: by role, and by how they stand to the very
+//! object they act on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use cedar_policy::{ActionConstraint, Context, EntityUid, PolicySet, Request, RestrictedExpression};
+use model::{AccountId, CollectionId, Tenant};
+
+use crate::engine::{Engine, EngineError, validator};
+
+/// The policies, as Cedar text.
+pub const POLICIES: &str = include_str!("people.cedar");
+/// Their schema, which lists every action there is.
+pub const SCHEMA: &str = include_str!("people.cedarschema");
+
+/// Roles, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Reads named collections over TAXII, and hints about them; nothing else.
+    Follower,
+    /// Reads everything this organisation holds.
+    Viewer,
+    /// Also adds, revises, imports, and decides on held values.
+    Analyst,
+    /// Also manages sources, users and tokens, backs up and erases.
+    Admin,
+}
+
+/// Who asks. The caller has authenticated it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The account; `None` for the operator of the node's own machine.
+    pub account: Option<AccountId>,
+    /// Whose account.
+    pub tenant: Tenant,
+    /// Its role.
+    pub role: Role,
+    /// Whether it holds the post of a release officer now.
+    pub officer: bool,
+    /// Whether it is the operator of the node's own machine.
+    pub local: bool,
+    /// Collections that its token is confined to; `None` where nothing confines it. An empty set is none of them.
+    pub confined: Option<BTreeSet<CollectionId>>,
+}
+
+/// What is acted on: the very object, as it is stored. For acts on nothing in particular: [`Object::of`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The account it belongs to: of a token, a session, a status, an account itself.
+    pub owner: Option<AccountId>,
+    /// The collection it is, or lies in, and whether that one is for everyone.
+    pub collection: Option<(CollectionId, bool)>,
+}
+
+impl Object {
+    /// Something of a tenant that belongs to no account and no collection.
+    #[must_use]
+    pub const fn of(tenant: Tenant) -> Self {
+        Self { tenant, owner: None, collection: None }
+    }
+
+    /// The same, belonging to an account.
+    #[must_use]
+    pub const fn owned_by(self, owner: AccountId) -> Self {
+        Self { owner: Some(owner), ..self }
+    }
+
+    /// The same, as or in a collection.
+    #[must_use]
+    pub const fn in_collection(self, collection: CollectionId, public: bool) -> Self {
+        Self { collection: Some((collection, public)), ..self }
+    }
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether it may.
+    pub permitted: bool,
+    /// The policy that permits it, else the one that forbids it; empty where none is about it.
+    pub rule: String,
+    /// What it would take, for people: `the role analyst`. Empty where it is permitted.
+    pub needs: String,
+}
+
+impl Decision {
+    fn no(rule: &str, needs: impl Into<String>) -> Self {
+        Self { permitted: false, rule: rule.to_owned(), needs: needs.into() }
+    }
+}
+
+/// The policies that are about one action, so that no other is looked at.
+struct Ruled {
+    action: EntityUid,
+    engine: Engine,
+    /// What each permitting policy asks for.
+    needs: String,
+}
+
+static RULES: LazyLock<Result<BTreeMap<String, Ruled>, EngineError>> = LazyLock::new(load);
+
+/// Whether a person may do something to an object. Total: an action that is not known is nobody's.
+#[must_use]
+pub fn may(person: &Person, action: &str, object: &Object) -> Decision {
+    let rules = match RULES.as_ref() {
+        Ok(rules) => rules,
+        Err(error) => return Decision::no("engine", format!("policies that can be read: {error}")),
+    };
+    let Some(ruled) = rules.get(action) else { return Decision::no("", "an action that is known") };
+    let answer = match request(person, ruled, object) {
+        Ok(request) => ruled.engine.ask(&request),
+        Err(error) => {
+            return Decision::no("engine", format!("a request that can be put to the policies: {error}"));
+        }
+    };
+    let first = answer.determining.first().map(String::as_str).unwrap_or_default();
+    if let Some(error) = answer.errors.first() {
+        return Decision::no("engine", format!("policies that can be evaluated: {error}"));
+    }
+    if answer.allowed {
+        return Decision { permitted: true, rule: first.to_owned(), needs: String::new() };
+    }
+    let forbidden = ruled.engine.annotation(first, "needs");
+    Decision::no(first, forbidden.unwrap_or(&ruled.needs))
+}
+
+/// Every action, sorted.
+#[must_use]
+pub fn actions() -> Vec<&'static str> {
+    RULES.as_ref().map(|rules| rules.keys().map(String::as_str).collect()).unwrap_or_default()
+}
+
+fn load() -> Result<BTreeMap<String, Ruled>, EngineError> {
+    let wrong = |what: String| EngineError(what);
+    let validator = validator(SCHEMA)?;
+    let all = PolicySet::from_str(POLICIES).map_err(|error| wrong(error.to_string()))?;
+    // One text is one whole: checked together, then dealt out by action.
+    Engine::load_with(POLICIES, &validator)?;
+    let mut policies: Vec<_> = all.policies().collect();
+    policies.sort_by_key(|policy| policy.annotation("id").map(str::to_owned));
+    let mut rules = BTreeMap::new();
+    for action in validator.schema().actions() {
+        let about: Vec<_> = policies
+            .iter()
+            .filter(|policy| match policy.action_constraint() {
+                ActionConstraint::Any => true,
+                ActionConstraint::In(actions) => actions.contains(action),
+                ActionConstraint::Eq(one) => one == *action,
+            })
+            .collect();
+        let text: Vec<String> = about.iter().filter_map(|policy| policy.to_cedar()).collect();
+        if text.len() != about.len() {
+            return Err(wrong("a policy that is a template".to_owned()));
+        }
+        let permits = about.iter().filter(|policy| policy.effect() == cedar_policy::Effect::Permit);
+        let needs: Vec<&str> = permits.filter_map(|policy| policy.annotation("needs")).collect();
+        let engine = Engine::load_with(&text.join("\n"), &validator)?;
+        let ruled = Ruled { action: action.clone(), engine, needs: needs.join("; or ") };
+        rules.insert(action.id().unescaped().to_owned(), ruled);
+    }
+    Ok(rules)
+}
+
+static NAMES: LazyLock<Option<(EntityUid, EntityUid)>> = LazyLock::new(|| {
+    let uid = |text: &str| EntityUid::from_str(text).ok();
+    uid("Caller::\"caller\"").zip(uid("Thing::\"it\""))
+});
+
+fn request(person: &Person, ruled: &Ruled, object: &Object) -> Result<Request, EngineError> {
+    let named = match (&person.confined, object.collection) {
+        (None, _) => true,
+        (Some(named), Some((collection, _))) => named.contains(&collection),
+        (Some(_), None) => false,
+    };
+    // The operator of this machine has no account, and so have the things that are its own.
+    let own = match (person.account, object.owner) {
+        (Some(account), Some(owner)) => account == owner,
+        (None, None) => person.local,
+        _ => false,
+    };
+    let flags = [
+        ("officer", person.officer),
+        ("local", person.local),
+        ("confined", person.confined.is_some()),
+        ("own", own),
+        ("named", named),
+        ("public", object.collection.is_some_and(|(_, public)| public)),
+        ("same_tenant", person.tenant == object.tenant),
+    ];
+    let role = match person.role {
+        Role::Follower => 0,
+        Role::Viewer => 1,
+        Role::Analyst => 2,
+        Role::Admin => 3,
+    };
+    let mut attributes = vec![("role".to_owned(), RestrictedExpression::new_long(role))];
+    attributes.extend(flags.map(|(name, flag)| (name.to_owned(), RestrictedExpression::new_bool(flag))));
+    let context = Context::from_pairs(attributes).map_err(|error| EngineError(error.to_string()))?;
+    let (caller, thing) = NAMES.clone().ok_or_else(|| EngineError("names that are none".to_owned()))?;
+    let request = Request::new(caller, ruled.action.clone(), thing, context, None);
+    request.map_err(|error| EngineError(error.to_string()))
+}

@@ -1,0 +1,679 @@
+//! Agreements: texts, signatures, how far they have come, and what they would mean.
+
+use std::collections::BTreeMap;
+
+use agreement::acts::{Status, What};
+use agreement::templates::{TEMPLATES, instantiate};
+use axum::Json;
+use axum::extract::State;
+use keys::posts::Approval;
+use label::Handling;
+use model::{AgreementId, Digest};
+use policy::prove::{Ceiling, Proof, prove};
+use runtime::trust::{Agreed, Exposure, LISTED};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::parties::party_named;
+use super::wire::Reason;
+use crate::app::Shared;
+use crate::auth::{Admin, Analyst, Viewer};
+use crate::extract::{JsonBody, Path, Query};
+use crate::problem::{Kind, Problem};
+
+/// A ready-made text.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TemplateBody {
+    name: &'static str,
+    about: &'static str,
+    /// The text, with `{{name}}` and `{{name|default}}` where values go.
+    text: &'static str,
+    /// Values it needs.
+    needs: Vec<&'static str>,
+}
+
+/// Ready-made texts.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TemplateList {
+    templates: Vec<TemplateBody>,
+}
+
+/// List templates
+#[utoipa::path(get, path = "/agreement-templates", tag = "agreements", responses((status = 200, body = TemplateList)))]
+pub(crate) async fn templates(Viewer(_): Viewer) -> Json<TemplateList> {
+    let body = |template: &agreement::templates::Template| TemplateBody {
+        name: template.name,
+        about: template.about,
+        text: template.text,
+        needs: template.places().iter().filter(|place| place.default.is_none()).map(|place| place.name).collect(),
+    };
+    Json(TemplateList { templates: TEMPLATES.iter().map(body).collect() })
+}
+
+/// Values for a template.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FillBody {
+    values: BTreeMap<String, String>,
+}
+
+/// A text.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TextBody {
+    /// TOML.
+    text: String,
+}
+
+/// Fill a template in
+#[utoipa::path(
+    post, path = "/agreement-templates/{name}", tag = "agreements", params(("name" = String, Path)), request_body = FillBody,
+    responses((status = 200, body = TextBody), (status = 422, response = super::ProblemBody))
+)]
+pub(crate) async fn fill(
+    Viewer(_): Viewer,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody<FillBody>,
+) -> Result<Json<TextBody>, Problem> {
+    let text = instantiate(&name, &body.values).map_err(|problem| Problem::new(Kind::Refused, problem.to_string()))?;
+    Ok(Json(TextBody { text }))
+}
+
+/// One thing that is the matter with a text.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TermsProblem {
+    /// `note`, `warning` or `error`.
+    severity: &'static str,
+    /// TOML path; lists count from 1. Empty is the whole text.
+    path: String,
+    /// Line, from 1.
+    line: usize,
+    message: String,
+    hint: String,
+}
+
+impl From<&agreement::Problem> for TermsProblem {
+    fn from(problem: &agreement::Problem) -> Self {
+        Self {
+            severity: problem.severity.as_str(),
+            path: problem.pointer.clone(),
+            line: problem.line,
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+        }
+    }
+}
+
+/// What a check says.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CheckBody {
+    /// Whether it could be signed.
+    sound: bool,
+    problems: Vec<TermsProblem>,
+    /// The policy it compiles to, for reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
+}
+
+/// Check a text
+#[utoipa::path(post, path = "/agreements/check", tag = "agreements", request_body = TextBody, responses((status = 200, body = CheckBody)))]
+pub(crate) async fn check(
+    State(app): State<Shared>,
+    Viewer(_): Viewer,
+    JsonBody(body): JsonBody<TextBody>,
+) -> Result<Json<CheckBody>, Problem> {
+    app.blocking(move |app| {
+        Ok(Json(match app.core().check_terms(&body.text) {
+            Ok((terms, _)) => {
+                let policy = policy::Policy::compile(&terms, AgreementId(Digest::ZERO)).ok();
+                let reading = agreement::Terms::read_toml(&body.text);
+                let problems = reading.problems.iter().map(TermsProblem::from).collect();
+                CheckBody { sound: true, problems, policy: policy.map(|policy| policy.cedar_text().to_owned()) }
+            }
+            Err(problems) => {
+                CheckBody { sound: false, problems: problems.iter().map(TermsProblem::from).collect(), policy: None }
+            }
+        }))
+    })
+    .await
+}
+
+/// A text to put forward.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProposeBody {
+    /// TOML. A later version names the version it follows.
+    text: String,
+    /// For the other side.
+    reason: Option<String>,
+}
+
+/// What was put forward.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProposedBody {
+    agreement: String,
+    version: String,
+}
+
+/// Put a text forward
+#[utoipa::path(
+    post, path = "/agreements", tag = "agreements", request_body = ProposeBody,
+    responses((status = 200, body = ProposedBody), (status = 422, response = super::ProblemBody))
+)]
+pub(crate) async fn propose(
+    State(app): State<Shared>,
+    Admin(caller): Admin,
+    JsonBody(body): JsonBody<ProposeBody>,
+) -> Result<Json<ProposedBody>, Problem> {
+    app.blocking(move |app| {
+        let reason = body.reason.unwrap_or_default();
+        let proposed = app.core().propose(&body.text, &reason, caller.name())?;
+        Ok(Json(ProposedBody {
+            agreement: proposed.agreement.to_string(),
+            version: proposed.version.to_string(),
+        }))
+    })
+    .await
+}
+
+/// One version of an agreement.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VersionBody {
+    /// Its hash.
+    version: String,
+    /// Its number.
+    number: u32,
+    name: String,
+    start: String,
+    review: String,
+    expiry: String,
+    /// Who has put it forward, accepted, signed, verified and entered it, by name.
+    offered: Vec<String>,
+    accepted: Vec<String>,
+    agreed: Vec<String>,
+    verified: Vec<String>,
+    entered: Vec<String>,
+    /// Whether all who must have done all that.
+    complete: bool,
+    /// What is missing.
+    missing: Vec<String>,
+}
+
+/// An agreement.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AgreementBody {
+    /// Its id.
+    agreement: String,
+    /// Its name, by the newest text.
+    name: String,
+    /// `requested`, `offered`, `accepted`, `agreed`, `verified`, `in-force`, `suspended` or `ended`.
+    status: &'static str,
+    /// Why it is not in force, or no further.
+    reasons: Vec<String>,
+    /// The version that governs, or the furthest there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<String>,
+    /// Who takes part now.
+    active: Vec<String>,
+    /// Members to and from whom nothing may flow for now, and why.
+    blocked: BTreeMap<String, Vec<String>>,
+    versions: Vec<VersionBody>,
+    /// Acts that do not count, by hash, and why.
+    refused: BTreeMap<String, String>,
+    /// Acts that do not count yet, and what they wait for.
+    waiting: BTreeMap<String, String>,
+    /// What will stop or is due within thirty days.
+    upcoming: Vec<String>,
+}
+
+impl AgreementBody {
+    fn new(agreed: &Agreed, now: model::Timestamp) -> Self {
+        let state = &agreed.state;
+        let names: BTreeMap<_, _> = state
+            .versions
+            .values()
+            .flat_map(|version| version.proposal.terms.parties.values())
+            .map(|party| (party.id, party.name.clone()))
+            .collect();
+        let name = |party: &model::PartyId| names.get(party).cloned().unwrap_or_else(|| party.to_string());
+        let all = |parties: &std::collections::BTreeSet<model::PartyId>| parties.iter().map(name).collect();
+        let version = |(hash, version): (&Digest, &agreement::acts::VersionState)| VersionBody {
+            version: hash.to_string(),
+            number: version.proposal.terms.version,
+            name: version.proposal.terms.name.clone(),
+            start: version.proposal.terms.start.to_string(),
+            review: version.proposal.terms.review.to_string(),
+            expiry: version.proposal.terms.expiry.to_string(),
+            offered: all(&version.offered),
+            accepted: all(&version.accepted),
+            agreed: version.agreed.keys().map(name).collect(),
+            verified: all(&version.verified),
+            entered: all(&version.entered),
+            complete: version.complete,
+            missing: version.missing.iter().map(ToString::to_string).collect(),
+        };
+        let title = state.version().or_else(|| state.versions.values().last());
+        Self {
+            agreement: state.agreement.to_string(),
+            name: title.map(|version| version.proposal.terms.name.clone()).unwrap_or_default(),
+            status: state.status.as_str(),
+            reasons: state.reasons.iter().map(ToString::to_string).collect(),
+            current: state.current.map(|hash| hash.to_string()),
+            active: all(&state.active),
+            blocked: state
+                .blocked
+                .iter()
+                .map(|(party, reasons)| (name(party), reasons.iter().map(ToString::to_string).collect()))
+                .collect(),
+            versions: state.versions.iter().map(version).collect(),
+            refused: state.refused.iter().map(|(hash, why)| (hash.to_string(), why.to_string())).collect(),
+            waiting: state.waiting.iter().map(|(hash, why)| (hash.to_string(), why.to_string())).collect(),
+            upcoming: state.upcoming(now, 30).iter().map(upcoming).collect(),
+        }
+    }
+}
+
+/// Agreements.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AgreementList {
+    agreements: Vec<AgreementBody>,
+}
+
+/// List agreements
+#[utoipa::path(get, path = "/agreements", tag = "agreements", responses((status = 200, body = AgreementList)))]
+pub(crate) async fn list(
+    State(app): State<Shared>,
+    Viewer(_): Viewer,
+) -> Result<Json<AgreementList>, Problem> {
+    app.blocking(|app| {
+        let registry = app.core().registry()?;
+        let agreements = registry.agreements.values().map(|agreed| AgreementBody::new(agreed, app.now()));
+        Ok(Json(AgreementList { agreements: agreements.collect() }))
+    })
+    .await
+}
+
+/// An agreement
+#[utoipa::path(
+    get, path = "/agreements/{agreement}", tag = "agreements", params(("agreement" = String, Path)),
+    responses((status = 200, body = AgreementBody), (status = 404, response = super::ProblemBody))
+)]
+pub(crate) async fn get(
+    State(app): State<Shared>,
+    Viewer(_): Viewer,
+    Path(text): Path<String>,
+) -> Result<Json<AgreementBody>, Problem> {
+    app.blocking(move |app| {
+        let registry = app.core().registry()?;
+        let agreement = agreement_named(&registry, &text)?;
+        let agreed = registry.agreements.get(&agreement).ok_or_else(|| Problem::missing("that agreement"))?;
+        Ok(Json(AgreementBody::new(agreed, app.now())))
+    })
+    .await
+}
+
+/// What officers sign.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApprovalText {
+    /// The exact bytes, as text: canonical JSON.
+    bytes: String,
+    /// The version's TOML text, for reading.
+    text: String,
+}
+
+/// What our officers sign
+#[utoipa::path(
+    get, path = "/agreements/{agreement}/versions/{version}/approval", tag = "agreements",
+    params(("agreement" = String, Path), ("version" = String, Path)),
+    responses((status = 200, body = ApprovalText), (status = 404, response = super::ProblemBody))
+)]
+pub(crate) async fn approval(
+    State(app): State<Shared>,
+    Viewer(_): Viewer,
+    Path((agreement, version)): Path<(String, String)>,
+) -> Result<Json<ApprovalText>, Problem> {
+    app.blocking(move |app| {
+        let registry = app.core().registry()?;
+        let agreement = agreement_named(&registry, &agreement)?;
+        let version = version_named(&registry, agreement, &version)?;
+        let bytes = app.core().approval_bytes(agreement, version)?;
+        let text = app.core().document_of(agreement, version)?;
+        Ok(Json(ApprovalText { bytes, text }))
+    })
+    .await
+}
+
+/// Officers' approvals.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApprovalsBody {
+    /// Each as its canonical JSON text.
+    approvals: Vec<String>,
+}
+
+/// How far an agreement has come.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct StatusBody {
+    status: &'static str,
+}
+
+impl StatusBody {
+    const fn of(status: Status) -> Json<Self> {
+        Json(Self { status: status.as_str() })
+    }
+}
+
+/// Sign a version
+///
+/// With the approvals of as many officers as the text asks for.
+#[utoipa::path(
+    post, path = "/agreements/{agreement}/versions/{version}/signature", tag = "agreements",
+    params(("agreement" = String, Path), ("version" = String, Path)), request_body = ApprovalsBody,
+    responses((status = 200, body = StatusBody), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
+)]
+pub(crate) async fn sign(
+    State(app): State<Shared>,
+    Admin(caller): Admin,
+    Path((agreement, version)): Path<(String, String)>,
+    JsonBody(body): JsonBody<ApprovalsBody>,
+) -> Result<Json<StatusBody>, Problem> {
+    let approvals = read_approvals(&body.approvals)?;
+    app.blocking(move |app| {
+        let registry = app.core().registry()?;
+        let agreement = agreement_named(&registry, &agreement)?;
+        let version = version_named(&registry, agreement, &version)?;
+        drop(registry);
+        Ok(StatusBody::of(app.core().sign_agreement(agreement, version, approvals, caller.name())?))
+    })
+    .await
+}
+
+fn read_approvals(texts: &[String]) -> Result<Vec<Approval>, Problem> {
+    let parse = |text: &String| Approval::parse(text.as_bytes()).map_err(|problem| Problem::bad(problem.to_string()));
+    texts.iter().map(parse).collect()
+}
+
+macro_rules! act {
+    ($name:ident, $path:literal, $what:expr, $title:literal) => {
+        #[doc = $title]
+        #[utoipa::path(
+            post, path = $path, tag = "agreements", params(("agreement" = String, Path)), request_body = Reason,
+            responses(
+                (status = 200, body = StatusBody), (status = 404, response = super::ProblemBody),
+                (status = 422, response = super::ProblemBody)
+            )
+        )]
+        pub(crate) async fn $name(
+            State(app): State<Shared>,
+            Admin(caller): Admin,
+            Path(agreement): Path<String>,
+            JsonBody(reason): JsonBody<Reason>,
+        ) -> Result<Json<StatusBody>, Problem> {
+            let reason = reason.given()?;
+            app.blocking(move |app| {
+                let registry = app.core().registry()?;
+                let agreement = agreement_named(&registry, &agreement)?;
+                drop(registry);
+                Ok(StatusBody::of(app.core().act_on(agreement, $what, &reason, caller.name())?))
+            })
+            .await
+        }
+    };
+}
+
+act!(suspend, "/agreements/{agreement}/suspend", What::Suspend, "Suspend an agreement, for our part");
+act!(end, "/agreements/{agreement}/end", What::End, "End an agreement, alone and at once");
+act!(leave, "/agreements/{agreement}/leave", What::Leave, "Leave a circle, at once");
+
+/// What would change for one party.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ExposureParty {
+    /// The party.
+    party: String,
+    /// Objects it would newly be given, by type and label.
+    exposed: BTreeMap<String, u64>,
+    /// Objects it would no longer be given.
+    withdrawn: BTreeMap<String, u64>,
+    /// Objects it is given either way, but under other obligations.
+    altered: BTreeMap<String, u64>,
+    unchanged: u64,
+    withheld: u64,
+}
+
+/// One object that would fare differently.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ExposureItem {
+    party: String,
+    id: String,
+    /// `exposed`, `withdrawn` or `altered`.
+    change: &'static str,
+    clause: String,
+}
+
+/// What an agreement would mean for what we hold.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ExposureBody {
+    /// Objects looked at.
+    objects: u64,
+    parties: Vec<ExposureParty>,
+    /// The first of them.
+    listed: Vec<ExposureItem>,
+    /// Whether there are more than are listed.
+    more: bool,
+}
+
+impl From<Exposure> for ExposureBody {
+    fn from(exposure: Exposure) -> Self {
+        let counted = |changes: &[policy::diff::Change]| {
+            let counts = policy::diff::by_type_and_label(changes);
+            counts.into_iter().map(|((kind, label), count)| (format!("{kind} {label}"), count)).collect()
+        };
+        let party = |(party, diff): (&model::PartyId, &policy::diff::PartyDiff)| ExposureParty {
+            party: party.to_string(),
+            exposed: counted(&diff.exposed),
+            withdrawn: counted(&diff.withdrawn),
+            altered: counted(&diff.altered),
+            unchanged: diff.unchanged,
+            withheld: diff.withheld,
+        };
+        Self {
+            objects: exposure.report.objects,
+            parties: exposure.report.parties.iter().map(party).collect(),
+            listed: exposure
+                .listed
+                .into_iter()
+                .map(|item| ExposureItem {
+                    party: item.to.to_string(),
+                    id: item.object.to_string(),
+                    change: item.change,
+                    clause: item.clause,
+                })
+                .collect(),
+            more: exposure.more,
+        }
+    }
+}
+
+/// A text to look at.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DiffBody {
+    /// TOML.
+    text: String,
+    /// Objects to list at most.
+    limit: Option<usize>,
+}
+
+/// What a text would newly expose or withdraw
+///
+/// By replay over everything this node holds; nothing is changed.
+#[utoipa::path(
+    post, path = "/agreements/diff", tag = "agreements", request_body = DiffBody,
+    responses((status = 200, body = ExposureBody), (status = 422, response = super::ProblemBody))
+)]
+pub(crate) async fn diff(
+    State(app): State<Shared>,
+    Viewer(_): Viewer,
+    JsonBody(body): JsonBody<DiffBody>,
+) -> Result<Json<ExposureBody>, Problem> {
+    app.blocking(move |app| {
+        let limit = body.limit.unwrap_or(LISTED).min(100_000);
+        Ok(Json(app.core().exposure(&body.text, limit)?.into()))
+    })
+    .await
+}
+
+/// A ceiling to prove.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProveBody {
+    /// A TLP level, such as `amber`.
+    ceiling: String,
+}
+
+/// Whether the ceiling holds.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProofBody {
+    /// Whether no object above the ceiling can flow.
+    holds: bool,
+    /// Classes of objects that were looked at.
+    classes: u64,
+    /// The argument, or the counterexample, in words.
+    text: String,
+}
+
+/// Prove a ceiling
+#[utoipa::path(
+    post, path = "/agreements/{agreement}/proof", tag = "agreements", params(("agreement" = String, Path)), request_body = ProveBody,
+    responses((status = 200, body = ProofBody), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
+)]
+pub(crate) async fn proof(
+    State(app): State<Shared>,
+    Viewer(_): Viewer,
+    Path(agreement): Path<String>,
+    JsonBody(body): JsonBody<ProveBody>,
+) -> Result<Json<ProofBody>, Problem> {
+    let label: model::Label = body.ceiling.parse().map_err(Problem::bad)?;
+    app.blocking(move |app| {
+        let registry = app.core().registry()?;
+        let agreement = agreement_named(&registry, &agreement)?;
+        let force = registry.last_force(agreement).ok_or_else(|| Problem::missing("a complete version of it"))?;
+        let proof = prove(&force.policy, &Ceiling::of(Handling::from(label).with_pap(label::Pap::Red)));
+        Ok(Json(match proof {
+            Proof::Holds { classes_checked, argument } => {
+                ProofBody { holds: true, classes: classes_checked, text: argument }
+            }
+            Proof::Counterexample(example) => ProofBody { holds: false, classes: 0, text: example.to_string() },
+        }))
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExplainQuery {
+    /// STIX id of the object.
+    object: String,
+    /// Name of a peer, or a party id.
+    party: String,
+}
+
+/// What one agreement says.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VerdictBody {
+    agreement: String,
+    name: String,
+    permitted: bool,
+    /// The clause that permits, or comes closest.
+    clause: String,
+    reasons: Vec<String>,
+    /// The least that would have to be agreed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smallest_consent: Option<String>,
+}
+
+/// Why, or why not.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ExplainBody {
+    /// Whether some agreement permits it, alone.
+    permitted: bool,
+    agreements: Vec<VerdictBody>,
+    /// The smallest consent of all that would allow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smallest_consent: Option<String>,
+}
+
+/// Why a party may have an object, or not
+#[utoipa::path(
+    get, path = "/explanations", tag = "agreements", params(ExplainQuery),
+    responses((status = 200, body = ExplainBody), (status = 404, response = super::ProblemBody))
+)]
+pub(crate) async fn explain(
+    State(app): State<Shared>,
+    Analyst(_): Analyst,
+    Query(query): Query<ExplainQuery>,
+) -> Result<Json<ExplainBody>, Problem> {
+    let object = query.object.parse().map_err(|_| Problem::bad("`object` is not a STIX id"))?;
+    app.blocking(move |app| {
+        let party = party_named(app, &query.party)?;
+        let explanation = app.core().explain(&object, party)?;
+        let consent = explanation.smallest_consent().map(|(verdict, consent)| format!("{}: {consent}", verdict.name));
+        let agreements = explanation
+            .verdicts
+            .iter()
+            .map(|verdict| VerdictBody {
+                agreement: verdict.agreement.to_string(),
+                name: verdict.name.clone(),
+                permitted: verdict.decision.permitted,
+                clause: verdict.decision.clause.clone(),
+                reasons: verdict.decision.reasons.iter().map(ToString::to_string).collect(),
+                smallest_consent: verdict.decision.smallest_consent.clone(),
+            })
+            .collect::<Vec<_>>();
+        let permitted = agreements.iter().any(|verdict| verdict.permitted);
+        Ok(Json(ExplainBody { permitted, agreements, smallest_consent: consent }))
+    })
+    .await
+}
+
+fn upcoming(upcoming: &agreement::acts::Upcoming) -> String {
+    use agreement::acts::Event;
+    let at = upcoming.at;
+    match &upcoming.event {
+        Event::Starts => format!("{at}: it starts"),
+        Event::LegalBasisLapses { party, name } => {
+            format!("{at}: `{name}` lapses for party {party}, and everything to and from it stops")
+        }
+        Event::Expires => format!("{at}: it expires, and everything stops"),
+        Event::Review => format!("{at}: it is to be looked at again; nothing stops"),
+    }
+}
+
+/// An agreement by its id, or by as much of its beginning as tells it apart.
+pub(crate) fn agreement_named(
+    registry: &runtime::trust::Registry,
+    text: &str,
+) -> Result<AgreementId, Problem> {
+    one_of(registry.agreements.keys().map(|id| id.0), text).map(AgreementId)
+}
+
+fn version_named(
+    registry: &runtime::trust::Registry,
+    agreement: AgreementId,
+    text: &str,
+) -> Result<Digest, Problem> {
+    let agreed = registry.agreements.get(&agreement);
+    let versions = agreed.into_iter().flat_map(|agreed| agreed.state.versions.keys().copied());
+    one_of(versions, text)
+}
+
+fn one_of(all: impl Iterator<Item = Digest>, text: &str) -> Result<Digest, Problem> {
+    let fits: Vec<_> = all.filter(|digest| digest.to_string().starts_with(text)).collect();
+    match (fits.as_slice(), text.len()) {
+        ([one], 6..) => Ok(*one),
+        ([], _) => Err(Problem::missing(format!("anything whose id begins with `{text}`"))),
+        _ => Err(Problem::bad("give more of the id: at least six digits, and enough to tell it apart")),
+    }
+}
+

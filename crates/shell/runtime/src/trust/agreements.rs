@@ -1,0 +1,486 @@
+//! Agreements: put forward, signed, entered into, changed, ended; and what they would mean for what we hold.
+
+use agreement::acts::{Act, Known, Refused, Status, What, approval_text, fold};
+use agreement::{Problem, Terms, proposal};
+use keys::Signed;
+use keys::posts::Approval;
+use label::Facts;
+use ledger::entry::{AgreementAct, Decision as BookedDecision, Figures};
+use model::{AgreementId, Digest, PartyId, Severity, StixId};
+use policy::diff::{Change, DiffReport, Standpoint, diff};
+use policy::{Action, Explanation, Policy, Request, explain};
+use ports::StoreError;
+use ports::trust::{ClassCount, DocumentKind, OutboxRecord};
+
+use super::registry::{Agreed, Registry};
+use super::TrustError;
+use super::book::word;
+use crate::core::Core;
+
+/// A text that was put forward.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposed {
+    /// The agreement.
+    pub agreement: AgreementId,
+    /// The version's hash.
+    pub version: Digest,
+    /// What was noticed in the text, warnings and below.
+    pub problems: Vec<Problem>,
+}
+
+/// What an agreement, or a change of one, does to what we hold.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    /// By receiver and class.
+    pub report: DiffReport,
+    /// The first objects of each class that fares differently, by receiver: id, and whether it is newly exposed.
+    pub listed: Vec<Listed>,
+    /// Whether there are more than are listed.
+    pub more: bool,
+}
+
+/// One object in an [`Exposure`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// To whom.
+    pub to: PartyId,
+    /// The object.
+    pub object: StixId,
+    /// `exposed`, `withdrawn` or `altered`.
+    pub change: &'static str,
+    /// The clause that permits it, or did.
+    pub clause: String,
+}
+
+/// Objects listed in an exposure unless more are asked for.
+pub const LISTED: usize = 1000;
+
+impl Core {
+    /// Checks a text as it would be checked when put forward.
+    ///
+    /// # Errors
+    /// All problems, when it cannot be signed.
+    pub fn check_terms(&self, document: &str) -> Result<(Terms, Digest), Vec<Problem>> {
+        let terms = Terms::parse_toml(document)?;
+        match Policy::hash_of(&terms) {
+            Ok(hash) => Ok((terms, hash)),
+            Err(error) => Err(vec![Problem {
+                severity: Severity::Error,
+                pointer: String::new(),
+                line: 1,
+                message: error.to_string(),
+                hint: "this is a defect of the program; say so".to_owned(),
+            }]),
+        }
+    }
+
+    /// Puts a text forward: a first version, or the successor of a version it names.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] with every problem of the text.
+    pub fn propose(&self, document: &str, reason: &str, author: &str) -> Result<Proposed, TrustError> {
+        let trust = self.party()?;
+        let (terms, policy) = self.check_terms(document).map_err(|problems| refusal(&problems))?;
+        if !terms.parties.contains_key(&trust.party) {
+            return Err(TrustError::refused(format!(
+                "the text does not name this node's party {}; add it under [[party]]",
+                trust.party
+            )));
+        }
+        let proposed = proposal(&terms, policy);
+        let (agreement, version) = (proposed.agreement(), proposed.hash());
+        let document = document.to_owned();
+        let what = if terms.agreement.is_some() {
+            What::Revise { document, policy }
+        } else {
+            What::Offer { document, policy, answers: None }
+        };
+        self.act(agreement, what, reason, author)?;
+        Ok(Proposed { agreement, version, problems: Vec::new() })
+    }
+
+    /// The exact bytes our officers approve in order to sign a version.
+    ///
+    /// # Errors
+    /// [`TrustError::Missing`] for a version nobody put forward.
+    pub fn approval_bytes(&self, agreement: AgreementId, version: Digest) -> Result<String, TrustError> {
+        let trust = self.party()?;
+        let registry = self.registry()?;
+        let agreed = agreement_of(&registry, agreement)?;
+        let state = agreed.state.versions.get(&version);
+        let state = state.ok_or_else(|| TrustError::Missing(format!("version {version}")))?;
+        let act = Act {
+            agreement: Some(agreement),
+            party: trust.party,
+            previous: None,
+            at: self.clock.now(),
+            reason: String::new(),
+            what: What::Agree { version, approvals: Vec::new() },
+        };
+        approval_text(&act, Some(&state.proposal)).ok_or_else(|| TrustError::refused("nothing to approve"))
+    }
+
+    /// Signs a version with our officers' approvals of [`Core::approval_bytes`]. The text is compiled here first: what
+    /// does not compile to the policy it names is not signed.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] with what is missing.
+    pub fn sign_agreement(
+        &self,
+        agreement: AgreementId,
+        version: Digest,
+        approvals: Vec<Approval>,
+        author: &str,
+    ) -> Result<Status, TrustError> {
+        let trust = self.party()?;
+        {
+            let registry = self.registry()?;
+            let agreed = agreement_of(&registry, agreement)?;
+            let state = agreed.state.versions.get(&version);
+            let state = state.ok_or_else(|| TrustError::Missing(format!("version {version}")))?;
+            let compiled = Policy::hash_of(&state.proposal.terms).map_err(TrustError::refused)?;
+            if compiled != state.proposal.policy {
+                return Err(TrustError::refused(
+                    "the text compiles to another policy here than the one it names: do not sign it, and compare versions of the program",
+                ));
+            }
+            if !state.accepted.contains(&trust.party) && !state.offered.contains(&trust.party) {
+                drop(registry);
+                self.act(agreement, What::Accept { version }, "", author)?;
+            }
+        }
+        let signed = self.act(agreement, What::Agree { version, approvals }, "", author)?;
+        let registry = self.registry()?;
+        let agreed = agreement_of(&registry, agreement)?;
+        if let Some(refused) = agreed.state.refused.get(&signed.hash()) {
+            return Err(TrustError::refused(refused));
+        }
+        drop(registry);
+        self.agreement_step()?;
+        Ok(self.registry()?.agreements.get(&agreement).map_or(Status::Offered, |agreed| agreed.state.status))
+    }
+
+    /// Suspends, resumes, ends or leaves, for our part.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] when the act would not count.
+    pub fn act_on(
+        &self,
+        agreement: AgreementId,
+        what: What,
+        reason: &str,
+        author: &str,
+    ) -> Result<Status, TrustError> {
+        let signed = self.act(agreement, what, reason, author)?;
+        let registry = self.registry()?;
+        let agreed = agreement_of(&registry, agreement)?;
+        match agreed.state.refused.get(&signed.hash()) {
+            Some(refused) => Err(TrustError::refused(refused)),
+            None => Ok(agreed.state.status),
+        }
+    }
+
+    /// Does by itself what needs no person: verifies signatures and enters what is complete. Returns whether it did
+    /// anything.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn agreement_step(&self) -> Result<bool, TrustError> {
+        let Some(trust) = self.trust() else { return Ok(false) };
+        let registry = self.registry()?;
+        let mut due = Vec::new();
+        for (id, agreed) in &registry.agreements {
+            for (hash, version) in &agreed.state.versions {
+                let parties = &version.proposal.terms.parties;
+                if !parties.contains_key(&trust.party) || agreed.state.status == Status::Ended {
+                    continue;
+                }
+                let all = |done: &dyn Fn(&PartyId) -> bool| parties.keys().all(done);
+                if all(&|party| version.agreed.contains_key(party)) && !version.verified.contains(&trust.party) {
+                    let compiled = Policy::hash_of(&version.proposal.terms);
+                    if compiled.is_ok_and(|compiled| compiled == version.proposal.policy) {
+                        due.push((*id, What::Verify { version: *hash }));
+                    }
+                } else if all(&|party| version.verified.contains(party)) && !version.entered.contains(&trust.party) {
+                    due.push((*id, What::Enter { version: *hash }));
+                }
+            }
+        }
+        drop(registry);
+        let any = !due.is_empty();
+        for (agreement, what) in due {
+            self.act(agreement, what, "", "node")?;
+        }
+        Ok(any)
+    }
+
+    /// Signs an act of ours and keeps it.
+    fn act(&self, agreement: AgreementId, what: What, reason: &str, author: &str) -> Result<Signed, TrustError> {
+        let trust = self.party()?;
+        let registry = self.registry()?;
+        let head = registry.agreements.get(&agreement).and_then(|agreed| agreed.state.heads.get(&trust.party).copied());
+        let act = Act {
+            agreement: Some(agreement),
+            party: trust.party,
+            previous: head,
+            at: self.clock.now(),
+            reason: reason.to_owned(),
+            what,
+        };
+        drop(registry);
+        let signed = act.sign(&trust.secrets().epoch).map_err(TrustError::refused)?;
+        self.keep_act_by(agreement, &signed, Some((author, reason)))?;
+        Ok(signed)
+    }
+
+    /// Keeps an act of any party's. Acts that are not authentic are refused; those that merely do not count are kept, so
+    /// that every node folds the same set.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`].
+    pub fn keep_act(&self, agreement: AgreementId, signed: &Signed) -> Result<bool, TrustError> {
+        self.keep_act_by(agreement, signed, None)
+    }
+
+    fn keep_act_by(
+        &self,
+        agreement: AgreementId,
+        signed: &Signed,
+        author: Option<(&str, &str)>,
+    ) -> Result<bool, TrustError> {
+        let trust = self.party()?;
+        let act = Act::read(signed).map_err(TrustError::refused)?;
+        let hash = signed.hash();
+        if act.subject(hash) != agreement.0 {
+            return Err(TrustError::refused("the act belongs to another agreement"));
+        }
+        let registry = self.registry()?;
+        let now = self.clock.now();
+        let known = Known { histories: &registry.histories, rosters: &registry.rosters, sites: &registry.sites };
+        let before = registry.agreements.get(&agreement).map(|agreed| agreed.acts.clone()).unwrap_or_default();
+        let state = fold(agreement, before.iter().chain([signed]), &known, now);
+        match state.refused.get(&hash) {
+            Some(
+                refused @ (Refused::Malformed(_)
+                | Refused::UnknownSigner(_)
+                | Refused::OtherHistory(..)
+                | Refused::OtherAgreement(_)
+                | Refused::Signature(_)
+                | Refused::TooMany),
+            ) => return Err(TrustError::refused(refused)),
+            // What is ours and does not count is not worth keeping either.
+            Some(refused) if act.party == trust.party => return Err(TrustError::refused(refused)),
+            _ => {}
+        }
+        let version = act.what.version().and_then(|hash| state.versions.get(&hash)).map_or(1, |version| version.proposal.terms.version);
+        let booked = booked(&act.what, registry.agreements.get(&agreement), state.status);
+        let tenant = self.scope.tenant;
+        self.keep_document(DocumentKind::AgreementAct, agreement.0, signed, |tx, now| {
+            if let Some((author, reason)) = author {
+                tx.audit(tenant, now, author, &format!("agreement.{}", act.what.kind()), &agreement.to_string(), reason)?;
+            }
+            self.book_agreement(tx, agreement, booked, u64::from(version), hash, now)
+        })
+    }
+
+    /// What a text would newly expose or withdraw, by replay over what we hold: against the version in force, if it is a
+    /// change of one.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] with every problem of the text.
+    pub fn exposure(&self, document: &str, list: usize) -> Result<Exposure, TrustError> {
+        let (terms, _) = self.check_terms(document).map_err(|problems| refusal(&problems))?;
+        let id = terms.agreement.unwrap_or(AgreementId(Digest::ZERO));
+        let new = Policy::compile(&terms, id).map_err(TrustError::refused)?;
+        let registry = self.registry()?;
+        let old = terms.agreement.and_then(|id| registry.last_force(id));
+        self.compare(old.as_ref().map(|force| &*force.policy), Some(&new), list)
+    }
+
+    /// What ending an agreement would withdraw.
+    ///
+    /// # Errors
+    /// [`TrustError::Missing`] for an agreement that is not in force.
+    pub fn exposure_of_end(&self, agreement: AgreementId, list: usize) -> Result<Exposure, TrustError> {
+        let registry = self.registry()?;
+        let force = registry.last_force(agreement);
+        let force = force.ok_or_else(|| TrustError::Missing(format!("a text in force of {agreement}")))?;
+        self.compare(Some(&force.policy), None, list)
+    }
+
+    fn compare(&self, old: Option<&Policy>, new: Option<&Policy>, list: usize) -> Result<Exposure, TrustError> {
+        let trust = self.party()?;
+        let caveats = trust.caveats();
+        let standpoint =
+            Standpoint { from: trust.party, at: self.clock.now(), caveats: &caveats, exercise: None };
+        let read = self.store.read()?;
+        let classes = read.classes(self.scope)?;
+        let counted = classes.iter().map(|ClassCount { class, label, objects }| (class.as_str(), *label, *objects));
+        let report = diff(old, new, &standpoint, counted);
+        let (mut listed, mut more) = (Vec::new(), false);
+        for (to, party) in &report.parties {
+            let changes: [(&'static str, &[Change]); 3] =
+                [("exposed", &party.exposed), ("withdrawn", &party.withdrawn), ("altered", &party.altered)];
+            for (change, changed) in changes.into_iter().flat_map(|(name, list)| list.iter().map(move |c| (name, c))) {
+                let room = list.saturating_sub(listed.len());
+                more |= changed.objects > room as u64;
+                let members = read.class_members(self.scope, &changed.class, changed.label, None, room)?;
+                let clause = changed.after.as_ref().or(changed.before.as_ref()).map(|(clause, _)| clause.clone());
+                listed.extend(members.into_iter().map(|stored| Listed {
+                    to: *to,
+                    object: stored.id,
+                    change,
+                    clause: clause.clone().unwrap_or_default(),
+                }));
+            }
+        }
+        Ok(Exposure { report, listed, more })
+    }
+
+    /// Why a party may have an object, or not: under every agreement in force, and the smallest consent that would do.
+    ///
+    /// # Errors
+    /// [`TrustError::Missing`] for an object that is not held.
+    pub fn explain(&self, object: &StixId, to: PartyId) -> Result<Explanation, TrustError> {
+        let trust = self.party()?;
+        let registry = self.registry()?;
+        let read = self.store.read()?;
+        let stored = read.object(self.scope, object, None)?;
+        let stored = stored.ok_or_else(|| TrustError::Missing(format!("`{object}`")))?;
+        let candidate = self.candidate(&*read, stored.version_id)?;
+        let candidate = candidate.ok_or_else(|| TrustError::Missing(format!("facts about `{object}`")))?;
+        let caveats = trust.caveats();
+        let request = Request {
+            action: Action::Receive,
+            via: &candidate.via,
+            caveats: &caveats,
+            ..Request::delivery(&candidate.facts, trust.party, to, self.clock.now())
+        };
+        Ok(explain(registry.in_force().map(|(_, force)| &*force.policy), &request))
+    }
+
+    /// The TOML text of a version.
+    ///
+    /// # Errors
+    /// [`TrustError::Missing`] for a version nobody put forward.
+    pub fn document_of(&self, agreement: AgreementId, version: Digest) -> Result<String, TrustError> {
+        let registry = self.registry()?;
+        let agreed = agreement_of(&registry, agreement)?;
+        let found = agreed.acts.iter().filter_map(|signed| Act::read(signed).ok()).find_map(|act| match act.what {
+            What::Offer { document, policy, .. } | What::Revise { document, policy } => {
+                let terms = Terms::parse_toml(&document).ok()?;
+                (proposal(&terms, policy).hash() == version).then_some(document)
+            }
+            _ => None,
+        });
+        found.ok_or_else(|| TrustError::Missing(format!("the text of version {version}")))
+    }
+
+    /// A release officer decides on what a detector found.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] and [`StoreError::Exists`] through [`TrustError::Store`].
+    pub fn decide_review(&self, number: u64, release: bool, author: &str, reason: &str) -> Result<(), TrustError> {
+        let trust = self.party()?;
+        let tenant = self.scope.tenant;
+        let now = self.clock.now();
+        let review = self.store.read()?.reviews(tenant, true, 100_000)?.into_iter().find(|review| review.id == number);
+        let review = review.ok_or_else(|| TrustError::Missing(format!("review {number}")))?;
+        let registry = self.registry()?;
+        let detector = review.found.split('"').nth(3).unwrap_or("other").to_owned();
+        self.store.transact(|tx| {
+            tx.decide_review(tenant, number, release, author, reason, now)?;
+            tx.audit(tenant, now, author, "review.decide", &number.to_string(), reason)?;
+            let decision = if release { BookedDecision::Released } else { BookedDecision::Withheld };
+            let figures =
+                Figures::Review { detector: word(&detector), decision, reason: word("officer") };
+            self.book(tx, now, figures, &format!(r#"{{"review":{number}}}"#))?;
+            // It takes its place in the queue again: policy is asked once more when its turn comes.
+            if release && registry.last_force(review.agreement).is_some() {
+                let entry = OutboxRecord {
+                    id: 0,
+                    to: review.to,
+                    agreement: review.agreement,
+                    kind: "put".to_owned(),
+                    version: Some(review.version),
+                    inline: None,
+                    decision: None,
+                    not_before: now,
+                };
+                tx.queue(tenant, &entry)?;
+            }
+            Ok(())
+        })?;
+        trust.wake();
+        Ok(())
+    }
+
+    /// Gives classes to what was stored before there were any. Returns whether there may be more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn classify_step(&self) -> Result<bool, StoreError> {
+        const STEP: usize = 500;
+        let sources = self.store.read()?.sources(self.scope.tenant)?;
+        self.store.transact(|tx| {
+            let waiting = tx.unclassified(self.scope, STEP)?;
+            for stored in &waiting {
+                let kind = sources.iter().find(|(source, _)| source.id == stored.source);
+                let kind = kind.map_or("", |(source, _)| source.kind.as_str());
+                let class = class_of(&stored.raw, stored.label, stored.source.0 == 0, kind);
+                tx.classify(self.scope, stored.version_id, &class)?;
+            }
+            Ok(waiting.len() == STEP)
+        })
+    }
+}
+
+/// The class of a text that was stored before there were classes.
+fn class_of(raw: &str, label: model::Label, own: bool, kind: &str) -> String {
+    let mut tape = json::Tape::new();
+    let valid = tape.parse(raw.as_bytes(), &json::Limits::OBJECT).ok().and_then(|value| {
+        stix::validate(value, &stix::Checks::default(), &mut Vec::new())
+    });
+    let Some(valid) = valid else { return String::from("unreadable") };
+    let facts: Facts = label::facts(&valid, label, &|_| None, &mut Vec::new());
+    let facts = if own {
+        facts.own()
+    } else {
+        facts.received(label::Origin::Other(kind.to_owned()), &label::Onward::Free)
+    };
+    facts.to_text()
+}
+
+fn agreement_of(registry: &Registry, agreement: AgreementId) -> Result<&Agreed, TrustError> {
+    registry.agreements.get(&agreement).ok_or_else(|| TrustError::Missing(format!("an agreement {agreement}")))
+}
+
+fn refusal(problems: &[Problem]) -> TrustError {
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    TrustError::Refused(errors.map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+/// How the ledger counts an act.
+fn booked(what: &What, before: Option<&Agreed>, after: Status) -> AgreementAct {
+    match what {
+        What::Request { .. } => AgreementAct::Requested,
+        What::Offer { .. } | What::Revise { .. } => AgreementAct::Offered,
+        What::Accept { .. } => AgreementAct::Accepted,
+        What::Agree { .. } => AgreementAct::Agreed,
+        What::Retract { .. } => AgreementAct::Refused,
+        What::Verify { .. } => AgreementAct::Verified,
+        What::Enter { .. } => {
+            let governed = before.is_some_and(|agreed| agreed.state.status == Status::InForce);
+            match (after, governed) {
+                (Status::InForce, true) => AgreementAct::Changed,
+                _ => AgreementAct::InForce,
+            }
+        }
+        What::Suspend => AgreementAct::Suspended,
+        What::Resume { .. } => AgreementAct::Resumed,
+        What::End => AgreementAct::Revoked,
+        What::Join { .. } | What::Admit { .. } => AgreementAct::Joined,
+        What::Leave => AgreementAct::Left,
+    }
+}
+

@@ -1,0 +1,510 @@
+//! From the outbox into a stream: the policy is asked again, the text that may leave is made, and the entry, the
+//! disclosure and the ledger's commitment are written together. Only what stands in a stream is ever sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use agreement::PersonalData;
+use exchange::origin::{Batch, Statement};
+use exchange::{Content, Item, Kind, Position, Relabel, StreamId, append, seal};
+use json::{Limits, Tape};
+use label::{Facts, Onward, Reader};
+use minimise::{AddressKey, Contributor, Personal, Plan, Released, release};
+use model::{AgreementId, DecisionId, Digest, PartyId, StixId, Timestamp, VersionId};
+use policy::{Action, Decision};
+use ports::trust::{DisclosureRecord, EntryRecord, OutboxRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition};
+use ports::{Read, Scope, StoreError};
+use stix::redact::Redaction;
+
+use super::registry::{InForce, Registry};
+use super::release::{Candidate, whole_label};
+use super::{Trust, TrustError};
+use crate::core::Core;
+
+/// Bytes of content one segment signs, at most.
+const SEGMENT_BYTES: usize = 4 << 20;
+
+/// Something ready to be put into the stream.
+pub(crate) struct Ready {
+    kind: Kind,
+    pub(crate) subject: Digest,
+    payload: String,
+    label: String,
+    decision: Option<DecisionId>,
+    disclosed: Option<Disclosed>,
+    /// Subjects of meta objects that travel along and were not given before.
+    pub(crate) along: Vec<(Digest, StixId, VersionId)>,
+}
+
+pub(crate) struct Disclosed {
+    pub(crate) object: StixId,
+    pub(crate) version: VersionId,
+    pub(crate) facts: Facts,
+    pub(crate) clause: String,
+    obligations: String,
+    /// Personal data that passed and that was taken out, by detector.
+    pub(crate) passed: Vec<String>,
+    pub(crate) redacted: Vec<String>,
+    /// The origin statement made for it now, to be kept with the version.
+    stated: Option<String>,
+}
+
+/// Why something queued does not go after all.
+enum Outcome {
+    Ready(Box<Ready>),
+    /// It is gone, or no longer permitted.
+    Dropped,
+    /// Policy or minimisation said no; the reason is kept.
+    Refused(Box<Candidate>, Box<Decision>),
+    /// A person has to look.
+    Review(Box<Candidate>, String),
+}
+
+impl Core {
+    /// Moves the next queued entries of one agreement and recipient into their stream. Returns whether there may be
+    /// more.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing moved.
+    pub fn deliver_step(&self) -> Result<bool, TrustError> {
+        let Some(trust) = self.trust() else { return Ok(false) };
+        let registry = self.registry()?;
+        let mut more = false;
+        for (agreement, force) in registry.in_force() {
+            for to in registry.recipients(agreement, trust.party) {
+                more |= self.deliver_to(trust, &registry, agreement, force, to)?;
+            }
+        }
+        // What is taken back and what is confirmed goes to former members, and after the end, too.
+        for (agreement, force, to) in registry.former(trust.party) {
+            more |= self.deliver_to(trust, &registry, agreement, force, to)?;
+        }
+        Ok(more)
+    }
+
+    fn deliver_to(
+        &self,
+        trust: &Trust,
+        registry: &Registry,
+        agreement: AgreementId,
+        force: &InForce,
+        to: PartyId,
+    ) -> Result<bool, TrustError> {
+        let _turn = trust.turn();
+        let tenant = self.scope.tenant;
+        let now = self.clock.now();
+        let read = self.store.read()?;
+        let queued = read.outbox(tenant, to, agreement, now, exchange::MAX_SEGMENT)?;
+        if queued.is_empty() {
+            return Ok(false);
+        }
+        let full = queued.len() == exchange::MAX_SEGMENT;
+        let key = StreamKey { peer: to, agreement, outbound: true };
+        let position = read.streams(tenant)?.into_iter().find(|(known, _)| *known == key);
+        let position = position.map_or_else(new_stream, |(_, position)| position);
+        let view = View { core: self, trust, registry, agreement, force, to, read: &*read, now };
+        let (mut ready, mut done, mut refused, mut reviews) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut bytes = 0;
+        let mut left_over = false;
+        for entry in &queued {
+            match view.prepare(entry)? {
+                Outcome::Ready(one) => {
+                    if bytes > 0 && bytes + one.payload.len() > SEGMENT_BYTES {
+                        left_over = true;
+                        break;
+                    }
+                    bytes += one.payload.len();
+                    ready.push(*one);
+                }
+                Outcome::Dropped => {}
+                Outcome::Refused(candidate, decision) => refused.push((candidate, decision)),
+                Outcome::Review(candidate, found) => reviews.push((candidate, found)),
+            }
+            done.push(entry.id);
+        }
+        drop(view);
+        drop(read);
+        let secrets = trust.secrets();
+        let stream = StreamId { from: trust.party, to, agreement, epoch: position.epoch };
+        let after = Position { epoch: position.epoch, seq: position.seq, head: position.head };
+        let salts: Vec<_> = ready.iter().map(|_| self.ids.random()).collect();
+        let items: Vec<_> = ready
+            .iter()
+            .zip(&salts)
+            .map(|(one, salt)| Item {
+                kind: one.kind,
+                subject: one.subject,
+                payload: &one.payload,
+                salt: *salt,
+                label: &one.label,
+                obligations: one.disclosed.as_ref().map_or("{}", |disclosed| &disclosed.obligations),
+                terms: force.version,
+                membership: force.membership,
+                decision: one.decision.unwrap_or(DecisionId(0)),
+            })
+            .collect();
+        let sealed = if items.is_empty() {
+            None
+        } else {
+            let entries = append(stream, &after, &items, now)?;
+            let follows = trust.follows(&key, &position);
+            let segment = seal(&entries, follows, now, &secrets.epoch)?;
+            Some((entries, segment))
+        };
+        self.store.transact(|tx| {
+            for (candidate, decision) in &refused {
+                self.record(tx, to, agreement, candidate, decision, now)?;
+                self.book_denial(tx, to, agreement, &candidate.facts, decision, now)?;
+            }
+            for (candidate, found) in &reviews {
+                let review = ReviewRecord {
+                    id: 0,
+                    at: now,
+                    to,
+                    agreement,
+                    object: candidate.stored.id.clone(),
+                    version: candidate.stored.version_id,
+                    found: found.clone(),
+                    decided: None,
+                };
+                tx.add_review(tenant, &review)?;
+            }
+            tx.unqueue(tenant, &done)?;
+            let Some((entries, segment)) = &sealed else { return Ok(()) };
+            let mut records = Vec::with_capacity(entries.len());
+            for (entry, one) in entries.iter().zip(&ready) {
+                records.push(EntryRecord {
+                    seq: entry.envelope.seq,
+                    envelope: entry.text.clone(),
+                    salt: Some(entry.salt),
+                    version: one.disclosed.as_ref().map(|disclosed| disclosed.version),
+                    payload: Some(one.payload.clone()),
+                });
+                let place = (stream.epoch, entry.envelope.seq);
+                if let Some(disclosed) = &one.disclosed
+                    && let Some(statement) = &disclosed.stated
+                {
+                    tx.set_origin(tenant, disclosed.version, statement)?;
+                }
+                if let Some(disclosed) = &one.disclosed {
+                    self.book_disclosure(tx, to, agreement, one, disclosed, place, entry.hash, now)?;
+                }
+            }
+            let record = SegmentRecord { first: segment.first, count: segment.count, text: segment.to_text() };
+            tx.append_entries(tenant, key, stream.epoch, &records, &record)?;
+            let seq = segment.first + u64::from(segment.count) - 1;
+            let position = StreamPosition { seq, head: segment.head, ..position };
+            tx.set_stream(tenant, key, &position)
+        })?;
+        trust.wake();
+        Ok(full || left_over)
+    }
+}
+
+/// A stream nobody has used yet.
+pub(crate) fn new_stream() -> StreamPosition {
+    StreamPosition { epoch: 1, ..StreamPosition::default() }
+}
+
+/// Everything needed to prepare the entries of one stream.
+struct View<'v> {
+    core: &'v Core,
+    trust: &'v Trust,
+    registry: &'v Registry,
+    agreement: AgreementId,
+    force: &'v InForce,
+    to: PartyId,
+    read: &'v dyn Read,
+    now: Timestamp,
+}
+
+impl View<'_> {
+    fn scope(&self) -> Scope {
+        self.core.scope
+    }
+
+    fn prepare(&self, entry: &OutboxRecord) -> Result<Outcome, StoreError> {
+        let Some(kind) = Kind::parse(&entry.kind) else { return Ok(Outcome::Dropped) };
+        match (kind, entry.version, &entry.inline) {
+            (Kind::Put | Kind::Supersede | Kind::Sighting, Some(version), _) => self.content(entry, kind, version),
+            (Kind::Relabel, Some(version), _) => self.relabel(entry, version),
+            (_, _, Some(inline)) => Ok(self.statement(entry, kind, inline)),
+            _ => Ok(Outcome::Dropped),
+        }
+    }
+
+    /// What carries no object: withdrawals, receipts, queries, acts.
+    fn statement(&self, entry: &OutboxRecord, kind: Kind, inline: &str) -> Outcome {
+        let names = self.trust.names(self.to, self.agreement);
+        let subject = match kind {
+            Kind::Withdraw => match exchange::Withdraw::parse(inline) {
+                Ok(withdraw) => withdraw.subject,
+                Err(_) => return Outcome::Dropped,
+            },
+            _ => names.other(inline),
+        };
+        Outcome::Ready(Box::new(Ready {
+            kind,
+            subject,
+            payload: inline.to_owned(),
+            label: String::new(),
+            decision: entry.decision,
+            disclosed: None,
+            along: Vec::new(),
+        }))
+    }
+
+    fn relabel(&self, entry: &OutboxRecord, version: VersionId) -> Result<Outcome, StoreError> {
+        let Some(candidate) = self.core.candidate(self.read, version)? else { return Ok(Outcome::Dropped) };
+        let subject = self.trust.names(self.to, self.agreement).object(&candidate.stored.id);
+        let label = candidate.facts.handling.to_text();
+        let payload = Relabel { subject, label: label.clone() }.to_text();
+        Ok(Outcome::Ready(Box::new(Ready {
+            kind: Kind::Relabel,
+            subject,
+            payload,
+            label,
+            decision: entry.decision,
+            disclosed: None,
+            along: Vec::new(),
+        })))
+    }
+
+    fn content(&self, entry: &OutboxRecord, kind: Kind, version: VersionId) -> Result<Outcome, StoreError> {
+        // Gone, or a newer version is on its way: that one has an entry of its own.
+        let Some(candidate) = self.core.candidate(self.read, version)? else { return Ok(Outcome::Dropped) };
+        let decision =
+            self.trust.decide(self.force, self.registry, &candidate, self.to, Action::Receive, self.now);
+        if !decision.permitted {
+            return Ok(Outcome::Refused(Box::new(candidate), Box::new((*decision).clone())));
+        }
+        let refuse = |candidate: Candidate, about: &'static str, reason: &str| {
+            Outcome::Refused(Box::new(candidate), Box::new(refusal(&decision, about, reason)))
+        };
+        if decision.obligations.aggregate {
+            return Ok(refuse(candidate, "aggregate", "the clause lets only sums of it go"));
+        }
+        let mut tape = Tape::new();
+        let stored = &candidate.stored;
+        let Ok(value) = tape.parse(stored.raw.as_bytes(), &Limits::OBJECT) else { return Ok(Outcome::Dropped) };
+        // The creator's own bytes: the effective label goes in the envelope, and the receiver narrows by it.
+        let labelled = stored.raw.clone();
+        let Some(clause) = self.force.terms.clause(&decision.clause) else {
+            return Ok(refuse(candidate, "clause", "the clause is not in the text"));
+        };
+        let ceiling = &clause.ceiling;
+        let definitions = |id: &str| self.core.definition_in(self.read, id);
+        let may_see = |handling: &label::Handling| handling.is_within(ceiling);
+        let whole = whole_label(stored, candidate.facts.granular);
+        let (text, mut removed) = match Reader::new(&definitions).tear_line(value, whole, &may_see) {
+            Redaction::Whole => (labelled.clone(), Vec::new()),
+            Redaction::TearLine { text, removed } => (text, removed),
+            Redaction::Withheld => {
+                let reason = "its granular markings leave nothing this party may see";
+                return Ok(refuse(candidate, "granular", reason));
+            }
+        };
+        let mut tape = Tape::new();
+        let Ok(value) = tape.parse(text.as_bytes(), &Limits::OBJECT) else { return Ok(Outcome::Dropped) };
+        let released = self.minimised(value, &candidate, &decision)?;
+        let (text, passed, redacted) = match released {
+            Released::Text { text, passed, redacted, removed: more } => {
+                removed.extend(more);
+                (text, passed, redacted)
+            }
+            Released::Review(found) => {
+                let found: Vec<_> = found
+                    .iter()
+                    .map(|found| {
+                        let mut pointer = String::new();
+                        json::write_string(&found.pointer, &mut pointer);
+                        format!(r#"{{"detector":"{}","pointer":{pointer}}}"#, found.detector)
+                    })
+                    .collect();
+                return Ok(Outcome::Review(Box::new(candidate), format!("[{}]", found.join(","))));
+            }
+            Released::Withheld(reason) => return Ok(refuse(candidate, "minimised", &reason)),
+        };
+        let names = self.trust.names(self.to, self.agreement);
+        let (with, along) = self.companions(&text, &names)?;
+        let kept = self.read.origin(self.scope().tenant, version)?;
+        let (origin, stated) = self.statement_for(&candidate, &decision, kept, &removed);
+        let changed = !removed.is_empty() || text != labelled;
+        let content = Content {
+            object: &text,
+            origin: origin.as_deref(),
+            removed: if changed { removed } else { Vec::new() },
+            with: with.iter().map(String::as_str).collect(),
+        };
+        let detectors = |found: Vec<minimise::Found>| found.iter().map(|found| found.detector.to_owned()).collect();
+        Ok(Outcome::Ready(Box::new(Ready {
+            kind,
+            subject: names.object(&candidate.stored.id),
+            payload: content.to_text(),
+            label: candidate.facts.handling.to_text(),
+            decision: entry.decision,
+            disclosed: Some(Disclosed {
+                object: candidate.stored.id.clone(),
+                version,
+                facts: candidate.facts,
+                clause: decision.clause.clone(),
+                obligations: decision.obligations.to_text(),
+                passed: detectors(passed),
+                redacted: detectors(redacted),
+                stated,
+            }),
+            along,
+        })))
+    }
+
+    /// The origin statement that goes with a copy, and the one to be kept when it was made just now. Only what may be
+    /// passed on needs one: who gets it from its creator's own stream has the stream's signature.
+    fn statement_for(
+        &self,
+        candidate: &Candidate,
+        decision: &Decision,
+        kept: Option<String>,
+        removed: &[String],
+    ) -> (Option<String>, Option<String>) {
+        let stored = &candidate.stored;
+        let ours = candidate.facts.origin == label::Origin::Own;
+        let fresh = kept.is_none() && ours && decision.obligations.onward != Onward::None;
+        let stated = fresh.then(|| {
+            let mut batch = Batch::new();
+            let (label, onward) = (candidate.facts.handling.to_text(), decision.obligations.onward.to_text());
+            batch.add(&stored.raw, &label, &onward, self.core.ids.random()).ok()?;
+            let signed = batch.sign(self.trust.party, self.now, &self.trust.secrets().epoch);
+            Some(signed.first()?.to_text())
+        });
+        let stated = stated.flatten();
+        let whole = stated.clone().or(kept);
+        let cut = |text: String| {
+            if removed.is_empty() {
+                return Some(text);
+            }
+            let statement = Statement::parse(&text).ok()?;
+            statement.redact(&stored.raw, removed).ok().map(|statement| statement.to_text())
+        };
+        (whole.and_then(cut), stated)
+    }
+
+    /// What is left of the object after what the agreement asks for.
+    fn minimised(
+        &self,
+        value: json::Value<'_>,
+        candidate: &Candidate,
+        decision: &Decision,
+    ) -> Result<Released, StoreError> {
+        let obligations = &decision.obligations;
+        let profile = obligations.redaction.as_ref().and_then(|name| self.force.terms.redactions.get(name));
+        let secrets = self.trust.secrets();
+        let key = obligations.pseudonymise_addresses.then(|| AddressKey::derive(&secrets.pseudonyms, &self.agreement.0.0));
+        let contributor = match profile.map(|profile| profile.contributor) {
+            Some(agreement::Contributor::Anonymous) => Contributor::Anonymous,
+            Some(agreement::Contributor::Pseudonym) => Contributor::Pseudonym(self.trust.stand_in(self.agreement)),
+            _ => Contributor::Named,
+        };
+        let reviewed = self.core.reviewed(self.read, self.to, self.agreement, candidate.stored.version_id)?;
+        let personal = match obligations.personal {
+            _ if reviewed => Personal::Allow,
+            PersonalData::Refuse => Personal::Review,
+            PersonalData::Redact | PersonalData::Pseudonymise => Personal::Redact,
+            PersonalData::Allow => Personal::Allow,
+        };
+        let mut known = BTreeMap::new();
+        let mut unknown = Vec::new();
+        stix::refs::references(value, &mut |_, _, target| {
+            if let Some(id) = target.as_str().and_then(|text| text.parse::<StixId>().ok()) {
+                unknown.push(id);
+            }
+        });
+        for id in unknown {
+            if !known.contains_key(&id) {
+                let may = self.may_know(&id)?;
+                known.insert(id, may);
+            }
+        }
+        let plan = Plan {
+            profile: profile.map(|profile| &profile.keep),
+            personal,
+            detectors: &self.core.detectors,
+            addresses: key.as_ref(),
+            contributor: &contributor,
+            may_know: &|id| known.get(id).copied().unwrap_or(false),
+        };
+        Ok(release(value, &plan))
+    }
+
+    /// Whether the recipient may know of an object: it was given, or may be given, under this agreement. Unknown is no.
+    fn may_know(&self, id: &StixId) -> Result<bool, StoreError> {
+        if intel::marking_meaning(id.as_str(), None).is_some() {
+            return Ok(true);
+        }
+        let Some(stored) = self.read.object(self.scope(), id, None)? else { return Ok(false) };
+        let Some(mut candidate) = self.core.candidate(self.read, stored.version_id)? else { return Ok(false) };
+        if candidate.from.contains(&self.to) {
+            return Ok(true);
+        }
+        // Who is meant, and what a marking says, goes with whatever refers to it: it needs no clause for its type.
+        if travels_along(id.type_name()) {
+            return Ok(self.may_travel(&mut candidate));
+        }
+        Ok(self.trust.decide(self.force, self.registry, &candidate, self.to, Action::Receive, self.now).permitted)
+    }
+
+    fn may_travel(&self, candidate: &mut Candidate) -> bool {
+        self.force.terms.clauses.iter().any(|clause| {
+            clause.from.includes(&self.trust.party)
+                && clause.to.includes(&self.to)
+                && candidate.facts.handling.is_within(&clause.ceiling)
+        })
+    }
+
+    /// Texts of identities and definitions that the object refers to, and the names of those not given before.
+    fn companions(
+        &self,
+        text: &str,
+        names: &exchange::NamingKey,
+    ) -> Result<(Vec<String>, Vec<(Digest, StixId, VersionId)>), StoreError> {
+        let mut tape = Tape::new();
+        let Ok(value) = tape.parse(text.as_bytes(), &Limits::OBJECT) else { return Ok(Default::default()) };
+        let mut wanted = BTreeSet::new();
+        let own = value.get("id").and_then(|id| id.as_str()).map(|id| id.into_owned());
+        stix::refs::references(value, &mut |_, _, target| {
+            let id = target.as_str().and_then(|text| text.parse::<StixId>().ok());
+            wanted.extend(id.filter(|id| travels_along(id.type_name()) && own.as_deref() != Some(id.as_str())));
+        });
+        let (mut with, mut along) = (Vec::new(), Vec::new());
+        for id in wanted.into_iter().take(Content::MAX_WITH) {
+            // Everyone has the definitions whose meaning is fixed.
+            if intel::marking_meaning(id.as_str(), None).is_some() {
+                continue;
+            }
+            let subject = names.object(&id);
+            let Some(stored) = self.read.object(self.scope(), &id, None)? else { continue };
+            let given = self.read.disclosures(self.scope().tenant, Some(&id), false, 0, 256)?;
+            let has = |record: &DisclosureRecord| {
+                record.to == self.to && record.agreement == self.agreement && record.version == Some(stored.version_id)
+            };
+            if given.iter().any(has) {
+                continue;
+            }
+            let mut tape = Tape::new();
+            let Ok(value) = tape.parse(stored.raw.as_bytes(), &Limits::OBJECT) else { continue };
+            with.push(intel::with_overlay(value, stored.overlay));
+            along.push((subject, id, stored.version_id));
+        }
+        Ok((with, along))
+    }
+}
+
+/// Objects that explain others and travel with them.
+fn travels_along(type_name: &str) -> bool {
+    matches!(type_name, "identity" | "marking-definition" | "extension-definition")
+}
+
+/// A refusal for a reason that only making the text brought up.
+fn refusal(decision: &Decision, about: &'static str, reason: &str) -> Decision {
+    let reason =
+        policy::Reason { rule: decision.clause.clone(), about, text: reason.to_owned(), consent: None };
+    Decision { permitted: false, reasons: vec![reason], ..decision.clone() }
+}

@@ -1,0 +1,212 @@
+//! Taking back, and making it true that what others took back is gone.
+
+use exchange::Erasure;
+use model::{AgreementId, Digest, Finding, PartyId, Severity, StixId};
+use ports::trust::{DisclosureRecord, HoldingRecord, StreamKey};
+use ports::StoreError;
+
+use super::TrustError;
+use crate::core::Core;
+use crate::refused;
+
+/// Rows looked at in one go.
+const STEP: usize = 1000;
+
+/// What a withdrawal set in motion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Whom word goes to, under which agreement.
+    pub told: Vec<(PartyId, AgreementId)>,
+    /// Whether we speak for its creator: then holders end every holding of it.
+    pub as_creator: bool,
+}
+
+impl Core {
+    /// Takes an object back from everyone it was given to. The object stays here; [`Core::erase`] removes it.
+    ///
+    /// # Errors
+    /// [`TrustError::Missing`] when nobody was given it.
+    pub fn withdraw(&self, id: &StixId, author: &str, reason: &str) -> Result<Withdrawal, TrustError> {
+        let trust = self.party()?;
+        let registry = self.registry()?;
+        let _turn = trust.turn();
+        let tenant = self.scope.tenant;
+        let now = self.clock.now();
+        let (given, creator) = {
+            let read = self.store.read()?;
+            let given = read.disclosures(tenant, Some(id), false, 0, 100_000)?;
+            (given, read.object(self.scope, id, None)?.is_some_and(|stored| stored.source.0 == 0))
+        };
+        if given.is_empty() {
+            return Err(TrustError::Missing(format!("a disclosure of `{id}`")));
+        }
+        let mut told = Vec::new();
+        self.store.transact(|tx| {
+            for record in given.iter().filter(|record| record.withdrawn.is_none()) {
+                let Some(force) = registry.last_force(record.agreement) else { continue };
+                let (to, agreement) = (record.to, record.agreement);
+                self.take_back(tx, to, agreement, &force, record.subject, "error", creator, now)?;
+                told.push((to, agreement));
+            }
+            tx.audit(tenant, now, author, "object.withdraw", id.type_name(), reason)
+        })?;
+        trust.wake();
+        Ok(Withdrawal { told, as_creator: creator })
+    }
+
+    /// Erases what was taken back, down to the files, and queues the receipts. Returns whether anything was done.
+    ///
+    /// # Errors
+    /// When the store fails; the next step goes on.
+    pub fn erasure_step(&self) -> Result<bool, TrustError> {
+        let Some(trust) = self.trust() else { return Ok(false) };
+        if !trust.take_erasures() {
+            return Ok(false);
+        }
+        let waiting = self.ended_holdings()?;
+        if waiting.is_empty() {
+            return Ok(false);
+        }
+        let tenant = self.scope.tenant;
+        let now = self.clock.now();
+        let mut gone = Vec::new();
+        for holding in &waiting {
+            let Some(id) = &holding.object else { continue };
+            let erased = self.store.transact(|tx| {
+                let live = tx.holdings_of(tenant, id)?.iter().any(|other| other.ended.is_none() || other.hold.is_some());
+                let ours = tx.existing(self.scope, id, None)?.latest.is_some_and(|latest| latest.first_source.0 == 0);
+                if live || ours {
+                    return Ok(false);
+                }
+                tx.forget(self.scope, now, id)?;
+                Ok(true)
+            })?;
+            if erased {
+                gone.push(id.clone());
+            }
+        }
+        if !gone.is_empty() {
+            self.committed();
+            self.store.scrub()?;
+            if let Some(dir) = &self.dir {
+                for id in &gone {
+                    refused::scrub(dir, id.as_str()).map_err(TrustError::refused)?;
+                }
+            }
+        }
+        self.store.transact(|tx| {
+            for holding in &waiting {
+                let (from, agreement, subject) = (holding.from, holding.agreement, holding.subject);
+                let Some(current) = tx.holding(tenant, from, agreement, subject)? else { continue };
+                tx.set_holding(tenant, &HoldingRecord { erased: Some(now), object: None, version: None, ..current })?;
+                let key = StreamKey { peer: from, agreement, outbound: false };
+                self.queue_receipt(tx, trust, key, subject, Erasure::Erased, now)?;
+            }
+            Ok(())
+        })?;
+        trust.wake();
+        Ok(true)
+    }
+
+    /// Holdings that ended, are under no legal hold, and are not erased yet.
+    fn ended_holdings(&self) -> Result<Vec<HoldingRecord>, StoreError> {
+        let read = self.store.read()?;
+        let (mut found, mut offset) = (Vec::new(), 0);
+        loop {
+            let page = read.holdings(self.scope.tenant, None, offset, STEP)?;
+            let full = page.len() == STEP;
+            offset += page.len() as u64;
+            let waits = |holding: &HoldingRecord| {
+                holding.ended.is_some() && holding.erased.is_none() && holding.hold.is_none()
+            };
+            found.extend(page.into_iter().filter(waits));
+            if !full {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Puts what we hold of an object under a legal hold, or lifts it. A withdrawal then becomes a dispute that both
+    /// sides see. Returns how many holdings it concerns.
+    ///
+    /// # Errors
+    /// [`TrustError::Missing`] when nothing of it came under an agreement.
+    pub fn set_legal_hold(
+        &self,
+        id: &StixId,
+        basis: Option<&str>,
+        author: &str,
+    ) -> Result<usize, TrustError> {
+        let trust = self.party()?;
+        let tenant = self.scope.tenant;
+        let now = self.clock.now();
+        let count = self.store.transact(|tx| {
+            let holdings = tx.holdings_of(tenant, id)?;
+            for holding in holdings.iter().filter(|holding| holding.erased.is_none()) {
+                let hold = basis.map(str::to_owned);
+                tx.set_holding(tenant, &HoldingRecord { hold, ..holding.clone() })?;
+                if let (Some(basis), Some(_)) = (basis, holding.ended) {
+                    let key = StreamKey { peer: holding.from, agreement: holding.agreement, outbound: false };
+                    let state = Erasure::Held { basis: basis.to_owned() };
+                    self.queue_receipt(tx, trust, key, holding.subject, state, now)?;
+                }
+            }
+            let action = if basis.is_some() { "hold.set" } else { "hold.lift" };
+            tx.audit(tenant, now, author, action, id.type_name(), basis.unwrap_or_default())?;
+            Ok(holdings.len())
+        })?;
+        if count == 0 {
+            return Err(TrustError::Missing(format!("a holding of `{id}`")));
+        }
+        trust.erasures_wait();
+        trust.wake();
+        Ok(count)
+    }
+
+    /// Says so when an erasure is not confirmed in time. Each overdue disclosure is told of once.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn deadline_step(&self) -> Result<bool, TrustError> {
+        let Some(_) = self.trust() else { return Ok(false) };
+        let tenant = self.scope.tenant;
+        let now = self.clock.now();
+        let read = self.store.read()?;
+        let open = read.disclosures(tenant, None, true, 0, STEP)?;
+        let overdue = |record: &DisclosureRecord| {
+            record.receipt.is_none() && record.deadline.is_some_and(|deadline| deadline <= now)
+        };
+        let mut late = Vec::new();
+        for record in open.into_iter().filter(overdue) {
+            if read.named_cursor(tenant, &told_cursor(&record))?.is_none() {
+                late.push(record);
+            }
+        }
+        drop(read);
+        for record in &late {
+            let message = format!(
+                "party {} has not confirmed the erasure of something taken back under agreement {}; it was due {}",
+                record.to.0.short(),
+                record.agreement.0.short(),
+                record.deadline.unwrap_or(now)
+            );
+            let finding = Finding::new(Severity::Error, "shieldwall/erasure-overdue", "", message)
+                .hint("ask them; the agreement names the deadline, and the ledger shows that they were told");
+            self.store.transact(|tx| {
+                let object = record.object.as_ref();
+                tx.add_findings(self.scope, now, model::SourceId(0), object, std::slice::from_ref(&finding))?;
+                tx.set_cursor(tenant, &told_cursor(record), model::Seq(1))
+            })?;
+        }
+        Ok(!late.is_empty())
+    }
+}
+
+fn told_cursor(record: &DisclosureRecord) -> String {
+    overdue_name(record.to, record.agreement, record.subject)
+}
+
+fn overdue_name(to: PartyId, agreement: AgreementId, subject: Digest) -> String {
+    format!("overdue:{}:{}:{}", to.0.short(), agreement.0.short(), subject.short())
+}
+

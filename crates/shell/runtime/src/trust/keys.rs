@@ -1,0 +1,311 @@
+//! The node's own keys: how they begin, rotate and are vouched for.
+//!
+//! Root keys sign elsewhere. The node prepares an event and signs it with its epoch key; whoever has the root keys adds
+//! their signatures and hands it back.
+
+use std::collections::BTreeSet;
+
+use ::keys::events::{Change, EpochTerms, Event, KeyHistory, MAX_EPOCH, Roots};
+use ::keys::leaf::{LeafStatement, MAX_LEAF};
+use ::keys::Signed;
+use ledger::entry::Figures;
+use model::{Digest, PartyId, Timestamp};
+use ports::trust::DocumentKind;
+
+use super::book::word;
+use super::vault::{Secrets, Vault};
+use super::witness::ledger_key;
+use super::{Trust, TrustError};
+use crate::core::Core;
+
+/// A node renews its epoch key when less than this is left of the epoch: 14 days, in microseconds.
+const RENEW_EPOCH: i64 = 14 * 86_400 * 1_000_000;
+
+impl Core {
+    /// Makes the node's keys and prepares the event that begins its history, signed by its epoch key. It begins to
+    /// count when [`Core::add_key_event`] gets it back with the roots' signatures.
+    ///
+    /// # Errors
+    /// [`super::VaultError::Taken`] when the node has keys already.
+    pub fn prepare_inception(&self, vault: &Vault, roots: Roots) -> Result<Signed, TrustError> {
+        if self.trust().is_some() {
+            return Err(super::VaultError::Taken(vault.name()).into());
+        }
+        let node = self.node().map_err(TrustError::refused)?;
+        let secrets = Secrets::generate(&*self.ids);
+        vault.save(&secrets, &*self.ids)?;
+        let now = self.clock.now();
+        let change = Change::Inception {
+            name: node.name,
+            country: node.country.unwrap_or_else(|| "ZZ".to_owned()),
+            identities: BTreeSet::from([self.identity.clone()]),
+            roots,
+            epoch: epoch_terms(&secrets, now),
+        };
+        Event { after: None, n: 0, created: now, change }.sign(&[&secrets.epoch]).map_err(TrustError::refused)
+    }
+
+    /// [`Core::prepare_inception`] with the vault of the node's own directory, in somebody's name.
+    ///
+    /// # Errors
+    /// As there, and when the node has no directory.
+    pub fn begin_keys(&self, roots: Roots, author: &str) -> Result<Signed, TrustError> {
+        let signed = self.prepare_inception(&self.vault()?, roots)?;
+        self.audited(author, "key.establish", "", "")?;
+        Ok(signed)
+    }
+
+    /// [`Core::add_key_event`] in somebody's name.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn take_key_event(&self, signed: &Signed, author: &str) -> Result<PartyId, TrustError> {
+        let vault = if self.trust().is_some() { None } else { Some(self.vault()?) };
+        let party = self.add_key_event(vault, signed)?;
+        self.finish_rotation()?;
+        self.audited(author, "key.event", &signed.hash().short(), "")?;
+        Ok(party)
+    }
+
+    /// [`Core::rotate`] in somebody's name; when the roots must sign, the prepared event and `false`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rotate_keys(&self, author: &str) -> Result<(Signed, bool), TrustError> {
+        let signed = self.prepare_rotation()?;
+        let trust = self.party()?;
+        let kept = self.keep_key_event(trust.party, &signed).is_ok();
+        if kept {
+            self.finish_rotation()?;
+        }
+        self.audited(author, "key.rotate", &signed.hash().short(), "")?;
+        Ok((signed, kept))
+    }
+
+    /// The vault of the node's directory.
+    ///
+    /// # Errors
+    /// When the node has none, or its key file cannot be made.
+    pub fn vault(&self) -> Result<Vault, TrustError> {
+        let dir = self.dir.as_ref().ok_or_else(|| TrustError::refused("this node has no directory to keep keys in"))?;
+        Ok(Vault::in_dir(dir, self.passphrase.clone(), &*self.ids)?)
+    }
+
+    /// A line in the audit log.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn audited(&self, author: &str, action: &str, target: &str, reason: &str) -> Result<(), TrustError> {
+        let now = self.clock.now();
+        Ok(self.store.transact(|tx| tx.audit(self.scope.tenant, now, author, action, target, reason))?)
+    }
+
+    /// Takes over the keys that an earlier run made, if there are any.
+    ///
+    /// # Errors
+    /// When the vault cannot be opened although there is a history, or does not hold the keys of the history.
+    pub fn open_keys(&self, vault: Vault) -> Result<bool, TrustError> {
+        if vault.is_empty() || self.trust().is_some() {
+            return Ok(false);
+        }
+        let secrets = vault.load()?;
+        let read = self.store.read()?;
+        let now = self.clock.now();
+        let events = read.documents(self.scope.tenant, DocumentKind::KeyEvent, None, 0, 100_000)?;
+        let naming = read.naming_key(self.scope.tenant)?;
+        drop(read);
+        let histories = super::registry::histories(&events, now);
+        let ours = histories.into_iter().find(|(_, history)| {
+            let known = |key| history.epoch(key).is_some();
+            known(secrets.epoch.id()) || secrets.before.as_ref().is_some_and(|before| known(before.id()))
+        });
+        // Keys whose inception was never signed by the roots: making them anew loses nothing.
+        let Some((party, _)) = ours else { return Ok(false) };
+        let _ = self.trust.set(std::sync::Arc::new(Trust::new(party, vault, secrets, naming)));
+        self.finish_rotation()?;
+        Ok(true)
+    }
+
+    /// Keeps a key event of ours. The first one brings the node's party into being.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] with what is wrong with it.
+    pub fn add_key_event(&self, vault: Option<Vault>, signed: &Signed) -> Result<PartyId, TrustError> {
+        let now = self.clock.now();
+        if let Some(trust) = self.trust() {
+            self.keep_key_event(trust.party, signed)?;
+            return Ok(trust.party);
+        }
+        let vault = vault.ok_or(super::VaultError::Empty)?;
+        let history = KeyHistory::begin(signed, now).map_err(TrustError::refused)?;
+        let secrets = vault.load()?;
+        if history.epoch(secrets.epoch.id()).is_none() {
+            return Err(TrustError::refused(
+                "the event names another epoch key than this node made; sign the event that `key establish` printed last",
+            ));
+        }
+        let naming = self.store.read()?.naming_key(self.scope.tenant)?;
+        let party = history.party();
+        let _ = self.trust.set(std::sync::Arc::new(Trust::new(party, vault, secrets, naming)));
+        self.keep_key_event(party, signed)?;
+        Ok(party)
+    }
+
+    /// Keeps an event of any party's history, after it was applied to what is known. Returns whether it was new.
+    pub(crate) fn keep_key_event(&self, party: PartyId, signed: &Signed) -> Result<bool, TrustError> {
+        let now = self.clock.now();
+        let registry = self.registry()?;
+        let (history, kind) = match registry.histories.get(&party) {
+            Some(history) => {
+                let mut history = history.clone();
+                history.apply(signed, now).map_err(TrustError::refused)?;
+                (history, "event")
+            }
+            None => (KeyHistory::begin(signed, now).map_err(TrustError::refused)?, "inception"),
+        };
+        if history.party() != party {
+            return Err(TrustError::refused("the event belongs to another party"));
+        }
+        let figures = Figures::KeyEvent { party: self.pseudonym(party), event: word(kind) };
+        self.keep_document(DocumentKind::KeyEvent, party.0, signed, |tx, now| {
+            self.book(tx, now, figures, &format!(r#"{{"document":"{}"}}"#, signed.hash())).map(|_| ())
+        })
+    }
+
+    /// Our own key history.
+    ///
+    /// # Errors
+    /// [`super::VaultError::Empty`] while there is none.
+    pub fn own_history(&self) -> Result<KeyHistory, TrustError> {
+        let trust = self.party()?;
+        let registry = self.registry()?;
+        registry.histories.get(&trust.party).cloned().ok_or_else(|| super::VaultError::Empty.into())
+    }
+
+    /// Begins a new epoch with the key that was committed to. Needs no root key while the current epoch holds.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] when the current epoch key is expired or revoked: then the roots must sign
+    /// ([`Core::prepare_rotation`]).
+    pub fn rotate(&self) -> Result<Signed, TrustError> {
+        let signed = self.prepare_rotation()?;
+        let trust = self.party()?;
+        self.keep_key_event(trust.party, &signed)?;
+        self.finish_rotation()?;
+        Ok(signed)
+    }
+
+    /// Prepares the event that begins the next epoch, signed by both epoch keys. Keys move on at once; prepared again, it
+    /// is the same epoch.
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    pub fn prepare_rotation(&self) -> Result<Signed, TrustError> {
+        let trust = self.party()?;
+        let history = self.own_history()?;
+        let secrets = trust.secrets();
+        let now = self.clock.now();
+        let secrets = if secrets.before.is_some() {
+            secrets
+        } else {
+            let rotated = secrets.rotated(&*self.ids);
+            trust.vault.save(&rotated, &*self.ids)?;
+            trust.set_secrets(rotated)
+        };
+        let event = history.next_event(now, Change::Rotation { epoch: epoch_terms(&secrets, now) });
+        let before = secrets.before.as_ref().filter(|before| {
+            history.current(now).is_ok_and(|epoch| epoch.key.id() == before.id())
+        });
+        let signers: Vec<_> = std::iter::once(&secrets.epoch).chain(before).collect();
+        event.sign(&signers).map_err(TrustError::refused)
+    }
+
+    /// Forgets the last epoch's key once the event that ends its epoch is stored; stores that event if the node stopped
+    /// in between.
+    fn finish_rotation(&self) -> Result<(), TrustError> {
+        let trust = self.party()?;
+        let secrets = trust.secrets();
+        if secrets.before.is_none() {
+            return Ok(());
+        }
+        if self.own_history()?.epoch(secrets.epoch.id()).is_none() {
+            let signed = self.prepare_rotation()?;
+            // The roots have to sign it: until they do, both keys are kept.
+            if self.keep_key_event(trust.party, &signed).is_err() {
+                return Ok(());
+            }
+        }
+        let settled = Secrets { before: None, ..secrets.copy() };
+        trust.vault.save(&settled, &*self.ids)?;
+        trust.set_secrets(settled);
+        Ok(())
+    }
+
+    /// Renews what is about to end. Called from time to time.
+    ///
+    /// # Errors
+    /// As [`Core::rotate`].
+    pub fn renew_keys(&self) -> Result<bool, TrustError> {
+        let Some(_) = self.trust() else { return Ok(false) };
+        let now = self.clock.now();
+        let history = self.own_history()?;
+        let due = history.current(now).is_ok_and(|epoch| epoch.window.until <= now.plus_micros(RENEW_EPOCH));
+        if due {
+            self.rotate()?;
+        }
+        Ok(due)
+    }
+
+    /// The statement that vouches for a TLS key, for at most seven days.
+    ///
+    /// # Errors
+    /// While there are no keys, or none that hold.
+    pub fn vouch_for_leaf(&self, spki: Digest) -> Result<Signed, TrustError> {
+        let trust = self.party()?;
+        let now = self.clock.now();
+        let until = self.own_history()?.current(now).map_err(TrustError::refused)?.window.until;
+        let until = until.min(now.plus_micros(MAX_LEAF));
+        LeafStatement::issue(trust.party, &trust.secrets().epoch, spki, now, until).map_err(TrustError::refused)
+    }
+
+    /// Signs a body as the node, under a context.
+    pub(crate) fn sign(&self, body: &str, context: &str) -> Result<Signed, TrustError> {
+        let trust = self.party()?;
+        Signed::sign(body, context, &[&trust.secrets().epoch]).map_err(TrustError::refused)
+    }
+
+    /// Keeps an appointment of a person to a post, or its end, signed by our roots.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] with what is wrong with it.
+    pub fn add_appointment(&self, signed: &Signed) -> Result<bool, TrustError> {
+        let trust = self.party()?;
+        self.keep_appointment(trust.party, signed)
+    }
+
+    /// Keeps an appointment of any party's, after it was verified against its key history.
+    pub(crate) fn keep_appointment(&self, party: PartyId, signed: &Signed) -> Result<bool, TrustError> {
+        let registry = self.registry()?;
+        let now = self.clock.now();
+        let history = registry
+            .histories
+            .get(&party)
+            .ok_or_else(|| TrustError::Missing(format!("a key history of party {}", party.0.short())))?;
+        let mut roster = registry.roster(party);
+        roster.apply(signed, history, now).map_err(TrustError::refused)?;
+        let figures = Figures::KeyEvent { party: self.pseudonym(party), event: word("appointment") };
+        self.keep_document(DocumentKind::Appointment, party.0, signed, |tx, now| {
+            self.book(tx, now, figures, &format!(r#"{{"document":"{}"}}"#, signed.hash())).map(|_| ())
+        })
+    }
+}
+
+fn epoch_terms(secrets: &Secrets, now: Timestamp) -> EpochTerms {
+    EpochTerms {
+        key: secrets.epoch.public().clone(),
+        next: secrets.next.id(),
+        box_key: secrets.boxed.public(),
+        ledger: ledger_key(secrets),
+        until: now.plus_micros(MAX_EPOCH),
+    }
+}

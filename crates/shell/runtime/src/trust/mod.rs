@@ -1,0 +1,323 @@
+//! Other parties: keys, agreements, what goes to whom and what came from whom.
+//!
+//! Everything here follows from signed documents and the journal. The [`Registry`] is the fold over the documents;
+//! [`Core::release_step`] follows the journal and decides; [`Core::deliver_step`] puts what was decided into streams;
+//! [`Core::next_call`] and [`Core::answered`] say what to tell a peer next and take in its answer, so that a network or
+//! a simulation carries the same calls; [`Peers`] answers the calls of others.
+
+mod agreements;
+mod book;
+mod calls;
+mod courier;
+mod deliver;
+mod erasure;
+mod handler;
+mod keys;
+mod peers;
+mod queries;
+mod receive;
+mod registry;
+mod release;
+mod report;
+mod vault;
+mod witness;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use ::keys::Signed;
+use exchange::{Follows, NamingKey};
+use model::{AgreementId, Digest, PartyId, StixId, Timestamp};
+use policy::{Action, Caveats, Decision, Memo, Request};
+use ports::StoreError;
+use ports::trust::{DocumentKind, StreamKey, StreamPosition};
+use tokio::sync::watch;
+
+use crate::core::Core;
+use release::Candidate;
+
+pub use agreements::{Exposure, LISTED, Listed, Proposed};
+pub use courier::Imported;
+pub use erasure::Withdrawal;
+pub use report::{MadeReport, verify_report};
+pub use peers::{INVITATION, PairingStep, PairingView};
+pub use calls::Call;
+pub use handler::Peers;
+pub use registry::{Agreed, InForce, Registry};
+pub use vault::{Secrets, Unlock, Vault, VaultError};
+
+/// Why something about other parties could not be done, by what the caller can do.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The node's own keys are not to be had.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// There is no such thing.
+    #[error("{0} does not exist")]
+    Missing(String),
+    /// It was refused; the reason, with a remedy.
+    #[error("{0}")]
+    Refused(String),
+    /// A stream could not be continued.
+    #[error("the stream cannot be continued: {0}")]
+    Stream(#[from] exchange::AppendRefusal),
+}
+
+impl TrustError {
+    pub(crate) fn refused(reason: impl std::fmt::Display) -> Self {
+        Self::Refused(reason.to_string())
+    }
+}
+
+/// The node's own party, and what it keeps in mind about others.
+pub struct Trust {
+    /// Our party.
+    pub party: PartyId,
+    vault: Vault,
+    secrets: RwLock<Arc<Secrets>>,
+    registry: Mutex<Arc<Registry>>,
+    memo: Mutex<Memo>,
+    caveats: RwLock<Arc<Caveats>>,
+    naming: [u8; 32],
+    /// Released, delivered and taken back one after the other.
+    outgoing: Mutex<()>,
+    /// Taken in one after the other.
+    incoming: Mutex<()>,
+    erasures: AtomicBool,
+    sessions: Mutex<BTreeMap<PartyId, calls::Session>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Trust {
+    fn new(party: PartyId, vault: Vault, secrets: Secrets, naming: [u8; 32]) -> Self {
+        Self {
+            party,
+            vault,
+            secrets: RwLock::new(Arc::new(secrets)),
+            registry: Mutex::default(),
+            memo: Mutex::new(Memo::new(MEMO)),
+            caveats: RwLock::default(),
+            naming,
+            outgoing: Mutex::default(),
+            incoming: Mutex::default(),
+            // What was taken back before the last stop may still have to be erased.
+            erasures: AtomicBool::new(true),
+            sessions: Mutex::default(),
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// The node's secrets.
+    #[must_use]
+    pub fn secrets(&self) -> Arc<Secrets> {
+        Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_secrets(&self, secrets: Secrets) -> Arc<Secrets> {
+        let secrets = Arc::new(secrets);
+        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&secrets);
+        secrets
+    }
+
+    /// Our own rules that bind every agreement.
+    #[must_use]
+    pub fn caveats(&self) -> Arc<Caveats> {
+        Arc::clone(&self.caveats.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes our own rules.
+    pub fn set_caveats(&self, caveats: Caveats) {
+        *self.caveats.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(caveats);
+        self.wake();
+    }
+
+    /// Moves whenever there may be something to tell a peer.
+    #[must_use]
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    pub(crate) fn wake(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn_in(&self) -> MutexGuard<'_, ()> {
+        self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn erasures_wait(&self) {
+        self.erasures.store(true, Ordering::Release);
+    }
+
+    fn take_erasures(&self) -> bool {
+        self.erasures.swap(false, Ordering::AcqRel)
+    }
+
+    /// The names objects have in the stream to a party.
+    pub(crate) fn names(&self, to: PartyId, agreement: AgreementId) -> NamingKey {
+        NamingKey::for_stream(&self.naming, self.party, to, agreement)
+    }
+
+    /// Asks the policy of one agreement about something we may give.
+    pub(crate) fn decide(
+        &self,
+        force: &InForce,
+        registry: &Registry,
+        candidate: &Candidate,
+        to: PartyId,
+        action: Action,
+        now: Timestamp,
+    ) -> Arc<Decision> {
+        let caveats = self.caveats();
+        let request = Request {
+            action,
+            via: &candidate.via,
+            caveats: &caveats,
+            circumstances: registry.circumstances(force, to, &candidate.stored.id, now),
+            ..Request::delivery(&candidate.facts, self.party, to, now)
+        };
+        self.ask(force, &request)
+    }
+
+    /// Asks the same policy, as the receiver, about something a party gave us.
+    pub(crate) fn decide_inbound(
+        &self,
+        force: &InForce,
+        facts: &label::Facts,
+        from: PartyId,
+        now: Timestamp,
+    ) -> Arc<Decision> {
+        // How it reached the sender is the sender's to answer for: what we judge is what we were given.
+        let facts = label::Facts { origin: label::Origin::Own, onward: label::Onward::Free, ..facts.clone() };
+        let request = Request::delivery(&facts, from, self.party, now);
+        self.ask(force, &request)
+    }
+
+    fn ask(&self, force: &InForce, request: &Request<'_>) -> Arc<Decision> {
+        self.memo.lock().unwrap_or_else(PoisonError::into_inner).decide(&force.policy, request)
+    }
+
+    /// Where the epoch before this one ended, for the first segment of a new one.
+    fn follows(&self, key: &StreamKey, position: &StreamPosition) -> Option<Follows> {
+        let first = position.seq == 0 && position.epoch > 1;
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = sessions.get(&key.peer).and_then(|session| session.before(key.agreement));
+        first.then(|| remembered.unwrap_or(Follows { epoch: position.epoch - 1, seq: 0, head: Digest::ZERO }))
+    }
+
+    /// The identity that stands for a contributor that does not want to be named under an agreement.
+    fn stand_in(&self, agreement: AgreementId) -> StixId {
+        let digest = self.names(self.party, agreement).other("contributor");
+        let mut half = [0; 16];
+        half.iter_mut().zip(digest.0).for_each(|(slot, byte)| *slot = byte);
+        StixId::new("identity", model::Uuid::v4(half))
+    }
+}
+
+/// Decisions kept in mind.
+const MEMO: usize = 100_000;
+
+impl Core {
+    /// The node's own party, once it has keys.
+    #[must_use]
+    pub fn trust(&self) -> Option<&Arc<Trust>> {
+        self.trust.get()
+    }
+
+    /// The node's own party.
+    ///
+    /// # Errors
+    /// [`VaultError::Empty`] while there are no keys.
+    pub fn party(&self) -> Result<&Arc<Trust>, TrustError> {
+        self.trust.get().ok_or_else(|| VaultError::Empty.into())
+    }
+
+    /// What is known of parties and agreements now.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn registry(&self) -> Result<Arc<Registry>, TrustError> {
+        let Some(trust) = self.trust() else { return Ok(Arc::default()) };
+        let now = self.clock.now();
+        let mut current = trust.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let newer = {
+            let read = self.store.read()?;
+            current.brought_up(&*read, self.scope.tenant, now)?
+        };
+        if let Some(newer) = newer {
+            *current = Arc::new(newer);
+        }
+        Ok(Arc::clone(&current))
+    }
+
+    /// Forgets what was derived, so that it is derived anew.
+    pub(crate) fn registry_changed(&self) {
+        if let Some(trust) = self.trust() {
+            trust.registry.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&Arc::default());
+            trust.wake();
+        }
+    }
+
+    /// The party that signs for a creator, if one is known.
+    pub(crate) fn speaker_for(&self, creator: &StixId) -> Option<PartyId> {
+        self.trust()?;
+        self.registry().ok()?.speaker(creator)
+    }
+
+    /// The text of a marking definition that is held.
+    pub(crate) fn definition_in(&self, read: &dyn ports::Read, id: &str) -> Option<String> {
+        let id: StixId = id.parse().ok()?;
+        read.object(self.scope, &id, None).ok().flatten().map(|stored| stored.raw)
+    }
+
+    /// Whether a release officer let a version go to somebody although something was found in it.
+    pub(crate) fn reviewed(
+        &self,
+        read: &dyn ports::Read,
+        to: PartyId,
+        agreement: AgreementId,
+        version: model::VersionId,
+    ) -> Result<bool, StoreError> {
+        let reviews = read.reviews(self.scope.tenant, true, 10_000)?;
+        Ok(reviews.iter().any(|review| {
+            let same = review.to == to && review.agreement == agreement && review.version == version;
+            same && review.decided.as_ref().is_some_and(|(release, ..)| *release)
+        }))
+    }
+
+    /// Keeps a signed document and commits to it in the ledger. Returns whether it was new.
+    pub(crate) fn keep_document(
+        &self,
+        kind: DocumentKind,
+        subject: Digest,
+        signed: &Signed,
+        also: impl FnOnce(&mut dyn ports::Tx, Timestamp) -> Result<(), StoreError> + Send,
+    ) -> Result<bool, TrustError> {
+        let now = self.clock.now();
+        let (text, hash) = (signed.to_text(), signed.hash());
+        let new = self.store.transact(|tx| {
+            let new = tx.add_document(self.scope.tenant, now, kind, subject, hash, &text)?;
+            if new {
+                also(tx, now)?;
+            }
+            Ok(new)
+        })?;
+        if new {
+            self.registry_changed();
+        }
+        Ok(new)
+    }
+
+    /// The key that figures' pseudonyms are derived with.
+    pub(crate) fn figures_key(&self) -> [u8; 32] {
+        self.trust().map_or([0; 32], |trust| trust.naming)
+    }
+}

@@ -1,0 +1,363 @@
+//! Pairing: two nodes learn each other's keys, and two people make sure that nobody stands between them.
+//!
+//! Invitation, acceptance and opening are signed documents that may travel as files or by calls. After them both sides
+//! show the same six words; a person on each side confirms that the other read out the same.
+
+use ::keys::Signed;
+use ::keys::invitation::{Acceptance, Invitation, Signer, open_commitment, verify_opening};
+use ::keys::words::Pairing;
+use model::{CollectionId, Digest, Label, PartyId, SourceId, Timestamp};
+use ports::SourceRecord;
+use ports::peer::Refusal;
+use ports::trust::{DocumentKind, PeerRecord, PeerState};
+
+use super::{Trust, TrustError};
+use crate::core::Core;
+
+/// How long an invitation is good for unless said otherwise: a day, in microseconds.
+pub const INVITATION: i64 = 86_400 * 1_000_000;
+
+/// A pairing as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairingView {
+    /// The peer.
+    pub peer: PeerRecord,
+    /// What the peer's organisation calls itself: its own claim.
+    pub claims: String,
+    /// The words to compare; `None` until all three documents were exchanged.
+    pub words: Option<Vec<&'static str>>,
+}
+
+/// What comes of taking in an acceptance or an invitation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairingStep {
+    /// Who the other side is.
+    pub party: PartyId,
+    /// What our people call it.
+    pub name: String,
+    /// The document to hand back.
+    pub answer: Signed,
+}
+
+impl Core {
+    /// Invites somebody: a file to hand over.
+    ///
+    /// # Errors
+    /// While the node has no keys.
+    pub fn invite(&self, endpoint: Option<&str>, good_for: i64) -> Result<Signed, TrustError> {
+        let trust = self.party()?;
+        let history = self.own_history()?;
+        let secrets = trust.secrets();
+        let signer = Signer { history: &history, epoch: &secrets.epoch, endpoint };
+        let now = self.clock.now();
+        let until = now.plus_micros(good_for);
+        let signed = Invitation::issue(signer, &nonce(trust, until), now, until).map_err(TrustError::refused)?;
+        self.keep_document(DocumentKind::Pairing, signed.hash(), &signed, |_, _| Ok(()))?;
+        Ok(signed)
+    }
+
+    /// Accepts somebody's invitation: adds them as a peer that people have yet to confirm.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] when the invitation is not in order or the name is taken.
+    pub fn accept_invitation(
+        &self,
+        invitation: &Signed,
+        name: Option<&str>,
+        endpoint: Option<&str>,
+    ) -> Result<PairingStep, TrustError> {
+        let trust = self.party()?;
+        let now = self.clock.now();
+        let verified = Invitation::verify(invitation, now).map_err(TrustError::refused)?;
+        let history = self.own_history()?;
+        let secrets = trust.secrets();
+        let signer = Signer { history: &history, epoch: &secrets.epoch, endpoint };
+        let until = now.plus_micros(INVITATION);
+        let answer =
+            Acceptance::issue(&verified, signer, &nonce(trust, until), now, until).map_err(TrustError::refused)?;
+        let theirs = &verified.from;
+        let peer = self.meet(&theirs.history, theirs.endpoint.clone(), name)?;
+        let subject = invitation.hash();
+        self.keep_document(DocumentKind::Pairing, subject, invitation, |_, _| Ok(()))?;
+        self.keep_document(DocumentKind::Pairing, subject, &answer, |_, _| Ok(()))?;
+        Ok(PairingStep { party: peer.party, name: peer.name, answer })
+    }
+
+    /// Takes in the acceptance of an invitation of ours, and opens the commitment to its sender. Repeated for the same
+    /// acceptance, it gives the same answer; for another one it refuses.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] when it answers none of our invitations, or another acceptance came first.
+    pub fn take_acceptance(&self, acceptance: &Signed, name: Option<&str>) -> Result<PairingStep, TrustError> {
+        let trust = self.party()?;
+        let now = self.clock.now();
+        let documents = self.pairing_documents()?;
+        let answered = acceptance_answers(acceptance)
+            .ok_or_else(|| TrustError::refused("this is not an acceptance"))?;
+        let invitation = documents
+            .iter()
+            .find(|(_, signed)| signed.hash() == answered)
+            .ok_or_else(|| TrustError::refused("it answers no invitation of ours; send a new invitation"))?;
+        let earlier = documents.iter().find(|(subject, signed)| {
+            *subject == answered && acceptance_answers(signed).is_some() && signed.hash() != acceptance.hash()
+        });
+        if earlier.is_some() {
+            return Err(TrustError::refused("this invitation was accepted by somebody else already; send a new one"));
+        }
+        let verified =
+            Acceptance::verify(acceptance, trust.party, answered, now).map_err(TrustError::refused)?;
+        let issued = Invitation::verify(&invitation.1, now).map_err(TrustError::refused)?;
+        let history = self.own_history()?;
+        let secrets = trust.secrets();
+        let signer = Signer { history: &history, epoch: &secrets.epoch, endpoint: None };
+        let (opening, _) = open_commitment(signer, &verified, &nonce(trust, issued.from.window.until))
+            .map_err(TrustError::refused)?;
+        let peer = self.meet(&verified.from.history, verified.from.endpoint.clone(), name)?;
+        self.keep_document(DocumentKind::Pairing, answered, acceptance, |_, _| Ok(()))?;
+        self.keep_document(DocumentKind::Pairing, answered, &opening, |_, _| Ok(()))?;
+        Ok(PairingStep { party: peer.party, name: peer.name, answer: opening })
+    }
+
+    /// Takes in the opening that answers our acceptance. Both sides can show the words then.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`]; a nonce other than the one committed to is a sign of somebody in between.
+    pub fn take_opening(&self, opening: &Signed) -> Result<PartyId, TrustError> {
+        let trust = self.party()?;
+        let now = self.clock.now();
+        let documents = self.pairing_documents()?;
+        for (subject, acceptance) in &documents {
+            let Some(answered) = acceptance_answers(acceptance) else { continue };
+            let Some((_, invitation)) = documents.iter().find(|(_, signed)| signed.hash() == answered) else { continue };
+            let Ok(issued) = Invitation::verify(invitation, now) else { continue };
+            if issued.from.history.party() == trust.party {
+                continue;
+            }
+            let Some(own) = own_nonce(trust, acceptance) else { continue };
+            let pairing = verify_opening(opening, &issued, trust.party, acceptance.hash(), own, now);
+            match pairing {
+                Ok(pairing) => {
+                    self.keep_document(DocumentKind::Pairing, *subject, opening, |_, _| Ok(()))?;
+                    return Ok(pairing.inviter);
+                }
+                Err(::keys::invitation::PairingError::OtherDocument { .. } | ::keys::invitation::PairingError::OtherParty(_)) => {}
+                Err(problem) => return Err(TrustError::refused(problem)),
+            }
+        }
+        Err(TrustError::refused("it opens nothing that we accepted; accept the invitation first"))
+    }
+
+    /// Every peer, with the words to compare where there are any.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn pairings(&self) -> Result<Vec<PairingView>, TrustError> {
+        let Some(trust) = self.trust() else { return Ok(Vec::new()) };
+        let registry = self.registry()?;
+        let documents = self.pairing_documents()?;
+        let view = |peer: &PeerRecord| PairingView {
+            peer: peer.clone(),
+            claims: registry.histories.get(&peer.party).map(|history| history.name().to_owned()).unwrap_or_default(),
+            words: pairing_of(&documents, trust.party, peer.party).map(|pairing| pairing.words()),
+        };
+        let mut views: Vec<_> = registry.peers.values().map(view).collect();
+        views.sort_by(|a, b| a.peer.name.cmp(&b.peer.name));
+        Ok(views)
+    }
+
+    /// A person says that the other side read out these words. They must be ours.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] when the words differ: somebody may stand in between.
+    pub fn confirm_peer(&self, name: &str, words: &str, author: &str) -> Result<PeerRecord, TrustError> {
+        let view = self.pairing(name)?;
+        let Some(ours) = view.words else {
+            return Err(TrustError::refused("not all three documents were exchanged yet: there are no words to compare"));
+        };
+        let theirs: Vec<_> = words.split_whitespace().filter_map(::keys::words::byte).collect();
+        let same: Vec<_> = ours.iter().filter_map(|word| ::keys::words::byte(word)).collect();
+        if theirs != same {
+            return Err(TrustError::refused(
+                "those are not the words this node shows: do not go on, end this pairing, and begin again over another channel",
+            ));
+        }
+        self.set_peer_state(view.peer, PeerState::Paired, "peer.confirm", author, "")
+    }
+
+    /// Ends the pairing. Streams stop at once; agreements with them count for nothing while they are not paired.
+    ///
+    /// # Errors
+    /// [`TrustError::Missing`] for a name nobody has.
+    pub fn end_peer(&self, name: &str, author: &str, reason: &str) -> Result<PeerRecord, TrustError> {
+        let view = self.pairing(name)?;
+        self.set_peer_state(view.peer, PeerState::Ended, "peer.end", author, reason)
+    }
+
+    /// Where a peer's node is reached from now on; `None` for files only.
+    ///
+    /// # Errors
+    /// [`TrustError::Missing`] for a name nobody has.
+    pub fn set_peer_endpoint(&self, name: &str, endpoint: Option<&str>) -> Result<PeerRecord, TrustError> {
+        let peer = PeerRecord { endpoint: endpoint.map(str::to_owned), ..self.pairing(name)?.peer };
+        self.store.transact(|tx| tx.set_peer(self.scope.tenant, &peer))?;
+        self.registry_changed();
+        Ok(peer)
+    }
+
+    /// One peer by its name.
+    ///
+    /// # Errors
+    /// [`TrustError::Missing`] for a name nobody has.
+    pub fn pairing(&self, name: &str) -> Result<PairingView, TrustError> {
+        let found = self.pairings()?.into_iter().find(|view| view.peer.name == name);
+        found.ok_or_else(|| TrustError::Missing(format!("a peer named `{name}`")))
+    }
+
+    fn set_peer_state(
+        &self,
+        peer: PeerRecord,
+        state: PeerState,
+        action: &str,
+        author: &str,
+        reason: &str,
+    ) -> Result<PeerRecord, TrustError> {
+        let now = self.clock.now();
+        let peer = PeerRecord { state, since: now, ..peer };
+        self.store.transact(|tx| {
+            tx.set_peer(self.scope.tenant, &peer)?;
+            tx.audit(self.scope.tenant, now, author, action, &peer.name, reason)
+        })?;
+        self.registry_changed();
+        if let Some(trust) = self.trust() {
+            trust.forget_session(peer.party);
+        }
+        Ok(peer)
+    }
+
+    /// Adds a party we met as a peer, with a source its objects are booked under; or finds it again.
+    fn meet(
+        &self,
+        history: &::keys::events::KeyHistory,
+        endpoint: Option<String>,
+        name: Option<&str>,
+    ) -> Result<PeerRecord, TrustError> {
+        let party = history.party();
+        let now = self.clock.now();
+        let registry = self.registry()?;
+        let tenant = self.scope.tenant;
+        let taken = |name: &str| registry.peers.values().any(|peer| peer.name == name && peer.party != party);
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => free_name(history.name(), &taken),
+        };
+        if taken(&name) {
+            return Err(TrustError::refused(format!("another peer is called `{name}` already; choose another name")));
+        }
+        let known = registry.peers.get(&party).cloned();
+        let peer = match known {
+            // Whoever was confirmed stays confirmed; whoever was ended begins anew.
+            Some(peer) if peer.state == PeerState::Paired => {
+                PeerRecord { endpoint: endpoint.or(peer.endpoint.clone()), ..peer }
+            }
+            Some(peer) => PeerRecord { endpoint, name, state: PeerState::Invited, since: now, ..peer },
+            None => {
+                let source = SourceRecord {
+                    id: SourceId(0),
+                    name: format!("peer-{name}"),
+                    kind: "peer".to_owned(),
+                    config: "{}".to_owned(),
+                    default_label: Label::OwnOnly,
+                    enabled: false,
+                    collection: CollectionId(self.ids.uuid()),
+                };
+                let source = self.store.transact(|tx| tx.add_source(tenant, &source))?;
+                PeerRecord {
+                    party,
+                    name,
+                    endpoint,
+                    state: PeerState::Invited,
+                    since: now,
+                    source,
+                    last_contact: None,
+                    last_error: None,
+                }
+            }
+        };
+        self.store.transact(|tx| tx.set_peer(tenant, &peer))?;
+        self.registry_changed();
+        for event in history.events() {
+            self.keep_key_event(party, event)?;
+        }
+        Ok(peer)
+    }
+
+    fn pairing_documents(&self) -> Result<Vec<(Digest, Signed)>, TrustError> {
+        let read = self.store.read()?;
+        let documents = read.documents(self.scope.tenant, DocumentKind::Pairing, None, 0, 100_000)?;
+        let parse = |text: &str| Signed::parse(text.as_bytes()).ok();
+        Ok(documents.into_iter().filter_map(|document| Some((document.subject, parse(&document.text)?))).collect())
+    }
+
+    /// Pairing by calls: an acceptance is answered with the opening.
+    pub(crate) fn answer_pairing(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let signed = Signed::parse(body).map_err(|problem| Refusal::Invalid(problem.to_string()))?;
+        let step = self.take_acceptance(&signed, None).map_err(|problem| Refusal::Invalid(problem.to_string()))?;
+        Ok(step.answer.to_text().into_bytes())
+    }
+}
+
+/// The nonce of a document that is good until an instant: derived, so that it need not be kept.
+fn nonce(trust: &Trust, until: Timestamp) -> [u8; 32] {
+    trust.names(trust.party, model::AgreementId(Digest::ZERO)).other(&format!("nonce {until}")).0
+}
+
+/// The nonce of an acceptance of ours.
+fn own_nonce(trust: &Trust, acceptance: &Signed) -> Option<[u8; 32]> {
+    let text = member(acceptance, "nonce")?;
+    let said: Digest = text.parse().ok()?;
+    let until: Timestamp = member(acceptance, "expires")?.parse().ok()?;
+    (nonce(trust, until) == said.0).then_some(said.0)
+}
+
+fn member(signed: &Signed, name: &str) -> Option<String> {
+    signed.with_body(|body| Ok(body.get(name).and_then(|value| value.as_str()).map(|text| text.into_owned()))).ok().flatten()
+}
+
+/// The invitation an acceptance answers; `None` for other documents.
+fn acceptance_answers(signed: &Signed) -> Option<Digest> {
+    (member(signed, "type")? == "acceptance").then(|| member(signed, "invitation")?.parse().ok()).flatten()
+}
+
+/// What both sides know at the end, put together from the documents.
+fn pairing_of(documents: &[(Digest, Signed)], own: PartyId, peer: PartyId) -> Option<Pairing> {
+    let by = |signed: &Signed| member(signed, "party").and_then(|text| text.parse::<PartyId>().ok());
+    documents.iter().rev().find_map(|(_, opening)| {
+        (member(opening, "type")? == "opening").then_some(())?;
+        let accepted: Digest = member(opening, "acceptance")?.parse().ok()?;
+        let (_, acceptance) = documents.iter().find(|(_, signed)| signed.hash() == accepted)?;
+        let inviter = by(opening)?;
+        let accepter = by(acceptance)?;
+        let pair = [inviter, accepter];
+        (pair.contains(&own) && pair.contains(&peer)).then_some(())?;
+        Some(Pairing {
+            inviter,
+            accepter,
+            invitation: acceptance_answers(acceptance)?,
+            acceptance: accepted,
+            inviter_nonce: member(opening, "nonce")?.parse::<Digest>().ok()?.0,
+            accepter_nonce: member(acceptance, "nonce")?.parse::<Digest>().ok()?.0,
+        })
+    })
+}
+
+/// A name made from what an organisation calls itself.
+fn free_name(claim: &str, taken: &dyn Fn(&str) -> bool) -> String {
+    let letters: String =
+        claim.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).take(40).collect();
+    let base = letters.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+    let base = if base.is_empty() { "peer".to_owned() } else { base };
+    if !taken(&base) {
+        return base;
+    }
+    (2..10_000).map(|n| format!("{base}-{n}")).find(|name| !taken(name)).unwrap_or(base)
+}

@@ -1,0 +1,533 @@
+//! From another node's stream into the store: verified, decided by our own policy, applied once, then acknowledged.
+//!
+//! Effects, holdings and the stream's position are one transaction, so whatever is sent again has no second effect.
+
+use exchange::origin::{BatchMemo, Statement};
+use exchange::wire::{FrameLimits, Push};
+use exchange::{
+    Accepted, Ack, Body, Content, Effect, Erasure, Inbound, Position, PushRefusal, Receipt, ReceiptItem, StreamId,
+    Withdraw, accept,
+};
+use json::{Limits, Tape};
+use label::{Facts, Handling, Origin};
+use ledger::entry::{ErasureAct, Figures, MisdirectedAct};
+use model::{AgreementId, Digest, Finding, Label, PartyId, Severity, StixId, Timestamp};
+use ports::peer::Refusal;
+use ports::trust::{DisclosureRecord, HoldingRecord, OutboxRecord, StreamKey, StreamPosition};
+use ports::{SourceRecord, StoreError, Tx};
+
+use super::registry::{InForce, Registry};
+use super::{Trust, TrustError};
+use crate::core::Core;
+use crate::ingest::{Fate, Piece, Provenance};
+
+/// One object that came, read and decided on.
+struct Arrival<'p> {
+    envelope: exchange::Envelope,
+    hash: Digest,
+    content: Content<'p>,
+    id: StixId,
+    facts: Facts,
+    provenance: Provenance,
+}
+
+/// What to do, in the order of the stream.
+enum Step<'p> {
+    Objects(Vec<Arrival<'p>>),
+    Control { hash: Digest, envelope: Box<exchange::Envelope>, body: Body<'p> },
+    Nothing { seq: u64, hash: Digest },
+}
+
+impl Core {
+    /// Takes in a push and returns the signed acknowledgement of everything up to it.
+    ///
+    /// # Errors
+    /// [`Refusal`], which the sender is shown. Alarms are kept as findings too.
+    pub fn take_push(&self, from: PartyId, frame: &[u8]) -> Result<String, Refusal> {
+        let push = Push::decode(frame, &FrameLimits::default()).map_err(|problem| Refusal::Invalid(problem.to_string()))?;
+        self.take_in(from, &push)
+    }
+
+    /// Takes in a push that arrived by whatever way.
+    ///
+    /// # Errors
+    /// As [`Core::take_push`].
+    pub fn take_in(&self, from: PartyId, push: &Push) -> Result<String, Refusal> {
+        let trust = self.trust().ok_or_else(|| Refusal::Forbidden("this node has no keys".to_owned()))?;
+        let registry = self.registry().map_err(|_| Refusal::Failed)?;
+        let agreement = push.segment.stream.agreement;
+        let source = registry
+            .paired(from)
+            .ok_or_else(|| Refusal::Forbidden("the two nodes are not paired".to_owned()))
+            .and_then(|peer| self.source_or_stranger(peer.source).map_err(|_| Refusal::Failed))?;
+        if !registry.shares(agreement, from, trust.party) {
+            return Err(Refusal::Forbidden(format!("no agreement {} with this party", agreement.0.short())));
+        }
+        let _turn = trust.turn_in();
+        let key = StreamKey { peer: from, agreement, outbound: false };
+        let position = self.position(key).map_err(|_| Refusal::Failed)?;
+        let now = self.clock.now();
+        let terms = registry.signed_terms(agreement, from, trust.party);
+        let inbound = Inbound {
+            from,
+            to: trust.party,
+            agreement,
+            position: Position { epoch: position.epoch, seq: position.seq, head: position.head },
+            terms: &terms,
+            signers: &*registry,
+            known: &|_| None,
+            limits: exchange::Limits::default(),
+            now,
+        };
+        let admission = accept(&inbound, push).map_err(|problem| self.refused(from, &source, &problem))?;
+        let force = registry.version(agreement, push);
+        let steps = self.plan(trust, &registry, force.as_ref(), from, agreement, admission.accepted, now);
+        let mut at = position.clone();
+        at.epoch = admission.position.epoch;
+        if admission.epoch.is_some() {
+            (at.seq, at.head) = (0, Digest::ZERO);
+        }
+        for step in steps {
+            at = self.apply(trust, &registry, &source, key, at, step, now).map_err(|_| Refusal::Failed)?;
+        }
+        let stream = StreamId { from, to: trust.party, agreement, epoch: admission.position.epoch };
+        let ack = Ack::sign(stream, &admission.position, now, &trust.secrets().epoch).to_text();
+        let done = StreamPosition {
+            epoch: admission.position.epoch,
+            seq: admission.position.seq,
+            head: admission.position.head,
+            ack: Some(ack.clone()),
+            ..at
+        };
+        self.store
+            .transact(|tx| {
+                if !admission.findings.is_empty() {
+                    tx.add_findings(self.scope, now, source.id, None, &admission.findings)?;
+                }
+                tx.set_stream(self.scope.tenant, key, &done)
+            })
+            .map_err(|_| Refusal::Failed)?;
+        trust.wake();
+        Ok(ack)
+    }
+
+    /// Where an inbound stream stands.
+    pub(crate) fn position(&self, key: StreamKey) -> Result<StreamPosition, StoreError> {
+        let streams = self.store.read()?.streams(self.scope.tenant)?;
+        Ok(streams.into_iter().find(|(known, _)| *known == key).map(|(_, position)| position).unwrap_or_default())
+    }
+
+    /// What a refused push is answered with. What looks like an attack or a broken peer is kept for people.
+    fn refused(&self, from: PartyId, source: &SourceRecord, problem: &PushRefusal) -> Refusal {
+        let rule = match problem {
+            PushRefusal::OutOfStep { .. } => return Refusal::OutOfStep(problem.to_string()),
+            PushRefusal::EpochOver { .. } => return Refusal::OutOfStep(problem.to_string()),
+            PushRefusal::NotYetInForce { .. } => return Refusal::Busy(60_000),
+            PushRefusal::Equivocation { .. } => "shieldwall/peer-equivocation",
+            PushRefusal::Signer(_) => "shieldwall/peer-signature",
+            _ => "shieldwall/peer-push",
+        };
+        let message = format!("a push from {} was refused: {problem}", from.0.short());
+        let finding = Finding::new(Severity::Error, rule, "", message);
+        let now = self.clock.now();
+        // The refusal stands whether or not it could be noted.
+        let _ = self.store.transact(|tx| tx.add_findings(self.scope, now, source.id, None, &[finding]));
+        Refusal::Invalid(problem.to_string())
+    }
+
+    /// Reads the objects and asks our own policy about each.
+    #[expect(clippy::too_many_arguments, reason = "the context of one push, used in one place")]
+    fn plan<'p>(
+        &self,
+        trust: &Trust,
+        registry: &Registry,
+        force: Option<&InForce>,
+        from: PartyId,
+        agreement: AgreementId,
+        accepted: Vec<Accepted<'p>>,
+        now: Timestamp,
+    ) -> Vec<Step<'p>> {
+        let mut steps: Vec<Step<'p>> = Vec::new();
+        for Accepted { envelope, hash, effect } in accepted {
+            let seq = envelope.seq;
+            let body = match effect {
+                Effect::Apply(body) => body,
+                Effect::Void(_) => {
+                    steps.push(Step::Nothing { seq, hash });
+                    continue;
+                }
+            };
+            match body {
+                Body::Put(content) | Body::Supersede(content) | Body::Sighting(content) => {
+                    let arrival = self.arrival(trust, registry, force, from, agreement, envelope, hash, content, now);
+                    match (arrival, steps.last_mut()) {
+                        (Ok(arrival), Some(Step::Objects(run))) => run.push(arrival),
+                        (Ok(arrival), _) => steps.push(Step::Objects(vec![arrival])),
+                        (Err(finding), _) => {
+                            self.misdirected(from, agreement, *finding, now);
+                            steps.push(Step::Nothing { seq, hash });
+                        }
+                    }
+                }
+                body => steps.push(Step::Control { hash, envelope: Box::new(envelope), body }),
+            }
+        }
+        steps
+    }
+
+    /// One object, if our policy lets it in.
+    #[expect(clippy::too_many_arguments, reason = "the context of one entry, used in one place")]
+    fn arrival<'p>(
+        &self,
+        trust: &Trust,
+        registry: &Registry,
+        force: Option<&InForce>,
+        from: PartyId,
+        agreement: AgreementId,
+        envelope: exchange::Envelope,
+        hash: Digest,
+        content: Content<'p>,
+        now: Timestamp,
+    ) -> Result<Arrival<'p>, Box<Finding>> {
+        let problem = |rule: &'static str, message: String| {
+            Box::new(Finding::new(Severity::Error, rule, "", message))
+        };
+        let mut tape = Tape::new();
+        let value = tape
+            .parse(content.object.as_bytes(), &Limits::OBJECT)
+            .map_err(|error| problem("shieldwall/peer-object", error.to_string()))?;
+        let mut findings = Vec::new();
+        let valid = stix::validate(value, &stix::Checks::default(), &mut findings).ok_or_else(|| {
+            let first = findings.iter().find(|finding| finding.severity == Severity::Error);
+            problem("shieldwall/peer-object", first.map_or_else(String::new, ToString::to_string))
+        })?;
+        let said = Handling::parse(&envelope.label).unwrap_or_else(|_| Handling::own_only());
+        let definitions = |id: &str| {
+            let with = content.with.iter().find(|text| text.contains(id)).map(|text| (*text).to_owned());
+            with.or_else(|| self.store.read().ok().and_then(|read| self.definition_in(&*read, id)))
+        };
+        let marked = label::facts(&valid, Label::CLEAR, &definitions, &mut Vec::new());
+        let onward = label::Onward::parse(&envelope_onward(&envelope)).unwrap_or(label::Onward::None);
+        let creator = valid.created_by();
+        let speaks = creator.as_ref().is_some_and(|creator| registry.speaker(creator) == Some(from));
+        let stated = content.origin.and_then(|text| stated_by(registry, text, value, now));
+        let origin = if speaks { Some(from) } else { stated };
+        let facts = marked
+            .received(origin.map_or_else(|| Origin::Other("peer".to_owned()), Origin::Party), &onward);
+        let facts = Facts { handling: facts.handling.meet(&said), ..facts };
+        let force = force.ok_or_else(|| problem("shieldwall/peer-terms", "no text is in force".to_owned()))?;
+        let decision = trust.decide_inbound(force, &facts, from, now);
+        if !decision.permitted {
+            let message = format!(
+                "an object came from {} that clause `{}` does not let in: {}",
+                from.0.short(),
+                decision.clause,
+                super::release::reasons(&decision)
+            );
+            return Err(problem("shieldwall/misdirected", message));
+        }
+        let id = valid.id().clone();
+        let _ = agreement;
+        let onward = decision.obligations.onward.meet(&onward);
+        Ok(Arrival {
+            envelope,
+            hash,
+            content,
+            id,
+            facts,
+            provenance: Provenance { origin, onward },
+        })
+    }
+
+    /// Keeps word of something that should not have come.
+    fn misdirected(&self, from: PartyId, agreement: AgreementId, finding: Finding, now: Timestamp) {
+        let item = self.matter(&[b"misdirected", &from.0.0, &agreement.0.0, &now.as_micros().to_be_bytes()]);
+        let figures = Figures::Misdirected { item, act: MisdirectedAct::Found { peer: self.pseudonym(from) } };
+        let noted = self.store.transact(|tx| {
+            tx.add_findings(self.scope, now, model::SourceId(0), None, std::slice::from_ref(&finding))?;
+            self.book(tx, now, figures, "{}")
+        });
+        if let Err(problem) = noted {
+            tracing::warn!(%problem, %finding, "a misdirected object could not be noted");
+        }
+    }
+
+    fn apply(
+        &self,
+        trust: &Trust,
+        registry: &Registry,
+        source: &SourceRecord,
+        key: StreamKey,
+        at: StreamPosition,
+        step: Step<'_>,
+        now: Timestamp,
+    ) -> Result<StreamPosition, TrustError> {
+        let tenant = self.scope.tenant;
+        match step {
+            Step::Nothing { seq, hash } => Ok(StreamPosition { seq, head: hash, ..at }),
+            Step::Objects(run) => self.apply_objects(source, key, at, &run, now),
+            Step::Control { hash, envelope, body } => {
+                let at = StreamPosition { seq: envelope.seq, head: hash, ..at };
+                self.store.transact(|tx| {
+                    match &body {
+                        Body::Withdraw(withdraw) => {
+                            self.withdrawn(tx, trust, registry, key, withdraw, now)?;
+                        }
+                        Body::Relabel(relabel) => {
+                            let holding = tx.holding(tenant, key.peer, key.agreement, relabel.subject)?;
+                            let label = Handling::parse(&relabel.label).map(|handling| handling.tlp());
+                            if let (Some(version), Ok(label)) = (holding.and_then(|h| h.version), label) {
+                                tx.relabel(self.scope, now, version, label)?;
+                            }
+                        }
+                        Body::Receipt(receipt) => self.receipted(tx, registry, key, receipt, now)?,
+                        // Acts have a way of their own; questions are asked in calls.
+                        _ => {}
+                    }
+                    tx.set_stream(tenant, key, &at)
+                })?;
+                self.committed();
+                Ok(at)
+            }
+        }
+    }
+
+    fn apply_objects(
+        &self,
+        source: &SourceRecord,
+        key: StreamKey,
+        at: StreamPosition,
+        run: &[Arrival<'_>],
+        now: Timestamp,
+    ) -> Result<StreamPosition, TrustError> {
+        let tenant = self.scope.tenant;
+        let buried = self.store.transact(|tx| {
+            run.iter()
+                .map(|arrival| tx.tombstoned(tenant, key.peer, key.agreement, arrival.envelope.subject))
+                .collect::<Result<Vec<_>, _>>()
+        })?;
+        let mut pieces = Vec::new();
+        let mut places = Vec::new();
+        let along = Provenance { origin: Some(key.peer), onward: label::Onward::Free };
+        for (arrival, buried) in run.iter().zip(&buried) {
+            if *buried {
+                places.push(None);
+                continue;
+            }
+            for text in &arrival.content.with {
+                pieces.push(Piece { provenance: Some(&along), ..Piece::stix(text.as_bytes()) });
+            }
+            places.push(Some(pieces.len()));
+            pieces.push(Piece {
+                narrowing: Some(arrival.facts.handling.tlp()),
+                provenance: Some(&arrival.provenance),
+                ..Piece::stix(arrival.content.object.as_bytes())
+            });
+        }
+        let end = run.last().map(|arrival| (arrival.envelope.seq, arrival.hash));
+        let (seq, head) = end.unwrap_or((at.seq, at.head));
+        let at = StreamPosition { seq, head, ..at };
+        self.ingest_with(source, &pieces, &mut |_| {}, &mut |tx, committing| {
+            for (arrival, place) in run.iter().zip(&places) {
+                let fate = place.and_then(|place| committing.fate(place));
+                let kept = !matches!(fate, None | Some(Fate::Refused(_)));
+                if kept {
+                    self.keep(tx, key, arrival, fate, now)?;
+                }
+                self.book_receipt(tx, key.peer, key.agreement, &arrival.facts, arrival.hash, now)?;
+            }
+            tx.set_stream(tenant, key, &at)
+        })?;
+        Ok(at)
+    }
+
+    /// Keeps the holding and the origin statement of something that was taken in.
+    fn keep(
+        &self,
+        tx: &mut dyn Tx,
+        key: StreamKey,
+        arrival: &Arrival<'_>,
+        fate: Option<&Fate>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let tenant = self.scope.tenant;
+        let version = match fate {
+            Some(Fate::Held(_)) => None,
+            _ => self.stored_version(tx, arrival)?,
+        };
+        if let (Some(version), Some(statement)) = (version, arrival.content.origin)
+            && arrival.provenance.origin.is_some()
+        {
+            tx.set_origin(tenant, version, statement)?;
+        }
+        tx.set_holding(
+            tenant,
+            &HoldingRecord {
+                object: Some(arrival.id.clone()),
+                version,
+                from: key.peer,
+                agreement: key.agreement,
+                subject: arrival.envelope.subject,
+                entry: (arrival.envelope.stream.epoch, arrival.envelope.seq),
+                onward: arrival.provenance.onward.to_text(),
+                received: now,
+                ended: None,
+                erased: None,
+                hold: None,
+            },
+        )
+    }
+
+    /// The row of an object that was stored in this transaction, or before it.
+    fn stored_version(
+        &self,
+        tx: &mut dyn Tx,
+        arrival: &Arrival<'_>,
+    ) -> Result<Option<model::VersionId>, StoreError> {
+        let mut tape = Tape::new();
+        let Ok(value) = tape.parse(arrival.content.object.as_bytes(), &Limits::OBJECT) else { return Ok(None) };
+        let instant = |name: &str| value.get(name).and_then(|v| v.as_str()).and_then(|v| v.parse::<Timestamp>().ok());
+        let version = instant("modified").or_else(|| instant("created"));
+        let existing = tx.existing(self.scope, &arrival.id, version)?;
+        let same = existing.same.iter().find(|held| held.raw == arrival.content.object);
+        Ok(same.or(existing.same.first()).map(|held| held.version_id))
+    }
+
+    /// A sender took something back.
+    fn withdrawn(
+        &self,
+        tx: &mut dyn Tx,
+        trust: &Trust,
+        registry: &Registry,
+        key: StreamKey,
+        withdraw: &Withdraw,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let tenant = self.scope.tenant;
+        tx.set_tombstone(tenant, now, key.peer, Some(key.agreement), withdraw.subject)?;
+        let Some(holding) = tx.holding(tenant, key.peer, key.agreement, withdraw.subject)? else {
+            return self.queue_receipt(tx, trust, key, withdraw.subject, Erasure::Unknown, now);
+        };
+        let mut ending = vec![holding.clone()];
+        // Only the party that speaks for its creator can end what others gave us.
+        let creator = withdraw.creator_withdrawal
+            && holding.object.as_ref().is_some_and(|id| self.creator_is(tx, registry, id, key.peer));
+        if creator && let Some(object) = &holding.object {
+            ending = tx.holdings_of(tenant, object)?;
+        }
+        for holding in ending.into_iter().filter(|holding| holding.ended.is_none()) {
+            if let Some(basis) = holding.hold.clone() {
+                let here = StreamKey { peer: holding.from, agreement: holding.agreement, outbound: false };
+                self.queue_receipt(tx, trust, here, holding.subject, Erasure::Held { basis }, now)?;
+            }
+            tx.set_holding(tenant, &HoldingRecord { ended: Some(now), ..holding })?;
+        }
+        trust.erasures_wait();
+        Ok(())
+    }
+
+    /// Whether a party speaks for the creator of an object that is held.
+    fn creator_is(&self, tx: &mut dyn Tx, registry: &Registry, object: &StixId, party: PartyId) -> bool {
+        let latest = tx.existing(self.scope, object, None).ok().and_then(|existing| existing.latest);
+        let creator = latest.and_then(|latest| latest.created_by);
+        creator.is_some_and(|creator| registry.speaker(&creator) == Some(party))
+    }
+
+    /// Queues a signed receipt for whoever took something back.
+    pub(crate) fn queue_receipt(
+        &self,
+        tx: &mut dyn Tx,
+        trust: &Trust,
+        key: StreamKey,
+        subject: Digest,
+        state: Erasure,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let items = vec![ReceiptItem { subject, state, at: now }];
+        let receipt = Receipt::sign(trust.party, key.peer, key.agreement, items, now, &trust.secrets().epoch)
+            .map_err(|problem| StoreError::Engine(problem.to_string()))?;
+        tx.queue(
+            self.scope.tenant,
+            &OutboxRecord {
+                id: 0,
+                to: key.peer,
+                agreement: key.agreement,
+                kind: "receipt".to_owned(),
+                version: None,
+                inline: Some(receipt.to_text()),
+                decision: None,
+                not_before: now,
+            },
+        )?;
+        Ok(())
+    }
+
+    /// A receiver says what became of what we took back.
+    fn receipted(
+        &self,
+        tx: &mut dyn Tx,
+        registry: &Registry,
+        key: StreamKey,
+        receipt: &Receipt,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let tenant = self.scope.tenant;
+        if receipt.verify(registry, now).is_err() {
+            let finding = Finding::new(
+                Severity::Error,
+                "shieldwall/erasure-receipt",
+                "",
+                format!("a receipt from {} is not signed by their key", key.peer.0.short()),
+            );
+            return tx.add_findings(self.scope, now, model::SourceId(0), None, &[finding]);
+        }
+        for item in &receipt.items {
+            let Some(given) = tx.disclosure(tenant, key.peer, key.agreement, item.subject)? else { continue };
+            let (text, act) = match &item.state {
+                Erasure::Erased | Erasure::Unknown => ("erased".to_owned(), ErasureAct::Confirmed),
+                Erasure::Held { basis } => (format!("held: {basis}"), ErasureAct::Held),
+            };
+            // A dispute may end in erasure; an erasure stays one.
+            if given.withdrawn.is_none() || given.receipt.as_ref().is_some_and(|(_, state)| state == "erased") {
+                continue;
+            }
+            tx.set_disclosure(tenant, &DisclosureRecord { receipt: Some((now, text)), ..given })?;
+            let matter = self.matter(&[b"erasure", &key.peer.0.0, &key.agreement.0.0, &item.subject.0]);
+            self.book(tx, now, Figures::Erasure { item: matter, act }, "{}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The party whose statement vouches for a copy, if one does. The mark that something was removed is not the creator's,
+/// and is set aside for that.
+fn stated_by(registry: &Registry, text: &str, object: json::Value<'_>, now: Timestamp) -> Option<PartyId> {
+    let statement = Statement::parse(text).ok()?;
+    let mut memo = BatchMemo::default();
+    let verified = match statement.verify(object.raw(), registry, now, &mut memo) {
+        Ok(verified) => verified,
+        Err(_) => {
+            let bare = without_redaction_mark(object)?;
+            statement.verify(&bare, registry, now, &mut memo).ok()?
+        }
+    };
+    let creator = object.get("created_by_ref")?.as_str()?.parse().ok()?;
+    (registry.speaker(&creator) == Some(verified.party)).then_some(verified.party)
+}
+
+fn without_redaction_mark(object: json::Value<'_>) -> Option<String> {
+    let extensions = object.get("extensions")?;
+    let mark = extensions.get(stix::redact::REDACTION_EXTENSION)?;
+    let mut edits = json::Edits::new();
+    edits.remove(if extensions.entries().count() == 1 { extensions } else { mark });
+    Some(edits.apply(object))
+}
+
+/// The onward rule among the obligations an envelope carries.
+fn envelope_onward(envelope: &exchange::Envelope) -> String {
+    let mut tape = Tape::new();
+    tape.parse(envelope.obligations.as_bytes(), &Limits::OBJECT)
+        .ok()
+        .and_then(|value| value.get("onward")?.as_str().map(|text| text.into_owned()))
+        .unwrap_or_default()
+}

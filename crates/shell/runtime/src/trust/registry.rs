@@ -1,0 +1,379 @@
+//! What is known of other parties and of what was agreed: the fold over the signed documents that are kept.
+//!
+//! It is rebuilt when a document was added, a peer changed, or time passed one of its own edges. Everything in it is
+//! derived; losing it loses nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use agreement::acts::{Known, State, Status, fold};
+use agreement::{Form, Terms};
+use exchange::wire::Push;
+use exchange::{Signers, Standing};
+use keys::events::{Event, KeyHistory};
+use keys::posts::{Roster, Site};
+use keys::{KeyId, PublicKey, Signed};
+use model::{AgreementId, Digest, PartyId, StixId, Tenant, Timestamp};
+use policy::{Circumstances, Policy};
+use ports::trust::{Document, DocumentKind, PeerRecord, PeerState};
+use ports::{Read, StoreError};
+
+/// Parties, their keys and posts, and agreements as they stand.
+pub struct Registry {
+    /// Key histories by party, ours included.
+    pub histories: BTreeMap<PartyId, KeyHistory>,
+    /// Who holds which posts, by party, ours included.
+    pub rosters: BTreeMap<PartyId, Roster>,
+    /// Where parties' officers use passkeys.
+    pub sites: BTreeMap<PartyId, Site>,
+    /// Peers by party.
+    pub peers: BTreeMap<PartyId, PeerRecord>,
+    /// Agreements by id.
+    pub agreements: BTreeMap<AgreementId, Agreed>,
+    /// Requests for agreements that have no text yet, by the request's hash.
+    pub requests: BTreeMap<Digest, State>,
+    /// How many documents are in here; `None` for one that was never built.
+    built: Option<u64>,
+    /// When it was built; agreements are judged anew once a minute.
+    at: Timestamp,
+}
+
+/// An agreement as its acts make it.
+pub struct Agreed {
+    /// What the acts come to.
+    pub state: State,
+    /// The acts, in order of arrival.
+    pub acts: Vec<Signed>,
+    /// Every complete version, compiled.
+    pub versions: BTreeMap<Digest, InForce>,
+}
+
+/// A version of an agreement that all who must have signed.
+#[derive(Clone)]
+pub struct InForce {
+    /// Its terms.
+    pub terms: Arc<Terms>,
+    /// Compiled.
+    pub policy: Arc<Policy>,
+    /// Hash of the version.
+    pub version: Digest,
+    /// Membership version; 0 for two parties.
+    pub membership: u32,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            histories: BTreeMap::new(),
+            rosters: BTreeMap::new(),
+            sites: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            agreements: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            built: None,
+            at: Timestamp::EPOCH,
+        }
+    }
+}
+
+/// How long a fold stays good as far as the clock is concerned, in microseconds: edges of terms are in hours and days,
+/// and the policy looks at the instant itself.
+const GOOD_FOR: i64 = 20_000_000;
+
+/// Documents read in one go.
+const PAGE: usize = 10_000;
+
+impl Registry {
+    /// A newer fold, if this one is out of date.
+    pub(crate) fn brought_up(
+        &self,
+        read: &dyn Read,
+        tenant: Tenant,
+        now: Timestamp,
+    ) -> Result<Option<Self>, StoreError> {
+        let fresh = self.built.is_some() && now < self.at.plus_micros(GOOD_FOR) && now >= self.at;
+        if fresh {
+            return Ok(None);
+        }
+        let mut documents: BTreeMap<DocumentKind, Vec<Document>> = BTreeMap::new();
+        let mut count = 0;
+        for kind in [
+            DocumentKind::KeyEvent,
+            DocumentKind::Appointment,
+            DocumentKind::AgreementAct,
+            DocumentKind::ConsumerRelease,
+        ] {
+            let mut after = 0;
+            loop {
+                let page = read.documents(tenant, kind, None, after, PAGE)?;
+                let full = page.len() == PAGE;
+                after = page.last().map_or(after, |document| document.number);
+                count += page.len() as u64;
+                documents.entry(kind).or_default().extend(page);
+                if !full {
+                    break;
+                }
+            }
+        }
+        let of = |kind| documents.get(&kind).map(Vec::as_slice).unwrap_or_default();
+        let histories = histories(of(DocumentKind::KeyEvent), now);
+        let rosters = rosters(of(DocumentKind::Appointment), &histories, now);
+        let peers = read.peers(tenant)?.into_iter().map(|peer| (peer.party, peer)).collect();
+        let mut registry = Self {
+            histories,
+            rosters,
+            sites: BTreeMap::new(),
+            peers,
+            agreements: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            built: Some(count),
+            at: now,
+        };
+        registry.fold(of(DocumentKind::AgreementAct), &self.agreements, now);
+        Ok(Some(registry))
+    }
+
+    fn fold(
+        &mut self,
+        acts: &[Document],
+        before: &BTreeMap<AgreementId, Agreed>,
+        now: Timestamp,
+    ) {
+        let mut by_subject: BTreeMap<Digest, Vec<Signed>> = BTreeMap::new();
+        for document in acts {
+            if let Ok(signed) = Signed::parse(document.text.as_bytes()) {
+                by_subject.entry(document.subject).or_default().push(signed);
+            }
+        }
+        let known = Known { histories: &self.histories, rosters: &self.rosters, sites: &self.sites };
+        for (subject, signed) in by_subject {
+            let state = fold(AgreementId(subject), &signed, &known, now);
+            if state.versions.is_empty() {
+                self.requests.insert(subject, state);
+                continue;
+            }
+            let id = AgreementId(subject);
+            let old = before.get(&id);
+            let membership = state.membership().map_or(0, |membership| membership.number);
+            let mut versions = BTreeMap::new();
+            for (hash, version) in state.versions.iter().filter(|(_, version)| version.complete) {
+                let terms = &version.proposal.terms;
+                let membership = if matches!(terms.form, Form::Bilateral) { 0 } else { membership };
+                let compiled = match old.and_then(|old| old.versions.get(hash)) {
+                    Some(force) => InForce { membership, ..force.clone() },
+                    None => {
+                        let Ok(policy) = Policy::compile(terms, id) else { continue };
+                        InForce {
+                            terms: Arc::new(terms.clone()),
+                            policy: Arc::new(policy),
+                            version: *hash,
+                            membership,
+                        }
+                    }
+                };
+                versions.insert(*hash, compiled);
+            }
+            self.agreements.insert(id, Agreed { state, acts: signed, versions });
+        }
+    }
+
+    /// Agreements that something may flow under now, with the version that governs.
+    pub fn in_force(&self) -> impl Iterator<Item = (AgreementId, &InForce)> {
+        self.agreements.iter().filter_map(|(id, agreed)| {
+            (agreed.state.status == Status::InForce).then(|| Some((*id, agreed.force()?))).flatten()
+        })
+    }
+
+    /// The version that governs, or governed last.
+    #[must_use]
+    pub fn last_force(&self, agreement: AgreementId) -> Option<InForce> {
+        self.agreements.get(&agreement)?.force().cloned()
+    }
+
+    /// Parties that may be given something under an agreement: members that are not blocked, with whom we are paired.
+    #[must_use]
+    pub fn recipients(&self, agreement: AgreementId, own: PartyId) -> Vec<PartyId> {
+        let Some(agreed) = self.agreements.get(&agreement) else { return Vec::new() };
+        let open = |party: &PartyId| agreed.state.active.contains(party) && !agreed.state.blocked.contains_key(party);
+        if !open(&own) {
+            return Vec::new();
+        }
+        let active = agreed.state.active.iter().copied();
+        active.filter(|party| *party != own && open(party) && self.paired(*party).is_some()).collect()
+    }
+
+    /// Whoever took part once and is still told what is taken back, though nothing else may flow.
+    #[must_use]
+    pub fn former(&self, own: PartyId) -> Vec<(AgreementId, &InForce, PartyId)> {
+        let mut former = Vec::new();
+        for (id, agreed) in &self.agreements {
+            let Some(force) = agreed.force() else { continue };
+            let recipients = self.recipients(*id, own);
+            let flows = agreed.state.status == Status::InForce;
+            for party in agreed.state.ever.iter().copied().filter(|party| *party != own) {
+                if self.paired(party).is_some() && !(flows && recipients.contains(&party)) {
+                    former.push((*id, force, party));
+                }
+            }
+        }
+        former
+    }
+
+    /// Whether content under an agreement may go to a party now.
+    #[must_use]
+    pub fn may_receive(&self, agreement: AgreementId, to: PartyId, own: PartyId) -> bool {
+        let flows = self.agreements.get(&agreement).is_some_and(|agreed| agreed.state.status == Status::InForce);
+        flows && self.recipients(agreement, own).contains(&to)
+    }
+
+    /// Whether both parties ever took part in an agreement.
+    #[must_use]
+    pub fn shares(&self, agreement: AgreementId, from: PartyId, own: PartyId) -> bool {
+        let agreed = self.agreements.get(&agreement);
+        agreed.is_some_and(|agreed| agreed.state.ever.contains(&from) && agreed.state.ever.contains(&own))
+    }
+
+    /// Whether an agreement's acts concern a party: it is named in one of its texts, or took part.
+    #[must_use]
+    pub fn concerns(&self, agreement: AgreementId, party: PartyId) -> bool {
+        if let Some(request) = self.requests.get(&agreement.0) {
+            return request.ever.contains(&party) || request.heads.contains_key(&party) || request.active.contains(&party);
+        }
+        self.agreements.get(&agreement).is_some_and(|agreed| {
+            let named = |version: &agreement::acts::VersionState| version.proposal.terms.parties.contains_key(&party);
+            agreed.state.versions.values().any(named)
+                || agreed.state.ever.contains(&party)
+                || agreed.state.joining.contains_key(&party)
+        })
+    }
+
+    /// A peer that people confirmed.
+    #[must_use]
+    pub fn paired(&self, party: PartyId) -> Option<&PeerRecord> {
+        self.peers.get(&party).filter(|peer| peer.state == PeerState::Paired)
+    }
+
+    /// The versions whose entries we take in, for [`exchange::accept`].
+    pub(crate) fn signed_terms(&self, agreement: AgreementId, from: PartyId, own: PartyId) -> Vec<exchange::Terms> {
+        let Some(agreed) = self.agreements.get(&agreement) else { return Vec::new() };
+        let flows = agreed.state.status == Status::InForce
+            && [from, own].iter().all(|party| {
+                agreed.state.active.contains(party) && !agreed.state.blocked.contains_key(party)
+            });
+        let mut terms = Vec::new();
+        for force in agreed.versions.values() {
+            let circle = !matches!(force.terms.form, Form::Bilateral);
+            let numbers: Vec<u32> = if circle { agreed.state.memberships.keys().copied().collect() } else { vec![0] };
+            for membership in numbers {
+                terms.push(exchange::Terms {
+                    hash: force.version,
+                    membership,
+                    from: force.terms.start,
+                    until: if flows { Some(force.terms.expiry) } else { Some(Timestamp::EPOCH) },
+                });
+            }
+        }
+        terms
+    }
+
+    /// The compiled version that a push goes under.
+    pub(crate) fn version(&self, agreement: AgreementId, push: &Push) -> Option<InForce> {
+        let agreed = self.agreements.get(&agreement)?;
+        let entry = push.entries.last()?;
+        let named = exchange::Envelope::parse(&entry.envelope).ok()?.terms;
+        agreed.versions.get(&named).or_else(|| agreed.force()).cloned()
+    }
+
+    /// The party that signs for a creator, if one is known.
+    #[must_use]
+    pub fn speaker(&self, creator: &StixId) -> Option<PartyId> {
+        let mut speakers = self.histories.values().filter(|history| history.identities().contains(creator));
+        let first = speakers.next()?;
+        // Two who claim the same identity: nobody is believed.
+        speakers.next().is_none().then(|| first.party())
+    }
+
+    /// Who holds which posts of a party.
+    #[must_use]
+    pub fn roster(&self, party: PartyId) -> Roster {
+        self.rosters.get(&party).cloned().unwrap_or_else(|| Roster::new(party, ROOTS_ONLY))
+    }
+
+    /// What acts and counts say at this moment about something that would go to a party.
+    pub(crate) fn circumstances(
+        &self,
+        _force: &InForce,
+        _to: PartyId,
+        _object: &StixId,
+        _now: Timestamp,
+    ) -> Circumstances {
+        Circumstances::default()
+    }
+}
+
+/// Officers are made by root keys alone: whoever breaks into a node cannot make any.
+const ROOTS_ONLY: bool = true;
+
+impl Agreed {
+    /// The version that governs, or governed last.
+    #[must_use]
+    pub fn force(&self) -> Option<&InForce> {
+        self.versions.get(&self.state.current?)
+    }
+}
+
+impl Signers for Registry {
+    fn key(&self, party: PartyId, by: KeyId, at: Timestamp, now: Timestamp) -> Option<(PublicKey, Standing)> {
+        let history = self.histories.get(&party)?;
+        // What was signed in the future was not.
+        let at = at.min(now);
+        let key = history.key_for(by, at).ok()?.clone();
+        if history.revoked(by).is_some() {
+            return None;
+        }
+        let current = history.current(now).is_ok_and(|epoch| epoch.key.id() == by);
+        Some((key, if current { Standing::Current } else { Standing::Earlier }))
+    }
+}
+
+/// Key histories by party. Events that do not fit are left out: they were refused when they came.
+pub(crate) fn histories(events: &[Document], now: Timestamp) -> BTreeMap<PartyId, KeyHistory> {
+    let mut by_party: BTreeMap<PartyId, Vec<Signed>> = BTreeMap::new();
+    for document in events {
+        if let Ok(signed) = Signed::parse(document.text.as_bytes()) {
+            by_party.entry(PartyId(document.subject)).or_default().push(signed);
+        }
+    }
+    let mut histories = BTreeMap::new();
+    for (party, mut events) in by_party {
+        events.sort_by_key(|signed| Event::read(signed).map_or(u64::MAX, |event| event.n));
+        let mut events = events.iter();
+        let Some(mut history) = events.next().and_then(|first| KeyHistory::begin(first, now).ok()) else { continue };
+        for event in events {
+            if let Err(problem) = history.apply(event, now) {
+                tracing::warn!(party = %party.0.short(), %problem, "a kept key event does not fit");
+            }
+        }
+        histories.insert(party, history);
+    }
+    histories
+}
+
+fn rosters(
+    documents: &[Document],
+    histories: &BTreeMap<PartyId, KeyHistory>,
+    now: Timestamp,
+) -> BTreeMap<PartyId, Roster> {
+    let mut rosters: BTreeMap<PartyId, Roster> = BTreeMap::new();
+    for document in documents {
+        let party = PartyId(document.subject);
+        let (Some(history), Ok(signed)) = (histories.get(&party), Signed::parse(document.text.as_bytes())) else {
+            continue;
+        };
+        let roster = rosters.entry(party).or_insert_with(|| Roster::new(party, ROOTS_ONLY));
+        if let Err(problem) = roster.apply(&signed, history, now) {
+            tracing::warn!(party = %party.0.short(), %problem, "a kept appointment does not fit");
+        }
+    }
+    rosters
+}

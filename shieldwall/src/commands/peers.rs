@@ -1,0 +1,121 @@
+//! Other parties' nodes.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::admin::{done, list};
+use super::lifecycle::plain;
+use super::{Outcome, read_file, write_out};
+use crate::cli::trust::Peer;
+use crate::client::{Client, encode};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+fn path_of(name: &str) -> String {
+    format!("/api/v1/peers/{}", encode(name))
+}
+
+fn text_of(file: &Path) -> Result<String, Failure> {
+    let bytes = read_file(file)?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::new(format!("`{}` is not text", file.display())))?;
+    Ok(text.trim_end().to_owned())
+}
+
+pub async fn peer(client: &Client, command: &Peer, as_json: bool) -> Outcome {
+    match command {
+        Peer::List { .. } => {
+            let answer = client.get("/api/v1/peers").await?;
+            let columns = [
+                ("name", "/name"),
+                ("says it is", "/claims"),
+                ("state", "/state"),
+                ("endpoint", "/endpoint"),
+                ("last contact", "/last_contact"),
+                ("last error", "/last_error"),
+            ];
+            Ok(list(&answer, "peers", &columns, as_json))
+        }
+        Peer::Show { name, .. } => {
+            let answer = client.get(&path_of(name)).await?;
+            show(&answer, as_json)
+        }
+        Peer::Invite { endpoint, hours, output, .. } => {
+            let answer =
+                client.post("/api/v1/peers/invitations", &json!({"endpoint": endpoint, "hours": hours})).await?;
+            let text = answer.get("document").and_then(Value::as_str).unwrap_or_default();
+            write_out(&format!("{text}\n"), output.as_deref())?;
+            output::say("hand the invitation over; the words follow once it was accepted");
+            Ok(Exit::Well)
+        }
+        Peer::Accept { file, name, endpoint, output, .. } => {
+            let body = json!({"document": text_of(file)?, "name": name, "endpoint": endpoint});
+            let answer = client.post("/api/v1/peers", &body).await?;
+            stepped(&answer, output.as_deref(), as_json)
+        }
+        Peer::Answer { file, name, output, .. } => {
+            let body = json!({"document": text_of(file)?, "name": name});
+            let answer = client.post("/api/v1/peers/answers", &body).await?;
+            stepped(&answer, output.as_deref(), as_json)
+        }
+        Peer::Confirm { name, words, .. } => {
+            let answer = client.post(&format!("{}/confirm", path_of(name)), &json!({"words": words})).await?;
+            done(&answer, &format!("{name} is paired; nothing flows before an agreement is signed"), as_json)
+        }
+        Peer::Endpoint { name, endpoint, .. } => {
+            let path = format!("{}/endpoint", path_of(name));
+            let body = json!({"endpoint": endpoint});
+            let answer = client.call(axum::http::Method::PUT, &path, Some(&body)).await?;
+            done(&answer, &format!("{name} is reached at {}", endpoint.as_deref().unwrap_or("no address: by files")), as_json)
+        }
+        Peer::End { name, reason, .. } => {
+            let answer = client.post(&format!("{}/end", path_of(name)), &json!({"reason": reason})).await?;
+            done(&answer, &format!("the pairing with {name} has ended"), as_json)
+        }
+    }
+}
+
+fn show(answer: &Value, as_json: bool) -> Outcome {
+    if as_json {
+        output::line(answer);
+        return Ok(Exit::Well);
+    }
+    for (label, name) in [
+        ("name", "name"),
+        ("party", "party"),
+        ("says it is", "claims"),
+        ("state", "state"),
+        ("since", "since"),
+        ("endpoint", "endpoint"),
+        ("last contact", "last_contact"),
+        ("last error", "last_error"),
+    ] {
+        if let Some(value) = answer.get(name) {
+            output::text(&format!("{label}: {}", plain(value)));
+        }
+    }
+    if let Some(words) = answer.get("words").and_then(Value::as_array) {
+        output::text(&format!("words: {}", words.iter().map(plain).collect::<Vec<_>>().join(" ")));
+    }
+    Ok(Exit::Well)
+}
+
+fn stepped(answer: &Value, output: Option<&Path>, as_json: bool) -> Outcome {
+    let name = answer.get("name").map(plain).unwrap_or_default();
+    if let Some(text) = answer.get("document").and_then(Value::as_str) {
+        if as_json && output.is_none() {
+            output::line(answer);
+        } else {
+            write_out(&format!("{text}\n"), output)?;
+        }
+        output::say("hand this answer back");
+    } else if as_json {
+        output::line(answer);
+    }
+    if answer.get("words").and_then(Value::as_bool) == Some(true) {
+        output::say(&format!(
+            "now read the words to each other: `shieldwall peer show {name}`, then `shieldwall peer confirm {name} --words \"…\"`"
+        ));
+    }
+    Ok(Exit::Well)
+}

@@ -1,0 +1,132 @@
+//! What went to whom, how it is taken back, what waits for an officer, and files for those reached by files.
+
+use std::path::Path;
+
+use axum::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::admin::{done, list};
+use super::lifecycle::plain;
+use super::{Outcome, read_file};
+use crate::cli::trust::{Courier, Review};
+use crate::client::{Client, encode};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+pub async fn withdraw(client: &Client, id: &str, reason: &str, as_json: bool) -> Outcome {
+    let path = format!("/api/v1/objects/{}/withdraw", encode(id));
+    let answer = client.post(&path, &json!({"reason": reason})).await?;
+    let told: Vec<_> = answer.get("told").and_then(Value::as_array).into_iter().flatten().map(plain).collect();
+    let sentence = if told.is_empty() { "it was taken back before".to_owned() } else { format!("told: {}", told.join(", ")) };
+    done(&answer, &format!("{sentence}; see `shieldwall holders {id}`"), as_json)
+}
+
+pub async fn holders(client: &Client, id: Option<&str>, open: bool, as_json: bool) -> Outcome {
+    let object = id.map(|id| format!("&object={}", encode(id))).unwrap_or_default();
+    let answer = client.get(&format!("/api/v1/disclosures?open={open}&limit=1000{object}")).await?;
+    let columns = [
+        ("to", "/to"),
+        ("object", "/object"),
+        ("clause", "/clause"),
+        ("given", "/at"),
+        ("taken back", "/withdrawn"),
+        ("due", "/deadline"),
+        ("receipt", "/receipt"),
+        ("overdue", "/overdue"),
+    ];
+    Ok(list(&answer, "disclosures", &columns, as_json))
+}
+
+pub async fn hold(client: &Client, id: &str, basis: Option<&str>, as_json: bool) -> Outcome {
+    let path = format!("/api/v1/objects/{}/hold", encode(id));
+    let answer = client.call(Method::PUT, &path, Some(&json!({"basis": basis}))).await?;
+    let word = if basis.is_some() { "under a legal hold" } else { "under no hold any more" };
+    done(&answer, &format!("{id} is {word}"), as_json)
+}
+
+pub async fn decisions(client: &Client, id: Option<&str>, limit: usize, as_json: bool) -> Outcome {
+    let object = id.map(|id| format!("&object={}", encode(id))).unwrap_or_default();
+    let answer = client.get(&format!("/api/v1/decisions?limit={limit}{object}")).await?;
+    let columns = [
+        ("at", "/at"),
+        ("to", "/to"),
+        ("object", "/object"),
+        ("permitted", "/permitted"),
+        ("clause", "/clause"),
+        ("why", "/reason"),
+    ];
+    Ok(list(&answer, "decisions", &columns, as_json))
+}
+
+pub async fn review(client: &Client, command: &Review, as_json: bool) -> Outcome {
+    let (number, verb, reason) = match command {
+        Review::List { all, .. } => {
+            let answer = client.get(&format!("/api/v1/reviews?all={all}&limit=1000")).await?;
+            let columns = [
+                ("number", "/number"),
+                ("since", "/at"),
+                ("to", "/to"),
+                ("object", "/object"),
+                ("found", "/found/0/detector"),
+                ("where", "/found/0/pointer"),
+                ("released", "/released"),
+            ];
+            return Ok(list(&answer, "reviews", &columns, as_json));
+        }
+        Review::Release { number, reason, .. } => (number, "release", reason),
+        Review::Withhold { number, reason, .. } => (number, "withhold", reason),
+    };
+    let answer = client.post(&format!("/api/v1/reviews/{number}/{verb}"), &json!({"reason": reason})).await?;
+    done(&answer, &format!("{number}: {verb}"), as_json)
+}
+
+pub async fn courier(client: &Client, command: &Courier, as_json: bool) -> Outcome {
+    match command {
+        Courier::Export { peer, into, repeat, cap, .. } => {
+            let path = format!("/api/v1/peers/{}/courier", encode(peer));
+            let answer = client.post(&path, &json!({"repeat": repeat, "cap": cap})).await?;
+            let files = answer.get("files").and_then(Value::as_array).cloned().unwrap_or_default();
+            let mut written = Vec::new();
+            for (index, file) in files.iter().enumerate() {
+                let bytes = STANDARD.decode(file.as_str().unwrap_or_default());
+                let bytes = bytes.map_err(|_| Failure::new("the node's answer is not base64"))?;
+                written.push(write(into, peer, index, &bytes)?);
+            }
+            done(&json!({"files": written}), &format!("wrote {}", written.join(", ")), as_json)
+        }
+        Courier::Import { files, .. } => {
+            let (mut answers, mut refused) = (Vec::new(), false);
+            for file in files {
+                let body = json!({"file": STANDARD.encode(read_file(file)?)});
+                let answer = client.post("/api/v1/courier", &body).await?;
+                let words = |name: &str| -> Vec<String> {
+                    answer.get(name).and_then(Value::as_array).into_iter().flatten().map(plain).collect()
+                };
+                let problems = [words("refused"), words("gaps")].concat();
+                refused |= !problems.is_empty();
+                if !as_json {
+                    let count = |name: &str| answer.get(name).map(plain).unwrap_or_default();
+                    output::text(&format!(
+                        "{}: part {} of {} from {}, {} segments, {} acknowledgements",
+                        file.display(), count("part"), count("parts"), count("from"), count("taken"), count("acks")
+                    ));
+                    problems.iter().for_each(|problem| output::text(&format!("  {problem}")));
+                }
+                answers.push(answer);
+            }
+            if as_json {
+                output::line(&json!({"files": answers}));
+            }
+            Ok(if refused { Exit::Findings } else { Exit::Well })
+        }
+    }
+}
+
+fn write(into: &Path, peer: &str, index: usize, bytes: &[u8]) -> Result<String, Failure> {
+    let stamp = ports::Clock::now(&runtime::SystemClock).to_string().replace([':', '.'], "");
+    let path = into.join(format!("{peer}-{stamp}-{:04}.swc", index + 1));
+    std::fs::write(&path, bytes).map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))?;
+    Ok(path.display().to_string())
+}
