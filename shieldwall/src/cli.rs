@@ -239,6 +239,22 @@ pub enum Command {
     /// The same streams as files: across an air gap, or one way only
     #[command(subcommand)]
     Courier(Courier),
+    /// Ask a peer "have you seen any of these?" without telling which
+    Ask {
+        #[command(flatten)]
+        node: Node,
+        /// What it is called here
+        peer: String,
+        /// The agreement's id, or the beginning of it
+        #[arg(long)]
+        agreement: String,
+        /// What for: one of the agreement's purposes
+        #[arg(long)]
+        purpose: String,
+        /// File with values of one kind, one a line; `-` is standard input
+        #[arg(long, value_name = "FILE")]
+        values: PathBuf,
+    },
     /// Oversight reports: made on a node, verified anywhere
     #[command(subcommand)]
     Audit(Audit),
@@ -302,8 +318,11 @@ impl Command {
             | Self::Holders { node, .. }
             | Self::Hold { node, .. }
             | Self::Decisions { node, .. }
-            | Self::Review(Review::List { node, .. } | Review::Release { node, .. } | Review::Withhold { node, .. })
+            | Self::Review(
+                Review::List { node, .. } | Review::Release { node, .. } | Review::Withhold { node, .. },
+            )
             | Self::Audit(Audit::Report { node, .. })
+            | Self::Ask { node, .. }
             | Self::Courier(Courier::Export { node, .. } | Courier::Import { node, .. }) => node,
             Self::Key(key) => return key.node(),
             Self::Peer(peer) => peer.node(),

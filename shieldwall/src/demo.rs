@@ -80,7 +80,8 @@ async fn tell(
         first.code()
     ));
 
-    teller.chapter("One indicator for the community (TLP:GREEN): from an analyst's hand to the allies' stores");
+    teller
+        .chapter("One indicator for the community (TLP:GREEN): from an analyst's hand to the allies' stores");
     let rounds = demo.rounds.max(1);
     let mut all = Vec::new();
     for round in 0..rounds {
@@ -114,7 +115,8 @@ async fn tell(
     let audit = audit::audit(first, allies, teller).await?;
 
     let arrived = all.len() == allies.len() * rounds as usize;
-    let withheld: Vec<_> = shared.withheld.iter().chain(&strict.withheld).map(sharing::Withheld::to_json).collect();
+    let withheld: Vec<_> =
+        shared.withheld.iter().chain(&strict.withheld).map(sharing::Withheld::to_json).collect();
     let ok = arrived
         && kept
         && followed.is_some()

@@ -75,13 +75,18 @@ pub async fn run(
         }
     }
     let (leaf, mut shown) = leaf(Arc::clone(&core)).await?;
-    let wrong = |error: &dyn std::fmt::Display| Failure::new(format!("the peer port cannot be served: {error}"));
+    let wrong =
+        |error: &dyn std::fmt::Display| Failure::new(format!("the peer port cannot be served: {error}"));
     let credentials = Credentials::new(&leaf).map_err(|error| wrong(&error))?;
     let handler: Arc<dyn PeerHandler> = Arc::new(Peers(Arc::clone(&core)));
     let clock: Arc<dyn Clock> = Arc::clone(&core.clock);
-    let transport =
-        HttpTransport::new(credentials.clone(), Arc::clone(&handler), Arc::clone(&clock), CallSettings::default())
-            .map_err(|error| wrong(&error))?;
+    let transport = HttpTransport::new(
+        credentials.clone(),
+        Arc::clone(&handler),
+        Arc::clone(&clock),
+        CallSettings::default(),
+    )
+    .map_err(|error| wrong(&error))?;
     let _ = late.0.set(transport);
     if let Ok(address) = listener.local_addr() {
         info!(%address, "other nodes are served");

@@ -618,6 +618,16 @@ pub trait TrustRead {
         limit: usize,
     ) -> Result<Vec<Stored>, StoreError>;
 
+    /// Values of one kind (an [`observable`] kind's number) that objects made here carry, in order, after a value, at most
+    /// `limit`. What others gave is theirs to tell of.
+    fn own_values(
+        &self,
+        scope: Scope,
+        kind: u8,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError>;
+
     /// The class of a stored version.
     fn class_of(&self, tenant: Tenant, version: VersionId) -> Result<Option<String>, StoreError>;
 

@@ -39,7 +39,10 @@ async fn version(client: &Client, agreement: &str, version: Option<&str>) -> Res
     let newest: Vec<_> = versions.iter().filter(|version| number(version) == most).collect();
     match newest.as_slice() {
         [one] => Ok(one.get("version").map(plain).unwrap_or_default()),
-        _ => Err(Failure::refused("there is more than one text of that number").hint("name one with --version")),
+        _ => {
+            Err(Failure::refused("there is more than one text of that number")
+                .hint("name one with --version"))
+        }
     }
 }
 
@@ -75,11 +78,20 @@ pub async fn agreement(client: &Client, command: &Agreement, as_json: bool) -> O
             let body = json!({"text": text_of(file)?, "reason": reason});
             let answer = client.post("/api/v1/agreements", &body).await?;
             let id = answer.get("agreement").map(plain).unwrap_or_default();
-            done(&answer, &format!("agreement {id} is put forward; sign it with `shieldwall agreement sign`"), as_json)
+            done(
+                &answer,
+                &format!("agreement {id} is put forward; sign it with `shieldwall agreement sign`"),
+                as_json,
+            )
         }
         Agreement::List { .. } => {
             let answer = client.get("/api/v1/agreements").await?;
-            let columns = [("agreement", "/agreement"), ("name", "/name"), ("status", "/status"), ("why", "/reasons/0")];
+            let columns = [
+                ("agreement", "/agreement"),
+                ("name", "/name"),
+                ("status", "/status"),
+                ("why", "/reasons/0"),
+            ];
             Ok(list(&answer, "agreements", &columns, as_json))
         }
         Agreement::Show { agreement, .. } => {
@@ -107,7 +119,9 @@ pub async fn agreement(client: &Client, command: &Agreement, as_json: bool) -> O
             let status = answer.get("status").map(plain).unwrap_or_default();
             done(&answer, &format!("signed; the agreement is {status}"), as_json)
         }
-        Agreement::Approve { file, officer, output, opener } => approve(file, officer, output.as_deref(), opener),
+        Agreement::Approve { file, officer, output, opener } => {
+            approve(file, officer, output.as_deref(), opener)
+        }
         Agreement::Suspend(act) => acted(client, act, "suspend", as_json).await,
         Agreement::End(act) => acted(client, act, "end", as_json).await,
         Agreement::Leave(act) => acted(client, act, "leave", as_json).await,
@@ -153,7 +167,11 @@ fn check(answer: &Value, policy: bool, as_json: bool) -> Outcome {
             let part = |name: &str| problem.get(name).map(plain).unwrap_or_default();
             output::text(&format!(
                 "{}: line {} `{}`: {} ({})",
-                part("severity"), part("line"), part("path"), part("message"), part("hint")
+                part("severity"),
+                part("line"),
+                part("path"),
+                part("message"),
+                part("hint")
             ));
         }
         output::text(if sound { "the text can be signed" } else { "the text cannot be signed" });
@@ -172,9 +190,11 @@ fn diff(answer: &Value, as_json: bool) -> Outcome {
     output::text(&format!("{} objects were looked at", answer.get("objects").map(plain).unwrap_or_default()));
     for party in items(answer, "parties") {
         output::text(&format!("{}:", party.get("party").map(plain).unwrap_or_default()));
-        for (name, words) in
-            [("exposed", "newly exposed"), ("withdrawn", "no longer given"), ("altered", "given under other obligations")]
-        {
+        for (name, words) in [
+            ("exposed", "newly exposed"),
+            ("withdrawn", "no longer given"),
+            ("altered", "given under other obligations"),
+        ] {
             for (kind, count) in party.get(name).and_then(Value::as_object).into_iter().flatten() {
                 output::text(&format!("  {words}: {count} {kind}"));
             }
@@ -207,10 +227,19 @@ fn show(answer: &Value, as_json: bool) -> Outcome {
     }
     for version in items(answer, "versions") {
         let part = |name: &str| version.get(name).map(plain).unwrap_or_default();
-        output::text(&format!("version {} ({}), {} to {}", part("number"), part("version"), part("start"), part("expiry")));
+        output::text(&format!(
+            "version {} ({}), {} to {}",
+            part("number"),
+            part("version"),
+            part("start"),
+            part("expiry")
+        ));
         for step in ["offered", "accepted", "agreed", "verified", "entered"] {
             let who: Vec<_> = items(version, step).iter().map(plain).collect();
-            output::text(&format!("  {step}: {}", if who.is_empty() { "nobody yet".to_owned() } else { who.join(", ") }));
+            output::text(&format!(
+                "  {step}: {}",
+                if who.is_empty() { "nobody yet".to_owned() } else { who.join(", ") }
+            ));
         }
         for missing in items(version, "missing") {
             output::text(&format!("  missing: {}", plain(missing)));

@@ -40,7 +40,8 @@ pub async fn report(client: &Client, output: &Path, as_json: bool) -> Outcome {
     } else {
         output::text(&format!(
             "{entries} entries, cosigned by {cosigned} witnesses, in {}; the overseer compares the key history and the witnesses' keys with their own copies, then runs `shieldwall audit verify {}`",
-            output.display(), output.display()
+            output.display(),
+            output.display()
         ));
     }
     Ok(Exit::Well)
@@ -104,7 +105,12 @@ fn show(verdict: &Verdict, as_json: bool) {
         if witnesses.is_empty() { "nobody".to_owned() } else { witnesses.join(", ") }
     ));
     for table in verdict.tables.iter().filter(|table| !table.rows.is_empty()) {
-        output::text(&format!("{} ({} → {})", table.name, table.columns.join(" × "), table.measures.join(", ")));
+        output::text(&format!(
+            "{} ({} → {})",
+            table.name,
+            table.columns.join(" × "),
+            table.measures.join(", ")
+        ));
         for (key, row) in &table.rows {
             let figures: Vec<_> = row.measures.iter().map(ToString::to_string).collect();
             output::text(&format!("  {}: {}", key.join(" "), figures.join(" ")));

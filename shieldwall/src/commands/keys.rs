@@ -31,15 +31,20 @@ const PURPOSE: &str = "signing key";
 pub fn create(output: &Path, opener: &Opener, as_json: bool) -> Outcome {
     let passphrase = passphrase(opener, "passphrase for the new key")?;
     let key = SecretKey::generate(&mut || OsIds.random());
-    let sealed = Sealed::seal(PURPOSE, key.seed(), By::Passphrase(&passphrase), Cost::DEFAULT, &mut || OsIds.random())
-        .map_err(|problem| Failure::new(problem.to_string()))?;
+    let sealed =
+        Sealed::seal(PURPOSE, key.seed(), By::Passphrase(&passphrase), Cost::DEFAULT, &mut || OsIds.random())
+            .map_err(|problem| Failure::new(problem.to_string()))?;
     write_private(output, &sealed.to_text())?;
     let public = public_path(output);
     super::write_out(&format!("{}\n", key.public().to_text()), Some(&public))?;
     let answer = json!({
         "key": output.display().to_string(), "public": public.display().to_string(), "id": key.id().to_string(),
     });
-    done(&answer, &format!("{} holds key {}; its public key is in {}", output.display(), key.id(), public.display()), as_json)
+    done(
+        &answer,
+        &format!("{} holds key {}; its public key is in {}", output.display(), key.id(), public.display()),
+        as_json,
+    )
 }
 
 fn public_path(path: &Path) -> PathBuf {
@@ -80,7 +85,9 @@ fn passphrase(opener: &Opener, what: &str) -> Result<Zeroizing<String>, Failure>
     }
     output::say(&format!("{what} (it will be shown while you type; end with Enter):"));
     let mut line = Zeroizing::new(String::new());
-    std::io::stdin().read_line(&mut line).map_err(|error| Failure::new(format!("nothing could be read: {error}")))?;
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(|error| Failure::new(format!("nothing could be read: {error}")))?;
     Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
@@ -91,11 +98,13 @@ fn open_all(paths: &[PathBuf], opener: &Opener) -> Result<Vec<SecretKey>, Failur
 /// Reads the document in an answer.
 pub fn document(answer: &Value) -> Result<Signed, Failure> {
     let text = answer.get("document").and_then(Value::as_str).unwrap_or_default();
-    Signed::parse(text.as_bytes()).map_err(|problem| Failure::new(format!("the node's answer is no document: {problem}")))
+    Signed::parse(text.as_bytes())
+        .map_err(|problem| Failure::new(format!("the node's answer is no document: {problem}")))
 }
 
 fn add(signed: &mut Signed, context: &str, keys: &[SecretKey]) -> Result<(), Failure> {
-    keys.iter().try_for_each(|key| signed.add(context, key).map_err(|problem| Failure::new(problem.to_string())))
+    keys.iter()
+        .try_for_each(|key| signed.add(context, key).map_err(|problem| Failure::new(problem.to_string())))
 }
 
 async fn history(client: &Client) -> Result<KeyHistory, Failure> {
@@ -164,10 +173,15 @@ pub async fn key(client: &Client, command: &Key, as_json: bool) -> Outcome {
             let history = history(client).await?;
             let now = SystemClock.now();
             let key = match key {
-                Some(key) => key.parse().map_err(|_| Failure::refused(format!("`{key}` is not a key's id")))?,
-                None => history.current(now).map_err(|problem| Failure::refused(problem.to_string()))?.key.id(),
+                Some(key) => {
+                    key.parse().map_err(|_| Failure::refused(format!("`{key}` is not a key's id")))?
+                }
+                None => {
+                    history.current(now).map_err(|problem| Failure::refused(problem.to_string()))?.key.id()
+                }
             };
-            let reason: Reason = reason.parse().map_err(|problem| Failure::refused(format!("--reason: {problem}")))?;
+            let reason: Reason =
+                reason.parse().map_err(|problem| Failure::refused(format!("--reason: {problem}")))?;
             let change = Change::Revocation { key, reason, note: note.clone(), from: now };
             let roots = open_all(roots, opener)?;
             let event = history
@@ -175,14 +189,21 @@ pub async fn key(client: &Client, command: &Key, as_json: bool) -> Outcome {
                 .sign(&roots.iter().collect::<Vec<_>>())
                 .map_err(|problem| Failure::new(problem.to_string()))?;
             let answer = send(client, "/api/v1/keys/events", &event).await?;
-            done(&answer, &format!("key {key} is revoked; begin the next epoch with `shieldwall key rotate --root FILE`"), as_json)
+            done(
+                &answer,
+                &format!(
+                    "key {key} is revoked; begin the next epoch with `shieldwall key rotate --root FILE`"
+                ),
+                as_json,
+            )
         }
         Key::Appoint { roots, post, person, name, public_key, days, opener, .. } => {
             let history = history(client).await?;
             let now = SystemClock.now();
             let text = read_secret(public_key)?;
             let key = PersonKey::parse(&text).or_else(|_| PersonKey::parse(&format!("hybrid:{text}")));
-            let key = key.map_err(|problem| Failure::refused(format!("`{}`: {problem}", public_key.display())))?;
+            let key =
+                key.map_err(|problem| Failure::refused(format!("`{}`: {problem}", public_key.display())))?;
             let appointment = Appointment {
                 party: history.party(),
                 post: post.parse().map_err(|problem| Failure::refused(format!("--post: {problem}")))?,
@@ -194,8 +215,9 @@ pub async fn key(client: &Client, command: &Key, as_json: bool) -> Outcome {
                 deputy: None,
             };
             let roots = open_all(roots, opener)?;
-            let signed = Signed::sign(&appointment.to_body(), context::APPOINTMENT, &roots.iter().collect::<Vec<_>>())
-                .map_err(|problem| Failure::new(problem.to_string()))?;
+            let signed =
+                Signed::sign(&appointment.to_body(), context::APPOINTMENT, &roots.iter().collect::<Vec<_>>())
+                    .map_err(|problem| Failure::new(problem.to_string()))?;
             let answer = send(client, "/api/v1/appointments", &signed).await?;
             done(&answer, &format!("{name} holds the post {post} for {days} days"), as_json)
         }

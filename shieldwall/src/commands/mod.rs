@@ -123,6 +123,9 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
         Command::Hold { id, basis, .. } => sharing::hold(client, id, basis.as_deref(), json).await,
         Command::Decisions { id, limit, .. } => sharing::decisions(client, id.as_deref(), *limit, json).await,
         Command::Review(command) => sharing::review(client, command, json).await,
+        Command::Ask { peer, agreement, purpose, values, .. } => {
+            sharing::ask(client, peer, agreement, purpose, values, json).await
+        }
         Command::Audit(Audit::Report { output, .. }) => audit::report(client, output, json).await,
         Command::Courier(command) => sharing::courier(client, command, json).await,
         other => Err(Failure::new(format!("{other:?} needs no node"))),

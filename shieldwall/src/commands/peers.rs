@@ -18,7 +18,8 @@ fn path_of(name: &str) -> String {
 
 fn text_of(file: &Path) -> Result<String, Failure> {
     let bytes = read_file(file)?;
-    let text = String::from_utf8(bytes).map_err(|_| Failure::new(format!("`{}` is not text", file.display())))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Failure::new(format!("`{}` is not text", file.display())))?;
     Ok(text.trim_end().to_owned())
 }
 
@@ -41,8 +42,9 @@ pub async fn peer(client: &Client, command: &Peer, as_json: bool) -> Outcome {
             show(&answer, as_json)
         }
         Peer::Invite { endpoint, hours, output, .. } => {
-            let answer =
-                client.post("/api/v1/peers/invitations", &json!({"endpoint": endpoint, "hours": hours})).await?;
+            let answer = client
+                .post("/api/v1/peers/invitations", &json!({"endpoint": endpoint, "hours": hours}))
+                .await?;
             let text = answer.get("document").and_then(Value::as_str).unwrap_or_default();
             write_out(&format!("{text}\n"), output.as_deref())?;
             output::say("hand the invitation over; the words follow once it was accepted");
@@ -66,7 +68,11 @@ pub async fn peer(client: &Client, command: &Peer, as_json: bool) -> Outcome {
             let path = format!("{}/endpoint", path_of(name));
             let body = json!({"endpoint": endpoint});
             let answer = client.call(axum::http::Method::PUT, &path, Some(&body)).await?;
-            done(&answer, &format!("{name} is reached at {}", endpoint.as_deref().unwrap_or("no address: by files")), as_json)
+            done(
+                &answer,
+                &format!("{name} is reached at {}", endpoint.as_deref().unwrap_or("no address: by files")),
+                as_json,
+            )
         }
         Peer::End { name, reason, .. } => {
             let answer = client.post(&format!("{}/end", path_of(name)), &json!({"reason": reason})).await?;

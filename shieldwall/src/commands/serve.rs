@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use api::{Api, Listen, Settings, Tls};
-use runtime::{Node, NodeOptions};
 use ports::peer::Transport;
+use runtime::{Node, NodeOptions};
 use serde_json::json;
 use sources::{Allow, Policy};
 use tracing_subscriber::EnvFilter;
@@ -21,13 +21,15 @@ pub async fn serve(options: Serve, as_json: bool) -> Outcome {
     logs(options.pretty_log);
     let dir = &options.node.dir;
     let Opened { mut core, lock: _lock } = open(dir)?;
-    core.passphrase = options.keys_passphrase_file.as_deref().map(read_secret).transpose()?.map(Zeroizing::new);
+    core.passphrase =
+        options.keys_passphrase_file.as_deref().map(read_secret).transpose()?.map(Zeroizing::new);
     open_keys(&core)?;
     let name = core.node()?.name;
     let policy = policy(&options.allow_fetch)?;
     let late = Arc::new(Late::default());
     let transport: Arc<dyn Transport> = Arc::clone(&late) as _;
-    let node = Node::start(core, NodeOptions { transport: Some(transport), ..NodeOptions::new(sources(policy)) });
+    let node =
+        Node::start(core, NodeOptions { transport: Some(transport), ..NodeOptions::new(sources(policy)) });
     let peer_port = peering::bind(options.peer_listen).await?;
     let peer_address = peer_port.local_addr().ok();
     let tls = match (options.plaintext, options.cert, options.key) {

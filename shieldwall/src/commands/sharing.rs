@@ -18,8 +18,13 @@ use crate::output;
 pub async fn withdraw(client: &Client, id: &str, reason: &str, as_json: bool) -> Outcome {
     let path = format!("/api/v1/objects/{}/withdraw", encode(id));
     let answer = client.post(&path, &json!({"reason": reason})).await?;
-    let told: Vec<_> = answer.get("told").and_then(Value::as_array).into_iter().flatten().map(plain).collect();
-    let sentence = if told.is_empty() { "it was taken back before".to_owned() } else { format!("told: {}", told.join(", ")) };
+    let told: Vec<_> =
+        answer.get("told").and_then(Value::as_array).into_iter().flatten().map(plain).collect();
+    let sentence = if told.is_empty() {
+        "it was taken back before".to_owned()
+    } else {
+        format!("told: {}", told.join(", "))
+    };
     done(&answer, &format!("{sentence}; see `shieldwall holders {id}`"), as_json)
 }
 
@@ -82,6 +87,25 @@ pub async fn review(client: &Client, command: &Review, as_json: bool) -> Outcome
     done(&answer, &format!("{number}: {verb}"), as_json)
 }
 
+pub async fn ask(
+    client: &Client,
+    peer: &str,
+    agreement: &str,
+    purpose: &str,
+    values: &Path,
+    as_json: bool,
+) -> Outcome {
+    let text = String::from_utf8(read_file(values)?)
+        .map_err(|_| Failure::new(format!("`{}` is not text", values.display())))?;
+    let values: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let body = json!({"agreement": agreement, "purpose": purpose, "values": values});
+    let answer = client.post(&format!("/api/v1/peers/{}/questions", encode(peer)), &body).await?;
+    let count = answer.get("count").map(plain).unwrap_or_default();
+    let which: Vec<_> = answer.get("values").and_then(Value::as_array).into_iter().flatten().map(plain).collect();
+    let which = if which.is_empty() { String::new() } else { format!(": {}", which.join(", ")) };
+    done(&answer, &format!("{peer} has {count} of {}{which}", values.len()), as_json)
+}
+
 pub async fn courier(client: &Client, command: &Courier, as_json: bool) -> Outcome {
     match command {
         Courier::Export { peer, into, repeat, cap, .. } => {
@@ -110,7 +134,12 @@ pub async fn courier(client: &Client, command: &Courier, as_json: bool) -> Outco
                     let count = |name: &str| answer.get(name).map(plain).unwrap_or_default();
                     output::text(&format!(
                         "{}: part {} of {} from {}, {} segments, {} acknowledgements",
-                        file.display(), count("part"), count("parts"), count("from"), count("taken"), count("acks")
+                        file.display(),
+                        count("part"),
+                        count("parts"),
+                        count("from"),
+                        count("taken"),
+                        count("acks")
                     ));
                     problems.iter().for_each(|problem| output::text(&format!("  {problem}")));
                 }
@@ -127,6 +156,7 @@ pub async fn courier(client: &Client, command: &Courier, as_json: bool) -> Outco
 fn write(into: &Path, peer: &str, index: usize, bytes: &[u8]) -> Result<String, Failure> {
     let stamp = ports::Clock::now(&runtime::SystemClock).to_string().replace([':', '.'], "");
     let path = into.join(format!("{peer}-{stamp}-{:04}.swc", index + 1));
-    std::fs::write(&path, bytes).map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))?;
+    std::fs::write(&path, bytes)
+        .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))?;
     Ok(path.display().to_string())
 }

@@ -34,7 +34,9 @@ impl Audit {
 
 /// The first node reports; an overseer who trusts its peers, and not the node, verifies.
 pub async fn audit(first: &Member, allies: &[Member], teller: &Narrator) -> Result<Audit, Failure> {
-    teller.chapter("The overseer: every figure of the report is counted again from proofs, without seeing content");
+    teller.chapter(
+        "The overseer: every figure of the report is counted again from proofs, without seeing content",
+    );
     quiet(first).await?;
     let core = first.core();
     let tenant = core.scope.tenant;
@@ -58,14 +60,16 @@ pub async fn audit(first: &Member, allies: &[Member], teller: &Narrator) -> Resu
     let history = history.ok_or_else(|| Failure::new("the peer does not know the party"))?.to_text();
     let keys = core.witness_keys().map_err(wrong)?;
     let now = peer.core().clock.now();
-    let verdict = verify_report(report.file.as_bytes(), history.as_bytes(), &keys, QUORUM, now).map_err(wrong)?;
+    let verdict =
+        verify_report(report.file.as_bytes(), history.as_bytes(), &keys, QUORUM, now).map_err(wrong)?;
     let audit = Audit {
         verified: verdict.holds(),
         leaves: report.leaves.1 - report.leaves.0,
         witnesses: verdict.witnesses.len(),
         problems: verdict.problems.iter().map(ToString::to_string).collect(),
     };
-    let outcome = if audit.verified { "verified".green().to_string() } else { "NOT verified".red().to_string() };
+    let outcome =
+        if audit.verified { "verified".green().to_string() } else { "NOT verified".red().to_string() };
     teller.step(&format!(
         "{}'s report on {} ledger entries, cosigned by {} of {} peers: {outcome}",
         first.code(),

@@ -50,12 +50,15 @@ pub async fn pair(members: &[Member], teller: &Narrator) -> Result<(), Failure> 
         let (a_url, b_url) = (a.peer_url(), b.peer_url());
         let (ours, theirs) = (a.core(), b.core());
         let invitation = ours.invite(Some(&a_url), DAY).map_err(wrong)?;
-        let accepted = theirs.accept_invitation(&invitation, Some(&a.petname()), Some(&b_url)).map_err(wrong)?;
+        let accepted =
+            theirs.accept_invitation(&invitation, Some(&a.petname()), Some(&b_url)).map_err(wrong)?;
         let opened = ours.take_acceptance(&accepted.answer, Some(&b.petname())).map_err(wrong)?;
         theirs.take_opening(&opened.answer).map_err(wrong)?;
         let words = |member: &Member, peer: &Member| {
             let view = member.core().pairing(&peer.petname()).map_err(wrong)?;
-            view.words.map(|words| words.join(" ")).ok_or_else(|| Failure::new("there are no words to compare"))
+            view.words
+                .map(|words| words.join(" "))
+                .ok_or_else(|| Failure::new("there are no words to compare"))
         };
         let (here, there) = (words(a, b)?, words(b, a)?);
         // Each side types in what it heard from the other.
@@ -130,14 +133,20 @@ pub async fn sign(members: &[Member], teller: &Narrator) -> Result<Value, Failur
             format!("{objects} to {code}")
         });
         let exposed: Vec<_> = exposed.collect();
-        teller.more(&format!("before it signs, {} sees what this newly exposes: {}", proposer.code(), exposed.join(", ")));
+        teller.more(&format!(
+            "before it signs, {} sees what this newly exposes: {}",
+            proposer.code(),
+            exposed.join(", ")
+        ));
         let proposed = proposer.core().propose(&document, "", "demo").map_err(wrong)?;
         for member in &parties {
             let core = member.core();
             let has_text = || {
                 let registry = core.registry().map_err(wrong)?;
                 let agreed = registry.agreements.get(&proposed.agreement);
-                Ok(agreed.is_some_and(|agreed| agreed.state.versions.contains_key(&proposed.version)).then_some(()))
+                Ok(agreed
+                    .is_some_and(|agreed| agreed.state.versions.contains_key(&proposed.version))
+                    .then_some(()))
             };
             eventually(&format!("text of \"{}\" at {}", text.name, member.code()), has_text).await?;
             approve(member, &proposed)?;
@@ -164,7 +173,8 @@ pub async fn sign(members: &[Member], teller: &Narrator) -> Result<Value, Failur
 fn approve(member: &Member, proposed: &Proposed) -> Result<(), Failure> {
     let core = member.core();
     let bytes = core.approval_bytes(proposed.agreement, proposed.version).map_err(wrong)?;
-    let approvals = member.officers.iter().take(2).map(|officer| Approval::sign(officer, bytes.as_bytes())).collect();
+    let approvals =
+        member.officers.iter().take(2).map(|officer| Approval::sign(officer, bytes.as_bytes())).collect();
     core.sign_agreement(proposed.agreement, proposed.version, approvals, "demo").map_err(wrong)?;
     Ok(())
 }
@@ -185,7 +195,9 @@ async fn in_force(
         let registry = member.core().registry().ok();
         let state = registry.as_ref().and_then(|registry| registry.agreements.get(&agreement));
         match state {
-            Some(agreed) => failure.hint(format!("it is {}; refused: {:?}", agreed.state.status, agreed.state.refused)),
+            Some(agreed) => {
+                failure.hint(format!("it is {}; refused: {:?}", agreed.state.status, agreed.state.refused))
+            }
             None => failure,
         }
     })

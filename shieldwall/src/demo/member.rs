@@ -42,10 +42,26 @@ pub const ORGANISATIONS: [Organisation; 5] = [
         name: "Southern Harbours CERT",
         officers: ["Ada Brand", "Bill Okafor", "Cleo Marsh"],
     },
-    Organisation { code: "CAN", name: "Maple Grid CSIRT", officers: ["Denis Roy", "Elsie Chan", "Farid Noor"] },
-    Organisation { code: "GBR", name: "Thames Ports CSIRT", officers: ["Grace Hall", "Hari Patel", "Ina Moss"] },
-    Organisation { code: "NZL", name: "Kauri Energy CERT", officers: ["Jo Tane", "Kiri Walker", "Leo Finch"] },
-    Organisation { code: "USA", name: "Lakes Shipping ISAC", officers: ["Mae Ortiz", "Ned Cole", "Opal Reed"] },
+    Organisation {
+        code: "CAN",
+        name: "Maple Grid CSIRT",
+        officers: ["Denis Roy", "Elsie Chan", "Farid Noor"],
+    },
+    Organisation {
+        code: "GBR",
+        name: "Thames Ports CSIRT",
+        officers: ["Grace Hall", "Hari Patel", "Ina Moss"],
+    },
+    Organisation {
+        code: "NZL",
+        name: "Kauri Energy CERT",
+        officers: ["Jo Tane", "Kiri Walker", "Leo Finch"],
+    },
+    Organisation {
+        code: "USA",
+        name: "Lakes Shipping ISAC",
+        officers: ["Mae Ortiz", "Ned Cole", "Opal Reed"],
+    },
 ];
 
 /// One running member of the demo.

@@ -40,14 +40,19 @@ impl Narrator {
     }
 
     pub fn member(&self, member: &Member) {
-        let (code, name, peer) = (member.code().cyan().to_string(), member.organisation.name, member.peer_url());
+        let (code, name, peer) =
+            (member.code().cyan().to_string(), member.organisation.name, member.peer_url());
         self.say(&format!("  {code}  {name:<30}  {peer}  party {}", member.party.0.short()));
     }
 
     /// One indicator's way to the allies.
     pub fn time_line(&self, first: &Member, sent: &Sent) {
         let start: String = sent.value.chars().take(16).collect();
-        self.more(&format!("{:>9}  {} publishes the hash of a Gantry sample, {start}…", "0.0 ms", first.code().cyan()));
+        self.more(&format!(
+            "{:>9}  {} publishes the hash of a Gantry sample, {start}…",
+            "0.0 ms",
+            first.code().cyan()
+        ));
         for hop in &sent.hops {
             let at = format!("{:.1} ms", millis(hop.visible));
             self.more(&format!("{at:>9}  {} has it", hop.code.cyan()));
@@ -59,7 +64,9 @@ impl Narrator {
         if let [first, second, ..] = members {
             let (first, second) = (first.dir.display(), second.dir.display());
             for line in [
-                format!("shieldwall indicator add --dir {first} 44d88612fea8a8f36de82e1278abb02f --tlp green"),
+                format!(
+                    "shieldwall indicator add --dir {first} 44d88612fea8a8f36de82e1278abb02f --tlp green"
+                ),
                 format!("shieldwall search --dir {second} --value 44d88612fea8a8f36de82e1278abb02f"),
                 format!("shieldwall agreement list --dir {first}"),
                 format!("shieldwall holders --dir {first}"),

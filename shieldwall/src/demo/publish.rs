@@ -34,7 +34,9 @@ impl Sample {
 
     /// A made-up SHA-256: nobody's file, and nobody's name to be blamed.
     fn value(self) -> String {
-        (0u32..8).map(|part| format!("{:08x}", self.number.wrapping_add(part).wrapping_mul(0x9e37_79b9))).collect()
+        (0u32..8)
+            .map(|part| format!("{:08x}", self.number.wrapping_add(part).wrapping_mul(0x9e37_79b9)))
+            .collect()
     }
 }
 
@@ -132,7 +134,10 @@ async fn arrival(node: &Arc<Node>, code: &str, id: &StixId, mut after: Seq) -> R
         after = last;
         let waited = tokio::time::timeout_at(deadline, head.wait_for(|head| *head > after)).await;
         if !matches!(waited, Ok(Ok(_))) {
-            return Err(Failure::new(format!("{id} did not arrive at {code} within {} s", PATIENCE.as_secs())));
+            return Err(Failure::new(format!(
+                "{id} did not arrive at {code} within {} s",
+                PATIENCE.as_secs()
+            )));
         }
     }
 }

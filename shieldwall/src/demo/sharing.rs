@@ -53,7 +53,8 @@ pub async fn entitled(first: &Member, allies: &[Member], teller: &Narrator) -> R
 /// One that only the agreement with the higher ceiling lets through.
 pub async fn stricter(first: &Member, allies: &[Member], teller: &Narrator) -> Result<Shared, Failure> {
     teller.chapter("One that is withheld (TLP:AMBER+STRICT): a ceiling is a ceiling, and says so");
-    share(first, allies, teller, Sample::special(1, Some(Tlp::AmberStrict)), "TLP:AMBER+STRICT", &["GBR"]).await
+    share(first, allies, teller, Sample::special(1, Some(Tlp::AmberStrict)), "TLP:AMBER+STRICT", &["GBR"])
+        .await
 }
 
 async fn share(
@@ -81,7 +82,12 @@ async fn share(
         sent.hops.iter().map(|hop| format!("{} {:.1} ms", hop.code.cyan(), millis(hop.visible))).collect();
     teller.step(&format!("{} to {}", "delivered".green(), arrived.join(", ")));
     for withheld in &shared.withheld {
-        teller.step(&format!("{} from {}: clause `{}`", "withheld".yellow(), withheld.party.cyan(), withheld.clause));
+        teller.step(&format!(
+            "{} from {}: clause `{}`",
+            "withheld".yellow(),
+            withheld.party.cyan(),
+            withheld.clause
+        ));
         for reason in &withheld.reasons {
             teller.more(reason);
         }
@@ -162,7 +168,11 @@ pub async fn take_back(
     let tenant = core.scope.tenant;
     let started = Instant::now();
     let told = core.withdraw(&shared.id, "demo", "the sample was harmless").map_err(wrong)?.told;
-    teller.step(&format!("{} withdraws the TLP:AMBER indicator; word goes to {} holders", first.code(), told.len()));
+    teller.step(&format!(
+        "{} withdraws the TLP:AMBER indicator; word goes to {} holders",
+        first.code(),
+        told.len()
+    ));
     let mut seen = Vec::new();
     let given = loop {
         let known = seen.len();
@@ -196,6 +206,9 @@ pub async fn take_back(
     let erased = |state: &str| state == "erased";
     let receipts =
         given.iter().filter(|record| record.receipt.as_ref().is_some_and(|(_, state)| erased(state))).count();
-    teller.step(&format!("who still holds it: {}", if left == 0 { "nobody".to_owned() } else { left.to_string() }));
+    teller.step(&format!(
+        "who still holds it: {}",
+        if left == 0 { "nobody".to_owned() } else { left.to_string() }
+    ));
     Ok(TakenBack { holders: given.len(), receipts, left })
 }

@@ -19,7 +19,11 @@ const FOLLOWER: usize = 4;
 
 /// Makes one follow the other's public collection with a confined token, and sees an indicator arrive. Returns how long
 /// that took; nothing when there are not enough members.
-pub async fn follow(members: &[Member], folder: &Path, teller: &Narrator) -> Result<Option<Duration>, Failure> {
+pub async fn follow(
+    members: &[Member],
+    folder: &Path,
+    teller: &Narrator,
+) -> Result<Option<Duration>, Failure> {
     let (Some(from), Some(to)) = (members.get(FOLLOWED), members.get(FOLLOWER)) else { return Ok(None) };
     teller.chapter("Without an agreement: what is for everyone (TLP:CLEAR) is followed by TAXII 2.1");
     let client = from.client().await?;

@@ -26,11 +26,16 @@ fn five_nodes_share_under_agreements() {
     );
     // The texts decide: TLP:AMBER is above the circle's ceiling and within both bilateral ones.
     assert_eq!(names(&ended["delivered_to"]), ["GBR", "USA"], "{ended}");
-    let withheld: Vec<_> = ended["withheld"].as_array().unwrap().iter().map(|one| {
-        let part = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
-        assert!(!part("smallest_consent").is_empty(), "{one}");
-        (part("label"), part("party"), part("clause"))
-    }).collect();
+    let withheld: Vec<_> = ended["withheld"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let part = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+            assert!(!part("smallest_consent").is_empty(), "{one}");
+            (part("label"), part("party"), part("clause"))
+        })
+        .collect();
     let expected = [
         ("TLP:AMBER", "CAN", "green"),
         ("TLP:AMBER", "NZL", "green"),
@@ -38,7 +43,10 @@ fn five_nodes_share_under_agreements() {
         ("TLP:AMBER+STRICT", "NZL", "green"),
         ("TLP:AMBER+STRICT", "USA", "intel-a-to-b"),
     ];
-    assert_eq!(withheld, expected.map(|(label, party, clause)| (label.to_owned(), party.to_owned(), clause.to_owned())));
+    assert_eq!(
+        withheld,
+        expected.map(|(label, party, clause)| (label.to_owned(), party.to_owned(), clause.to_owned()))
+    );
     assert_eq!(ended["withdrawn"], json!({"holders": 2, "receipts": 2}));
     let agreements = ended["agreements"].as_array().unwrap();
     let ceilings: Vec<_> = agreements.iter().map(|one| one["ceiling"].as_str().unwrap()).collect();
@@ -58,7 +66,9 @@ fn the_demonstration_takes_real_data() {
 fn it_tells_people_what_happens() {
     let ended = run(&["demo", "--once", "--rounds", "1"]).exits(0);
     let said = format!("{}{}", ended.text(), ended.stderr);
-    for word in ["AUS", "CAN", "GBR", "NZL", "USA", "ms", "withheld", "smallest consent", "receipt", "verified"] {
+    for word in
+        ["AUS", "CAN", "GBR", "NZL", "USA", "ms", "withheld", "smallest consent", "receipt", "verified"]
+    {
         assert!(said.contains(word), "{word} in {said}");
     }
 }

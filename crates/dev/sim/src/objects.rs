@@ -27,3 +27,32 @@ pub(crate) fn indicator(
 pub(crate) fn forged(honest: &str) -> String {
     honest.replace("\"malicious-activity\"", "\"benign\"")
 }
+
+/// An indicator that names one IPv4 address, and so one whose id must not leak.
+pub(crate) fn address_indicator(
+    id: &StixId,
+    creator: &StixId,
+    created: Timestamp,
+    modified: Timestamp,
+    address: &str,
+    tlp: Tlp,
+) -> String {
+    let marking = tlp_ref(tlp);
+    format!(
+        r#"{{"type":"indicator","spec_version":"2.1","id":"{id}","created_by_ref":"{creator}","created":"{created}","modified":"{modified}","name":"seen at {modified}","indicator_types":["malicious-activity"],"pattern":"[ipv4-addr:value = '{address}']","pattern_type":"stix","valid_from":"{created}","object_marking_refs":["{marking}"]}}"#
+    )
+}
+
+/// What ties two objects of one creator together, and names both.
+pub(crate) fn relationship(
+    id: &StixId,
+    creator: &StixId,
+    created: Timestamp,
+    ends: (&StixId, &StixId),
+    tlp: Tlp,
+) -> String {
+    let (marking, source, target) = (tlp_ref(tlp), ends.0, ends.1);
+    format!(
+        r#"{{"type":"relationship","spec_version":"2.1","id":"{id}","created_by_ref":"{creator}","created":"{created}","modified":"{created}","relationship_type":"related-to","source_ref":"{source}","target_ref":"{target}","object_marking_refs":["{marking}"]}}"#
+    )
+}

@@ -76,9 +76,9 @@ macro_rules! suite {
             withdrawn_names_stay_withdrawn, origins_vouch_for_versions, reviews_wait_once,
             rows_about_absent_versions_are_refused, parties_and_agreements_are_apart,
             classes_count_newest_versions, class_members_in_order_of_acceptance, old_versions_are_classified,
-            classes_follow_whatever_happens,
+            classes_follow_whatever_happens, own_values_are_those_made_here,
             erasing_takes_the_name_out_of_what_was_shared, erasing_leaves_other_worlds_and_objects,
-            erasing_takes_what_waits_for_a_decision,
+            erasing_takes_what_waits_for_a_decision, forgotten_objects_may_return,
         }
     };
 }

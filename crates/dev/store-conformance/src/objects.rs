@@ -225,6 +225,41 @@ pub fn observables_follow_the_newest(store: &dyn Store) {
     assert_eq!(store.read().unwrap().by_observable(f.scope, &domain("a.example"), 0).unwrap(), []);
 }
 
+/// Values of what was made here are listed in order, in steps, once each; those of what others gave are not, nor are those
+/// of other kinds, tenants and worlds.
+pub fn own_values_are_those_made_here(store: &dyn Store) {
+    let f = Fixture::new(store);
+    let elsewhere = Scope { tenant: Tenant(2), ..f.scope };
+    let exercise = Scope { world: World::Exercise(1), ..f.scope };
+    let put = |scope, number, source, version, names: &[&str]| {
+        let object = id("indicator", number);
+        let mut observables: Vec<Observable> = names.iter().map(|name| domain(name)).collect();
+        observables.extend(normalise(Kind::Ipv4, "192.0.2.1"));
+        let new = NewVersion { source, observables, ..f.version(&object, version, "x") };
+        store.transact(|tx| tx.put(scope, at(1), &new)).unwrap();
+    };
+    let (own, other) = (SourceId(0), f.source);
+    // The first rows of either tenant have the same numbers, and not the same source.
+    put(f.scope, 1, other, 1, &["theirs.example"]);
+    put(elsewhere, 1, own, 1, &["elsewhere.example"]);
+    put(f.scope, 2, own, 1, &["c.example", "a.example"]);
+    put(elsewhere, 2, other, 1, &["not.example"]);
+    put(f.scope, 3, own, 1, &["a.example", "b.example"]);
+    put(exercise, 4, own, 1, &["played.example"]);
+    put(f.scope, 5, own, 1, &["was-ours.example"]);
+    put(f.scope, 5, other, 2, &["was-ours.example"]);
+    let kind = Kind::Domain.id();
+    let values =
+        |scope, after: &str, limit| store.read().unwrap().own_values(scope, kind, after, limit).unwrap();
+    let keys = ["a.example", "b.example", "c.example"].map(|name| domain(name).key().to_owned());
+    assert_eq!(values(f.scope, "", 9), keys);
+    assert_eq!(values(f.scope, "", 2), keys[..2]);
+    assert_eq!(values(f.scope, &keys[1], 9), keys[2..], "after is exclusive");
+    assert_eq!(values(elsewhere, "", 9), [domain("elsewhere.example").key()]);
+    assert_eq!(values(exercise, "", 9), [domain("played.example").key()]);
+    assert_eq!(store.read().unwrap().own_values(f.scope, Kind::Ipv4.id(), "", 9).unwrap().len(), 1);
+}
+
 /// References are those of the newest version, seen from both ends, whether or not the other end is stored.
 pub fn edges_follow_the_newest(store: &dyn Store) {
     let f = Fixture::new(store);

@@ -1,8 +1,8 @@
 //! Erasure of what was shared: nothing names the object any more, and the names it had in streams stay.
 
-use model::{Tenant, VersionId, World};
+use model::{Seq, Tenant, VersionId, World};
 use ports::trust::{DecisionRecord, DisclosureRecord, EntryRecord, HoldingRecord, LeafRecord, OutboxRecord};
-use ports::{NewVersion, Scope, Store, StoreError, Tx};
+use ports::{JournalKind, NewVersion, Scope, Store, StoreError, Tx};
 
 use crate::fixture::{
     Fixture, agreement, at, decision, digest, disclosure, entry, holding, id, party, position, queued,
@@ -164,4 +164,41 @@ pub fn erasing_takes_what_waits_for_a_decision(store: &dyn Store) {
     assert!(held.iter().all(|row| row.object.is_none()));
     assert_eq!(held.iter().map(|row| row.erased).collect::<Vec<_>>(), [Some(at(9)), Some(at(2))]);
     assert!(read.decisions(tenant, None, None, 9).unwrap()[0].object.is_none());
+}
+
+/// Forgetting takes as much away as erasing, and bars nothing: the object may come again. It lifts no tombstone, either.
+pub fn forgotten_objects_may_return(store: &dyn Store) {
+    let f = Fixture::new(store);
+    let tenant = f.scope.tenant;
+    let (tool, never, barred) = (id("tool", 1), id("tool", 2), id("tool", 3));
+    let forget = |object| store.transact(|tx| tx.forget(f.scope, at(9), object)).unwrap();
+    let erased = |object| store.transact(|tx| tx.existing(f.scope, object, None)).unwrap().erased;
+    let new = NewVersion { class: "a", collections: vec![f.own], ..f.version(&tool, 10, "x") };
+    let (version, _) = f.put(store, 1, &new);
+    store
+        .transact(|tx| {
+            share(tx, tenant, &tool, version, 1)?;
+            tx.hold(f.scope, at(1), f.source, &tool, "held", &[])?;
+            tx.erase(f.scope, at(1), &barred).map(drop)
+        })
+        .unwrap();
+    assert_eq!((forget(&tool), forget(&tool), forget(&never), forget(&barred)), (1, 0, 0, 0));
+    store.scrub().unwrap();
+    assert!(!erased(&tool) && !erased(&never) && erased(&barred));
+    let read = store.read().unwrap();
+    assert!(read.object(f.scope, &tool, None).unwrap().is_none());
+    assert!(read.held(f.scope, true, 9).unwrap().is_empty());
+    assert!(read.classes(f.scope).unwrap().is_empty());
+    let left = read.holdings(tenant, None, 0, 9).unwrap();
+    assert_eq!(left, [HoldingRecord { object: None, erased: Some(at(9)), ..holding(&tool, 1) }]);
+    assert!(read.decisions(tenant, Some(&tool), None, 9).unwrap().is_empty());
+    assert!(read.entries(tenant, stream(true), 1, 0, 9).unwrap()[0].payload.is_none());
+    let told: Vec<JournalKind> =
+        read.journal(tenant, Seq(0), 9).unwrap().into_iter().map(|row| row.kind).collect();
+    let (put, held, gone) = (JournalKind::Put, JournalKind::Held, JournalKind::Erased);
+    assert_eq!(told, [put, held, gone, gone], "told once each, and not of what was never there");
+    drop(read);
+    let (again, _) = f.put(store, 10, &new);
+    assert!(again > version, "its row is a new one");
+    assert_eq!(f.last_versions(store, f.own), [(tool, 10)]);
 }

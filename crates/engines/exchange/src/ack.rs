@@ -267,7 +267,11 @@ pub fn resume(outbound: &Outbound<'_>, theirs: &Position) -> Result<Resume, AckR
     if from < outbound.kept_from { next() } else { Ok(Resume::From(from)) }
 }
 
-/// The epoch to start when ours cannot be continued.
+/// The epoch to start when ours cannot be continued: after a restore, before anything is sent.
+///
+/// A restored sender must ask: two restores of one backup would else start the same epoch twice, which is
+/// equivocation. Where it cannot ask, because only files travel, it takes for `theirs` an epoch that no export can have
+/// reached, such as its own and the number of restores since it was set up.
 ///
 /// # Errors
 /// [`AckRefusal::EpochFarAhead`]: a receiver cannot use up our epochs by claiming high ones.

@@ -44,7 +44,14 @@ impl<'a> Piece<'a> {
     /// A STIX object as received.
     #[must_use]
     pub const fn stix(raw: &'a [u8]) -> Self {
-        Self { raw, narrowing: None, identity: Identity::Version, converted: false, released: false, provenance: None }
+        Self {
+            raw,
+            narrowing: None,
+            identity: Identity::Version,
+            converted: false,
+            released: false,
+            provenance: None,
+        }
     }
 }
 

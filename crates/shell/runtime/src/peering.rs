@@ -75,7 +75,9 @@ pub(crate) async fn supervise(node: Arc<Node>, transport: Arc<dyn Transport>) {
             }
         }
         running.retain(|party, endpoint| {
-            peers.get(party).is_some_and(|peer| peer.state == PeerState::Paired && peer.endpoint.as_ref() == Some(endpoint))
+            peers.get(party).is_some_and(|peer| {
+                peer.state == PeerState::Paired && peer.endpoint.as_ref() == Some(endpoint)
+            })
         });
         tokio::select! {
             _ = stop.changed() => {}
@@ -95,7 +97,8 @@ async fn talk(node: Arc<Node>, transport: Arc<dyn Transport>, peer: PeerRecord, 
     let mut changed = trust.changed();
     while !*stop.borrow() {
         let current = node.core.registry().ok().and_then(|registry| registry.peers.get(&peer.party).cloned());
-        let same = current.is_some_and(|now| now.state == PeerState::Paired && now.endpoint.as_deref() == Some(&endpoint));
+        let same = current
+            .is_some_and(|now| now.state == PeerState::Paired && now.endpoint.as_deref() == Some(&endpoint));
         if !same {
             return;
         }

@@ -207,6 +207,26 @@ pub(super) fn edges(
     )
 }
 
+/// Values of a kind on objects whose newest version came from this organisation itself.
+pub(super) fn own_values(
+    db: &Connection,
+    scope: Scope,
+    kind: u8,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<String>, Fault> {
+    rows(
+        db,
+        "SELECT DISTINCT b.key FROM observable b \
+         CROSS JOIN object o ON o.number = b.object \
+         CROSS JOIN version v ON v.tenant = b.tenant AND v.number = o.latest \
+         WHERE b.tenant = ?1 AND b.world = ?2 AND b.kind = ?3 AND b.key > ?4 AND v.source = 0 \
+         ORDER BY b.key LIMIT ?5",
+        params![scope.tenant.0, Col(scope.world), kind, after, rows_limit(limit)],
+        |row| row.get(0),
+    )
+}
+
 pub(super) fn by_observable(
     db: &Connection,
     scope: Scope,

@@ -8,9 +8,19 @@ use ports::trust::{
 };
 use ports::{Scope, StoreError, Stored};
 
-use super::{Reader, class, ledger, parties, sharing, streams};
+use super::{Reader, class, ledger, objects, parties, sharing, streams};
 
 impl TrustRead for Reader<'_> {
+    fn own_values(
+        &self,
+        scope: Scope,
+        kind: u8,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        self.with(|db| objects::own_values(db, scope, kind, after, limit))
+    }
+
     fn documents(
         &self,
         tenant: Tenant,

@@ -21,7 +21,7 @@ fn epoch(key: u8, next: u8, until: i64) -> EpochTerms {
         key: secret(key).public().clone(),
         next: secret(next).id(),
         box_key: BoxSecretKey::from_seed([key; 32]).public(),
-        ledger: String::new(),
+        ledger: "log".to_owned(),
         until: at(until),
     }
 }

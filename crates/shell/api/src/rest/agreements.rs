@@ -45,7 +45,12 @@ pub(crate) async fn templates(Viewer(_): Viewer) -> Json<TemplateList> {
         name: template.name,
         about: template.about,
         text: template.text,
-        needs: template.places().iter().filter(|place| place.default.is_none()).map(|place| place.name).collect(),
+        needs: template
+            .places()
+            .iter()
+            .filter(|place| place.default.is_none())
+            .map(|place| place.name)
+            .collect(),
     };
     Json(TemplateList { templates: TEMPLATES.iter().map(body).collect() })
 }
@@ -75,7 +80,8 @@ pub(crate) async fn fill(
     Path(name): Path<String>,
     JsonBody(body): JsonBody<FillBody>,
 ) -> Result<Json<TextBody>, Problem> {
-    let text = instantiate(&name, &body.values).map_err(|problem| Problem::new(Kind::Refused, problem.to_string()))?;
+    let text = instantiate(&name, &body.values)
+        .map_err(|problem| Problem::new(Kind::Refused, problem.to_string()))?;
     Ok(Json(TextBody { text }))
 }
 
@@ -128,11 +134,17 @@ pub(crate) async fn check(
                 let policy = policy::Policy::compile(&terms, AgreementId(Digest::ZERO)).ok();
                 let reading = agreement::Terms::read_toml(&body.text);
                 let problems = reading.problems.iter().map(TermsProblem::from).collect();
-                CheckBody { sound: true, problems, policy: policy.map(|policy| policy.cedar_text().to_owned()) }
+                CheckBody {
+                    sound: true,
+                    problems,
+                    policy: policy.map(|policy| policy.cedar_text().to_owned()),
+                }
             }
-            Err(problems) => {
-                CheckBody { sound: false, problems: problems.iter().map(TermsProblem::from).collect(), policy: None }
-            }
+            Err(problems) => CheckBody {
+                sound: false,
+                problems: problems.iter().map(TermsProblem::from).collect(),
+                policy: None,
+            },
         }))
     })
     .await
@@ -389,7 +401,8 @@ pub(crate) async fn sign(
 }
 
 fn read_approvals(texts: &[String]) -> Result<Vec<Approval>, Problem> {
-    let parse = |text: &String| Approval::parse(text.as_bytes()).map_err(|problem| Problem::bad(problem.to_string()));
+    let parse =
+        |text: &String| Approval::parse(text.as_bytes()).map_err(|problem| Problem::bad(problem.to_string()));
     texts.iter().map(parse).collect()
 }
 
@@ -557,13 +570,16 @@ pub(crate) async fn proof(
     app.blocking(move |app| {
         let registry = app.core().registry()?;
         let agreement = agreement_named(&registry, &agreement)?;
-        let force = registry.last_force(agreement).ok_or_else(|| Problem::missing("a complete version of it"))?;
+        let force =
+            registry.last_force(agreement).ok_or_else(|| Problem::missing("a complete version of it"))?;
         let proof = prove(&force.policy, &Ceiling::of(Handling::from(label).with_pap(label::Pap::Red)));
         Ok(Json(match proof {
             Proof::Holds { classes_checked, argument } => {
                 ProofBody { holds: true, classes: classes_checked, text: argument }
             }
-            Proof::Counterexample(example) => ProofBody { holds: false, classes: 0, text: example.to_string() },
+            Proof::Counterexample(example) => {
+                ProofBody { holds: false, classes: 0, text: example.to_string() }
+            }
         }))
     })
     .await
@@ -618,7 +634,8 @@ pub(crate) async fn explain(
     app.blocking(move |app| {
         let party = party_named(app, &query.party)?;
         let explanation = app.core().explain(&object, party)?;
-        let consent = explanation.smallest_consent().map(|(verdict, consent)| format!("{}: {consent}", verdict.name));
+        let consent =
+            explanation.smallest_consent().map(|(verdict, consent)| format!("{}: {consent}", verdict.name));
         let agreements = explanation
             .verdicts
             .iter()
@@ -676,4 +693,3 @@ fn one_of(all: impl Iterator<Item = Digest>, text: &str) -> Result<Digest, Probl
         _ => Err(Problem::bad("give more of the id: at least six digits, and enough to tell it apart")),
     }
 }
-

@@ -42,7 +42,8 @@ pub(crate) async fn ledger(
         let core = app.core();
         let size = core.store.read()?.ledger_size(core.scope.tenant)?;
         let checkpoints = core.checkpoints()?.into_iter();
-        let checkpoints = checkpoints.map(|(origin, (size, note))| CheckpointBody { origin, size, note }).collect();
+        let checkpoints =
+            checkpoints.map(|(origin, (size, note))| CheckpointBody { origin, size, note }).collect();
         Ok(Json(LedgerBody { size, checkpoints, witnesses: core.witness_keys()? }))
     })
     .await

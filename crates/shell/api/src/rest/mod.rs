@@ -17,6 +17,7 @@ mod node;
 mod objects;
 mod operations;
 mod parties;
+mod queries;
 mod search;
 mod session;
 mod sharing;
@@ -108,6 +109,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(ledger::ledger))
         .routes(routes!(ledger::proof))
         .routes(routes!(ledger::report))
+        .routes(routes!(queries::ask))
 }
 
 /// Signing in, the one thing under `/api/v1` that needs no caller: it makes one.

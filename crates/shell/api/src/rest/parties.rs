@@ -118,7 +118,8 @@ pub(crate) async fn inception(
     Admin(caller): Admin,
     JsonBody(body): JsonBody<RootsBody>,
 ) -> Result<Json<DocumentBody>, Problem> {
-    let parse = |text: &String| keys::PublicKey::parse(text).map_err(|problem| Problem::bad(problem.to_string()));
+    let parse =
+        |text: &String| keys::PublicKey::parse(text).map_err(|problem| Problem::bad(problem.to_string()));
     let keys = body.roots.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let threshold = body.threshold.unwrap_or(keys.len());
     app.blocking(move |app| {
@@ -543,7 +544,8 @@ impl From<TrustError> for Problem {
                     .hint("make them with `shieldwall key establish`")
             }
             TrustError::Vault(runtime::trust::VaultError::Taken(_)) => {
-                Self::new(Kind::Exists, "this node has keys already").hint("rotate them with `shieldwall key rotate`")
+                Self::new(Kind::Exists, "this node has keys already")
+                    .hint("rotate them with `shieldwall key rotate`")
             }
             TrustError::Vault(_) | TrustError::Stream(_) => Self::internal(&error),
         }

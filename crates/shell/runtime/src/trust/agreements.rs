@@ -12,9 +12,9 @@ use policy::{Action, Explanation, Policy, Request, explain};
 use ports::StoreError;
 use ports::trust::{ClassCount, DocumentKind, OutboxRecord};
 
-use super::registry::{Agreed, Registry};
 use super::TrustError;
 use super::book::word;
+use super::registry::{Agreed, Registry};
 use crate::core::Core;
 
 /// A text that was put forward.
@@ -196,12 +196,16 @@ impl Core {
                     continue;
                 }
                 let all = |done: &dyn Fn(&PartyId) -> bool| parties.keys().all(done);
-                if all(&|party| version.agreed.contains_key(party)) && !version.verified.contains(&trust.party) {
+                if all(&|party| version.agreed.contains_key(party))
+                    && !version.verified.contains(&trust.party)
+                {
                     let compiled = Policy::hash_of(&version.proposal.terms);
                     if compiled.is_ok_and(|compiled| compiled == version.proposal.policy) {
                         due.push((*id, What::Verify { version: *hash }));
                     }
-                } else if all(&|party| version.verified.contains(party)) && !version.entered.contains(&trust.party) {
+                } else if all(&|party| version.verified.contains(party))
+                    && !version.entered.contains(&trust.party)
+                {
                     due.push((*id, What::Enter { version: *hash }));
                 }
             }
@@ -215,10 +219,19 @@ impl Core {
     }
 
     /// Signs an act of ours and keeps it.
-    fn act(&self, agreement: AgreementId, what: What, reason: &str, author: &str) -> Result<Signed, TrustError> {
+    fn act(
+        &self,
+        agreement: AgreementId,
+        what: What,
+        reason: &str,
+        author: &str,
+    ) -> Result<Signed, TrustError> {
         let trust = self.party()?;
         let registry = self.registry()?;
-        let head = registry.agreements.get(&agreement).and_then(|agreed| agreed.state.heads.get(&trust.party).copied());
+        let head = registry
+            .agreements
+            .get(&agreement)
+            .and_then(|agreed| agreed.state.heads.get(&trust.party).copied());
         let act = Act {
             agreement: Some(agreement),
             party: trust.party,
@@ -256,8 +269,10 @@ impl Core {
         }
         let registry = self.registry()?;
         let now = self.clock.now();
-        let known = Known { histories: &registry.histories, rosters: &registry.rosters, sites: &registry.sites };
-        let before = registry.agreements.get(&agreement).map(|agreed| agreed.acts.clone()).unwrap_or_default();
+        let known =
+            Known { histories: &registry.histories, rosters: &registry.rosters, sites: &registry.sites };
+        let before =
+            registry.agreements.get(&agreement).map(|agreed| agreed.acts.clone()).unwrap_or_default();
         let state = fold(agreement, before.iter().chain([signed]), &known, now);
         match state.refused.get(&hash) {
             Some(
@@ -272,12 +287,23 @@ impl Core {
             Some(refused) if act.party == trust.party => return Err(TrustError::refused(refused)),
             _ => {}
         }
-        let version = act.what.version().and_then(|hash| state.versions.get(&hash)).map_or(1, |version| version.proposal.terms.version);
+        let version = act
+            .what
+            .version()
+            .and_then(|hash| state.versions.get(&hash))
+            .map_or(1, |version| version.proposal.terms.version);
         let booked = booked(&act.what, registry.agreements.get(&agreement), state.status);
         let tenant = self.scope.tenant;
         self.keep_document(DocumentKind::AgreementAct, agreement.0, signed, |tx, now| {
             if let Some((author, reason)) = author {
-                tx.audit(tenant, now, author, &format!("agreement.{}", act.what.kind()), &agreement.to_string(), reason)?;
+                tx.audit(
+                    tenant,
+                    now,
+                    author,
+                    &format!("agreement.{}", act.what.kind()),
+                    &agreement.to_string(),
+                    reason,
+                )?;
             }
             self.book_agreement(tx, agreement, booked, u64::from(version), hash, now)
         })
@@ -308,24 +334,33 @@ impl Core {
         self.compare(Some(&force.policy), None, list)
     }
 
-    fn compare(&self, old: Option<&Policy>, new: Option<&Policy>, list: usize) -> Result<Exposure, TrustError> {
+    fn compare(
+        &self,
+        old: Option<&Policy>,
+        new: Option<&Policy>,
+        list: usize,
+    ) -> Result<Exposure, TrustError> {
         let trust = self.party()?;
         let caveats = trust.caveats();
         let standpoint =
             Standpoint { from: trust.party, at: self.clock.now(), caveats: &caveats, exercise: None };
         let read = self.store.read()?;
         let classes = read.classes(self.scope)?;
-        let counted = classes.iter().map(|ClassCount { class, label, objects }| (class.as_str(), *label, *objects));
+        let counted =
+            classes.iter().map(|ClassCount { class, label, objects }| (class.as_str(), *label, *objects));
         let report = diff(old, new, &standpoint, counted);
         let (mut listed, mut more) = (Vec::new(), false);
         for (to, party) in &report.parties {
             let changes: [(&'static str, &[Change]); 3] =
                 [("exposed", &party.exposed), ("withdrawn", &party.withdrawn), ("altered", &party.altered)];
-            for (change, changed) in changes.into_iter().flat_map(|(name, list)| list.iter().map(move |c| (name, c))) {
+            for (change, changed) in
+                changes.into_iter().flat_map(|(name, list)| list.iter().map(move |c| (name, c)))
+            {
                 let room = list.saturating_sub(listed.len());
                 more |= changed.objects > room as u64;
                 let members = read.class_members(self.scope, &changed.class, changed.label, None, room)?;
-                let clause = changed.after.as_ref().or(changed.before.as_ref()).map(|(clause, _)| clause.clone());
+                let clause =
+                    changed.after.as_ref().or(changed.before.as_ref()).map(|(clause, _)| clause.clone());
                 listed.extend(members.into_iter().map(|stored| Listed {
                     to: *to,
                     object: stored.id,
@@ -366,13 +401,14 @@ impl Core {
     pub fn document_of(&self, agreement: AgreementId, version: Digest) -> Result<String, TrustError> {
         let registry = self.registry()?;
         let agreed = agreement_of(&registry, agreement)?;
-        let found = agreed.acts.iter().filter_map(|signed| Act::read(signed).ok()).find_map(|act| match act.what {
-            What::Offer { document, policy, .. } | What::Revise { document, policy } => {
-                let terms = Terms::parse_toml(&document).ok()?;
-                (proposal(&terms, policy).hash() == version).then_some(document)
-            }
-            _ => None,
-        });
+        let found =
+            agreed.acts.iter().filter_map(|signed| Act::read(signed).ok()).find_map(|act| match act.what {
+                What::Offer { document, policy, .. } | What::Revise { document, policy } => {
+                    let terms = Terms::parse_toml(&document).ok()?;
+                    (proposal(&terms, policy).hash() == version).then_some(document)
+                }
+                _ => None,
+            });
         found.ok_or_else(|| TrustError::Missing(format!("the text of version {version}")))
     }
 
@@ -380,11 +416,18 @@ impl Core {
     ///
     /// # Errors
     /// [`StoreError::Missing`] and [`StoreError::Exists`] through [`TrustError::Store`].
-    pub fn decide_review(&self, number: u64, release: bool, author: &str, reason: &str) -> Result<(), TrustError> {
+    pub fn decide_review(
+        &self,
+        number: u64,
+        release: bool,
+        author: &str,
+        reason: &str,
+    ) -> Result<(), TrustError> {
         let trust = self.party()?;
         let tenant = self.scope.tenant;
         let now = self.clock.now();
-        let review = self.store.read()?.reviews(tenant, true, 100_000)?.into_iter().find(|review| review.id == number);
+        let review =
+            self.store.read()?.reviews(tenant, true, 100_000)?.into_iter().find(|review| review.id == number);
         let review = review.ok_or_else(|| TrustError::Missing(format!("review {number}")))?;
         let registry = self.registry()?;
         let detector = review.found.split('"').nth(3).unwrap_or("other").to_owned();
@@ -392,8 +435,7 @@ impl Core {
             tx.decide_review(tenant, number, release, author, reason, now)?;
             tx.audit(tenant, now, author, "review.decide", &number.to_string(), reason)?;
             let decision = if release { BookedDecision::Released } else { BookedDecision::Withheld };
-            let figures =
-                Figures::Review { detector: word(&detector), decision, reason: word("officer") };
+            let figures = Figures::Review { detector: word(&detector), decision, reason: word("officer") };
             self.book(tx, now, figures, &format!(r#"{{"review":{number}}}"#))?;
             // It takes its place in the queue again: policy is asked once more when its turn comes.
             if release && registry.last_force(review.agreement).is_some() {
@@ -438,9 +480,10 @@ impl Core {
 /// The class of a text that was stored before there were classes.
 fn class_of(raw: &str, label: model::Label, own: bool, kind: &str) -> String {
     let mut tape = json::Tape::new();
-    let valid = tape.parse(raw.as_bytes(), &json::Limits::OBJECT).ok().and_then(|value| {
-        stix::validate(value, &stix::Checks::default(), &mut Vec::new())
-    });
+    let valid = tape
+        .parse(raw.as_bytes(), &json::Limits::OBJECT)
+        .ok()
+        .and_then(|value| stix::validate(value, &stix::Checks::default(), &mut Vec::new()));
     let Some(valid) = valid else { return String::from("unreadable") };
     let facts: Facts = label::facts(&valid, label, &|_| None, &mut Vec::new());
     let facts = if own {
@@ -452,7 +495,10 @@ fn class_of(raw: &str, label: model::Label, own: bool, kind: &str) -> String {
 }
 
 fn agreement_of(registry: &Registry, agreement: AgreementId) -> Result<&Agreed, TrustError> {
-    registry.agreements.get(&agreement).ok_or_else(|| TrustError::Missing(format!("an agreement {agreement}")))
+    registry
+        .agreements
+        .get(&agreement)
+        .ok_or_else(|| TrustError::Missing(format!("an agreement {agreement}")))
 }
 
 fn refusal(problems: &[Problem]) -> TrustError {
@@ -483,4 +529,3 @@ fn booked(what: &What, before: Option<&Agreed>, after: Status) -> AgreementAct {
         What::Leave => AgreementAct::Left,
     }
 }
-

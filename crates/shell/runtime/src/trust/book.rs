@@ -2,9 +2,7 @@
 
 use exchange::{Reason, Withdraw};
 use label::Facts;
-use ledger::entry::{
-    AgreementAct, Entry, ErasureAct, Figures, Flow, Item, Personal, Side, Word,
-};
+use ledger::entry::{AgreementAct, Entry, ErasureAct, Figures, Flow, Item, Personal, Side, Word};
 use model::{AgreementId, Digest, PartyId, Timestamp};
 use policy::Decision;
 use ports::trust::{DisclosureRecord, LeafRecord, OutboxRecord};
@@ -16,18 +14,24 @@ use crate::core::Core;
 
 /// A rule or category as a word that a figure can hold; what cannot be one is `other`.
 pub(crate) fn word(text: &str) -> Word {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c.to_ascii_lowercase() } else { '-' })
-        .take(64)
-        .collect();
+    let clean: String =
+        text.chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c.to_ascii_lowercase() } else { '-' }
+            })
+            .take(64)
+            .collect();
     let clean = clean.trim_matches('-').replace("--", "-");
-    clean.parse().or_else(|_| "other".parse()).unwrap_or_else(|_| Word::pseudonym(&[0; 32], PartyId(Digest::ZERO)))
+    clean
+        .parse()
+        .or_else(|_| "other".parse())
+        .unwrap_or_else(|_| Word::pseudonym(&[0; 32], PartyId(Digest::ZERO)))
 }
 
 /// The category a flow is counted under.
 fn category(facts: &Facts) -> Word {
-    let joined: Vec<_> = facts.categories.iter().filter(|name| *name != Facts::MORE).map(String::as_str).take(3).collect();
+    let joined: Vec<_> =
+        facts.categories.iter().filter(|name| *name != Facts::MORE).map(String::as_str).take(3).collect();
     if joined.is_empty() { word(&facts.type_name) } else { word(&joined.join("-")) }
 }
 

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 
 use exchange::wire::{Opening, Packing, Push, PushEntry};
-use exchange::{Ack, AckRefusal, Acknowledged, Follows, Outbound, Position, Resume, Segment, StreamId, check_ack, resume};
+use exchange::{
+    Ack, AckRefusal, Acknowledged, Follows, Outbound, Position, Resume, Segment, StreamId, check_ack, resume,
+};
 use model::{AgreementId, Digest, Finding, PartyId, Severity, Timestamp};
+use ports::Read;
 use ports::peer::{CallError, Refusal, Topic};
 use ports::trust::{DocumentKind, PeerState, StreamKey, StreamPosition};
-use ports::Read;
 
 use super::deliver::new_stream;
 use super::registry::Registry;
@@ -149,7 +151,11 @@ impl Core {
                 if body.len() + document.text.len() > DOCUMENT_BYTES && !body.is_empty() {
                     break;
                 }
-                body.push_str(if document.kind == DocumentKind::Appointment { "appointment " } else { "act " });
+                body.push_str(if document.kind == DocumentKind::Appointment {
+                    "appointment "
+                } else {
+                    "act "
+                });
                 body.push_str(&document.subject.to_string());
                 body.push(' ');
                 body.push_str(&document.text);
@@ -183,9 +189,11 @@ impl Core {
             .into_iter()
             .map(|entry| PushEntry {
                 // What may no longer be had is not sent, though its envelope is: the chain has no gaps.
-                opening: entry.salt.zip(entry.payload).filter(|_| allowed || is_taking_back(&entry.envelope)).map(
-                    |(salt, payload)| Opening { salt, payload },
-                ),
+                opening: entry
+                    .salt
+                    .zip(entry.payload)
+                    .filter(|_| allowed || is_taking_back(&entry.envelope))
+                    .map(|(salt, payload)| Opening { salt, payload }),
                 envelope: entry.envelope,
             })
             .collect();
@@ -266,9 +274,10 @@ impl Core {
         let outbound = self.outbound(trust, key, &position, &hashes);
         let told = match resume(&outbound, &theirs) {
             Ok(Resume::UpToDate) => Told { position: outbound.sent, before: None },
-            Ok(Resume::From(seq)) => {
-                Told { position: Position { epoch: position.epoch, seq: seq - 1, head: Digest::ZERO }, before: None }
-            }
+            Ok(Resume::From(seq)) => Told {
+                position: Position { epoch: position.epoch, seq: seq - 1, head: Digest::ZERO },
+                before: None,
+            },
             Ok(Resume::NewEpoch(epoch)) => {
                 drop(read);
                 let next = StreamPosition { epoch, ..new_stream() };
@@ -320,7 +329,10 @@ impl Core {
                 self.alarm(
                     key.peer,
                     "shieldwall/peer-behind",
-                    format!("the peer has less than it had acknowledged: {seq} of {}; it is sent again", position.acked),
+                    format!(
+                        "the peer has less than it had acknowledged: {seq} of {}; it is sent again",
+                        position.acked
+                    ),
                     now,
                 )?;
                 seq
@@ -334,7 +346,11 @@ impl Core {
         self.store.transact(|tx| {
             // Entries may have been appended meanwhile: only what the acknowledgement says changes.
             let current = tx.stream(self.scope.tenant, key)?.unwrap_or_else(|| acked.clone());
-            tx.set_stream(self.scope.tenant, key, &StreamPosition { acked: seq, ack: acked.ack.clone(), ..current })
+            tx.set_stream(
+                self.scope.tenant,
+                key,
+                &StreamPosition { acked: seq, ack: acked.ack.clone(), ..current },
+            )
         })?;
         let told = Told { position: ack.position(), before: None };
         trust.session(key.peer, |session| session.streams.insert(key.agreement, told));
@@ -397,7 +413,8 @@ impl Core {
         if problem.is_none() && recent && peer.last_error.is_none() {
             return Ok(());
         }
-        let same = problem.is_some() && peer.last_error.as_ref().map(|(_, text)| text) == problem.as_ref().map(|(_, text)| text);
+        let same = problem.is_some()
+            && peer.last_error.as_ref().map(|(_, text)| text) == problem.as_ref().map(|(_, text)| text);
         if same {
             return Ok(());
         }
@@ -426,8 +443,9 @@ pub(crate) const NOTHING_YET: &str = "nothing yet";
 
 /// Whether an envelope takes something back or confirms it: former members get those too.
 fn is_taking_back(envelope: &str) -> bool {
-    exchange::Envelope::parse(envelope)
-        .is_ok_and(|envelope| matches!(envelope.kind, exchange::Kind::Withdraw | exchange::Kind::Receipt | exchange::Kind::Relabel))
+    exchange::Envelope::parse(envelope).is_ok_and(|envelope| {
+        matches!(envelope.kind, exchange::Kind::Withdraw | exchange::Kind::Receipt | exchange::Kind::Relabel)
+    })
 }
 
 impl From<ports::peer::Refusal> for TrustError {

@@ -50,7 +50,8 @@ impl Core {
         let mut exported: Vec<(StreamKey, StreamPosition)> = Vec::new();
         for (key, position) in read.streams(tenant)?.into_iter().filter(|(key, _)| key.peer == to) {
             if !key.outbound {
-                let stream = StreamId { from: to, to: trust.party, agreement: key.agreement, epoch: position.epoch };
+                let stream =
+                    StreamId { from: to, to: trust.party, agreement: key.agreement, epoch: position.epoch };
                 let at = Position { epoch: position.epoch, seq: position.seq, head: position.head };
                 contents.acks.push(Ack::sign(stream, &at, now, &trust.secrets().epoch));
                 continue;
@@ -58,13 +59,20 @@ impl Core {
             let first = exchange::courier::first_to_export(position.acked, position.couriered, repeat, 1);
             let mut from = first;
             while from <= position.seq {
-                let Some(segment) = read.segments(tenant, key, position.epoch, from, 1)?.into_iter().next() else { break };
-                let entries = read.entries(tenant, key, position.epoch, segment.first, segment.count as usize)?;
+                let Some(segment) = read.segments(tenant, key, position.epoch, from, 1)?.into_iter().next()
+                else {
+                    break;
+                };
+                let entries =
+                    read.entries(tenant, key, position.epoch, segment.first, segment.count as usize)?;
                 let entries = entries
                     .into_iter()
                     .map(|entry| PushEntry {
                         envelope: entry.envelope,
-                        opening: entry.salt.zip(entry.payload).map(|(salt, payload)| Payload { salt, payload }),
+                        opening: entry
+                            .salt
+                            .zip(entry.payload)
+                            .map(|(salt, payload)| Payload { salt, payload }),
                     })
                     .collect();
                 from = segment.first + u64::from(segment.count);
@@ -75,7 +83,8 @@ impl Core {
         }
         drop(read);
         let secrets = trust.secrets();
-        let order = Export { from: trust.party, to, key: &key, signer: &secrets.epoch, created: now, repeat, cap };
+        let order =
+            Export { from: trust.party, to, key: &key, signer: &secrets.epoch, created: now, repeat, cap };
         let files = export(&order, contents, &mut || self.ids.random()).map_err(TrustError::refused)?;
         self.store.transact(|tx| {
             for (key, position) in &exported {
@@ -110,14 +119,23 @@ impl Core {
         let position = |agreement| {
             let key = StreamKey { peer: from, agreement, outbound: false };
             let found = streams.iter().find(|(known, _)| *known == key).map(|(_, position)| position);
-            found.map_or_else(Position::default, |at| Position { epoch: at.epoch, seq: at.seq, head: at.head })
+            found.map_or_else(Position::default, |at| Position {
+                epoch: at.epoch,
+                seq: at.seq,
+                head: at.head,
+            })
         };
         let gaps = survey(std::slice::from_ref(&opened.manifest), &position)
             .gaps
             .iter()
             .map(|gap| {
                 let range = &gap.range;
-                format!("entries {} to {} under {} come first", range.first, range.last, range.agreement.0.short())
+                format!(
+                    "entries {} to {} under {} come first",
+                    range.first,
+                    range.last,
+                    range.agreement.0.short()
+                )
             })
             .collect();
         let mut imported = Imported {
@@ -131,7 +149,9 @@ impl Core {
         for push in &opened.contents.pushes {
             match self.take_in(from, push) {
                 Ok(_) => imported.taken += 1,
-                Err(Refusal::Failed) => return Err(TrustError::refused("the node failed; import the file again")),
+                Err(Refusal::Failed) => {
+                    return Err(TrustError::refused("the node failed; import the file again"));
+                }
                 Err(problem) => imported.refused.push(problem.to_string()),
             }
         }

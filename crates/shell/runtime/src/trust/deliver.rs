@@ -11,7 +11,9 @@ use label::{Facts, Onward, Reader};
 use minimise::{AddressKey, Contributor, Personal, Plan, Released, release};
 use model::{AgreementId, DecisionId, Digest, PartyId, StixId, Timestamp, VersionId};
 use policy::{Action, Decision};
-use ports::trust::{DisclosureRecord, EntryRecord, OutboxRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition};
+use ports::trust::{
+    DisclosureRecord, EntryRecord, OutboxRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition,
+};
 use ports::{Read, Scope, StoreError};
 use stix::redact::Redaction;
 
@@ -23,6 +25,9 @@ use crate::core::Core;
 /// Bytes of content one segment signs, at most.
 const SEGMENT_BYTES: usize = 4 << 20;
 
+/// An object that travels with another: its name in the stream, its id, its version.
+pub(crate) type Companion = (Digest, StixId, VersionId);
+
 /// Something ready to be put into the stream.
 pub(crate) struct Ready {
     kind: Kind,
@@ -32,7 +37,7 @@ pub(crate) struct Ready {
     decision: Option<DecisionId>,
     disclosed: Option<Disclosed>,
     /// Subjects of meta objects that travel along and were not given before.
-    pub(crate) along: Vec<(Digest, StixId, VersionId)>,
+    pub(crate) along: Vec<Companion>,
 }
 
 pub(crate) struct Disclosed {
@@ -102,7 +107,8 @@ impl Core {
         let position = read.streams(tenant)?.into_iter().find(|(known, _)| *known == key);
         let position = position.map_or_else(new_stream, |(_, position)| position);
         let view = View { core: self, trust, registry, agreement, force, to, read: &*read, now };
-        let (mut ready, mut done, mut refused, mut reviews) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut ready, mut done, mut refused, mut reviews) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut bytes = 0;
         let mut left_over = false;
         for entry in &queued {
@@ -121,7 +127,6 @@ impl Core {
             }
             done.push(entry.id);
         }
-        drop(view);
         drop(read);
         let secrets = trust.secrets();
         let stream = StreamId { from: trust.party, to, agreement, epoch: position.epoch };
@@ -189,7 +194,8 @@ impl Core {
                     self.book_disclosure(tx, to, agreement, one, disclosed, place, entry.hash, now)?;
                 }
             }
-            let record = SegmentRecord { first: segment.first, count: segment.count, text: segment.to_text() };
+            let record =
+                SegmentRecord { first: segment.first, count: segment.count, text: segment.to_text() };
             tx.append_entries(tenant, key, stream.epoch, &records, &record)?;
             let seq = segment.first + u64::from(segment.count) - 1;
             let position = StreamPosition { seq, head: segment.head, ..position };
@@ -225,7 +231,9 @@ impl View<'_> {
     fn prepare(&self, entry: &OutboxRecord) -> Result<Outcome, StoreError> {
         let Some(kind) = Kind::parse(&entry.kind) else { return Ok(Outcome::Dropped) };
         match (kind, entry.version, &entry.inline) {
-            (Kind::Put | Kind::Supersede | Kind::Sighting, Some(version), _) => self.content(entry, kind, version),
+            (Kind::Put | Kind::Supersede | Kind::Sighting, Some(version), _) => {
+                self.content(entry, kind, version)
+            }
             (Kind::Relabel, Some(version), _) => self.relabel(entry, version),
             (_, _, Some(inline)) => Ok(self.statement(entry, kind, inline)),
             _ => Ok(Outcome::Dropped),
@@ -285,7 +293,9 @@ impl View<'_> {
         }
         let mut tape = Tape::new();
         let stored = &candidate.stored;
-        let Ok(value) = tape.parse(stored.raw.as_bytes(), &Limits::OBJECT) else { return Ok(Outcome::Dropped) };
+        let Ok(value) = tape.parse(stored.raw.as_bytes(), &Limits::OBJECT) else {
+            return Ok(Outcome::Dropped);
+        };
         // The creator's own bytes: the effective label goes in the envelope, and the receiver narrows by it.
         let labelled = stored.raw.clone();
         let Some(clause) = self.force.terms.clause(&decision.clause) else {
@@ -335,7 +345,8 @@ impl View<'_> {
             removed: if changed { removed } else { Vec::new() },
             with: with.iter().map(String::as_str).collect(),
         };
-        let detectors = |found: Vec<minimise::Found>| found.iter().map(|found| found.detector.to_owned()).collect();
+        let detectors =
+            |found: Vec<minimise::Found>| found.iter().map(|found| found.detector.to_owned()).collect();
         Ok(Outcome::Ready(Box::new(Ready {
             kind,
             subject: names.object(&candidate.stored.id),
@@ -397,10 +408,14 @@ impl View<'_> {
         let obligations = &decision.obligations;
         let profile = obligations.redaction.as_ref().and_then(|name| self.force.terms.redactions.get(name));
         let secrets = self.trust.secrets();
-        let key = obligations.pseudonymise_addresses.then(|| AddressKey::derive(&secrets.pseudonyms, &self.agreement.0.0));
+        let key = obligations
+            .pseudonymise_addresses
+            .then(|| AddressKey::derive(&secrets.pseudonyms, &self.agreement.0.0));
         let contributor = match profile.map(|profile| profile.contributor) {
             Some(agreement::Contributor::Anonymous) => Contributor::Anonymous,
-            Some(agreement::Contributor::Pseudonym) => Contributor::Pseudonym(self.trust.stand_in(self.agreement)),
+            Some(agreement::Contributor::Pseudonym) => {
+                Contributor::Pseudonym(self.trust.stand_in(self.agreement))
+            }
             _ => Contributor::Named,
         };
         let reviewed = self.core.reviewed(self.read, self.to, self.agreement, candidate.stored.version_id)?;
@@ -418,9 +433,9 @@ impl View<'_> {
             }
         });
         for id in unknown {
-            if !known.contains_key(&id) {
-                let may = self.may_know(&id)?;
-                known.insert(id, may);
+            if let std::collections::btree_map::Entry::Vacant(slot) = known.entry(id) {
+                let may = self.may_know(slot.key())?;
+                slot.insert(may);
             }
         }
         let plan = Plan {
@@ -440,7 +455,9 @@ impl View<'_> {
             return Ok(true);
         }
         let Some(stored) = self.read.object(self.scope(), id, None)? else { return Ok(false) };
-        let Some(mut candidate) = self.core.candidate(self.read, stored.version_id)? else { return Ok(false) };
+        let Some(mut candidate) = self.core.candidate(self.read, stored.version_id)? else {
+            return Ok(false);
+        };
         if candidate.from.contains(&self.to) {
             return Ok(true);
         }
@@ -448,7 +465,10 @@ impl View<'_> {
         if travels_along(id.type_name()) {
             return Ok(self.may_travel(&mut candidate));
         }
-        Ok(self.trust.decide(self.force, self.registry, &candidate, self.to, Action::Receive, self.now).permitted)
+        Ok(self
+            .trust
+            .decide(self.force, self.registry, &candidate, self.to, Action::Receive, self.now)
+            .permitted)
     }
 
     fn may_travel(&self, candidate: &mut Candidate) -> bool {
@@ -464,14 +484,15 @@ impl View<'_> {
         &self,
         text: &str,
         names: &exchange::NamingKey,
-    ) -> Result<(Vec<String>, Vec<(Digest, StixId, VersionId)>), StoreError> {
+    ) -> Result<(Vec<String>, Vec<Companion>), StoreError> {
         let mut tape = Tape::new();
         let Ok(value) = tape.parse(text.as_bytes(), &Limits::OBJECT) else { return Ok(Default::default()) };
         let mut wanted = BTreeSet::new();
         let own = value.get("id").and_then(|id| id.as_str()).map(|id| id.into_owned());
         stix::refs::references(value, &mut |_, _, target| {
             let id = target.as_str().and_then(|text| text.parse::<StixId>().ok());
-            wanted.extend(id.filter(|id| travels_along(id.type_name()) && own.as_deref() != Some(id.as_str())));
+            wanted
+                .extend(id.filter(|id| travels_along(id.type_name()) && own.as_deref() != Some(id.as_str())));
         });
         let (mut with, mut along) = (Vec::new(), Vec::new());
         for id in wanted.into_iter().take(Content::MAX_WITH) {
@@ -483,7 +504,9 @@ impl View<'_> {
             let Some(stored) = self.read.object(self.scope(), &id, None)? else { continue };
             let given = self.read.disclosures(self.scope().tenant, Some(&id), false, 0, 256)?;
             let has = |record: &DisclosureRecord| {
-                record.to == self.to && record.agreement == self.agreement && record.version == Some(stored.version_id)
+                record.to == self.to
+                    && record.agreement == self.agreement
+                    && record.version == Some(stored.version_id)
             };
             if given.iter().any(has) {
                 continue;

@@ -2,8 +2,8 @@
 
 use exchange::Erasure;
 use model::{AgreementId, Digest, Finding, PartyId, Severity, StixId};
-use ports::trust::{DisclosureRecord, HoldingRecord, StreamKey};
 use ports::StoreError;
+use ports::trust::{DisclosureRecord, HoldingRecord, StreamKey};
 
 use super::TrustError;
 use crate::core::Core;
@@ -73,8 +73,14 @@ impl Core {
         for holding in &waiting {
             let Some(id) = &holding.object else { continue };
             let erased = self.store.transact(|tx| {
-                let live = tx.holdings_of(tenant, id)?.iter().any(|other| other.ended.is_none() || other.hold.is_some());
-                let ours = tx.existing(self.scope, id, None)?.latest.is_some_and(|latest| latest.first_source.0 == 0);
+                let live = tx
+                    .holdings_of(tenant, id)?
+                    .iter()
+                    .any(|other| other.ended.is_none() || other.hold.is_some());
+                let ours = tx
+                    .existing(self.scope, id, None)?
+                    .latest
+                    .is_some_and(|latest| latest.first_source.0 == 0);
                 if live || ours {
                     return Ok(false);
                 }
@@ -98,7 +104,10 @@ impl Core {
             for holding in &waiting {
                 let (from, agreement, subject) = (holding.from, holding.agreement, holding.subject);
                 let Some(current) = tx.holding(tenant, from, agreement, subject)? else { continue };
-                tx.set_holding(tenant, &HoldingRecord { erased: Some(now), object: None, version: None, ..current })?;
+                tx.set_holding(
+                    tenant,
+                    &HoldingRecord { erased: Some(now), object: None, version: None, ..current },
+                )?;
                 let key = StreamKey { peer: from, agreement, outbound: false };
                 self.queue_receipt(tx, trust, key, subject, Erasure::Erased, now)?;
             }
@@ -209,4 +218,3 @@ fn told_cursor(record: &DisclosureRecord) -> String {
 fn overdue_name(to: PartyId, agreement: AgreementId, subject: Digest) -> String {
     format!("overdue:{}:{}:{}", to.0.short(), agreement.0.short(), subject.short())
 }
-

@@ -87,7 +87,8 @@ impl Core {
         let registry = self.registry()?;
         let have = registry.histories.get(&party);
         for event in theirs.events() {
-            let known = have.is_some_and(|history| history.events().iter().any(|known| known.hash() == event.hash()));
+            let known =
+                have.is_some_and(|history| history.events().iter().any(|known| known.hash() == event.hash()));
             if !known && let Err(problem) = self.keep_key_event(party, event) {
                 self.alarm(party, "shieldwall/key-history", problem.to_string(), now)?;
                 return Err(problem);
@@ -104,8 +105,10 @@ impl Core {
             let (Some(kind), Some(subject), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
                 return Err(Refusal::Invalid("a line is a kind, a subject and a document".to_owned()));
             };
-            let subject: Digest = subject.parse().map_err(|_| Refusal::Invalid("the subject is no digest".to_owned()))?;
-            let signed = Signed::parse(text.as_bytes()).map_err(|problem| Refusal::Invalid(problem.to_string()))?;
+            let subject: Digest =
+                subject.parse().map_err(|_| Refusal::Invalid("the subject is no digest".to_owned()))?;
+            let signed =
+                Signed::parse(text.as_bytes()).map_err(|problem| Refusal::Invalid(problem.to_string()))?;
             let kept = match kind {
                 "appointment" if subject == from.0 => self.keep_appointment(from, &signed).map(|_| ()),
                 "act" => self.keep_act(AgreementId(subject), &signed).map(|_| ()),
@@ -126,7 +129,8 @@ impl Core {
 
     fn answer_position(&self, from: PartyId, body: &[u8]) -> Result<Vec<u8>, Refusal> {
         let agreement = std::str::from_utf8(body).ok().and_then(|text| text.parse().ok());
-        let agreement: AgreementId = agreement.ok_or_else(|| Refusal::Invalid("no agreement id".to_owned()))?;
+        let agreement: AgreementId =
+            agreement.ok_or_else(|| Refusal::Invalid("no agreement id".to_owned()))?;
         let trust = self.trust().ok_or(Refusal::Failed)?;
         let key = StreamKey { peer: from, agreement, outbound: false };
         let position = self.position(key).map_err(|_| Refusal::Failed)?;

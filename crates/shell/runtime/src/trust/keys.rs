@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use ::keys::Signed;
 use ::keys::events::{Change, EpochTerms, Event, KeyHistory, MAX_EPOCH, Roots};
 use ::keys::leaf::{LeafStatement, MAX_LEAF};
-use ::keys::Signed;
 use ledger::entry::Figures;
 use model::{Digest, PartyId, Timestamp};
 use ports::trust::DocumentKind;
@@ -87,7 +87,10 @@ impl Core {
     /// # Errors
     /// When the node has none, or its key file cannot be made.
     pub fn vault(&self) -> Result<Vault, TrustError> {
-        let dir = self.dir.as_ref().ok_or_else(|| TrustError::refused("this node has no directory to keep keys in"))?;
+        let dir = self
+            .dir
+            .as_ref()
+            .ok_or_else(|| TrustError::refused("this node has no directory to keep keys in"))?;
         Ok(Vault::in_dir(dir, self.passphrase.clone(), &*self.ids)?)
     }
 
@@ -213,9 +216,10 @@ impl Core {
             trust.set_secrets(rotated)
         };
         let event = history.next_event(now, Change::Rotation { epoch: epoch_terms(&secrets, now) });
-        let before = secrets.before.as_ref().filter(|before| {
-            history.current(now).is_ok_and(|epoch| epoch.key.id() == before.id())
-        });
+        let before = secrets
+            .before
+            .as_ref()
+            .filter(|before| history.current(now).is_ok_and(|epoch| epoch.key.id() == before.id()));
         let signers: Vec<_> = std::iter::once(&secrets.epoch).chain(before).collect();
         event.sign(&signers).map_err(TrustError::refused)
     }
@@ -265,7 +269,8 @@ impl Core {
         let now = self.clock.now();
         let until = self.own_history()?.current(now).map_err(TrustError::refused)?.window.until;
         let until = until.min(now.plus_micros(MAX_LEAF));
-        LeafStatement::issue(trust.party, &trust.secrets().epoch, spki, now, until).map_err(TrustError::refused)
+        LeafStatement::issue(trust.party, &trust.secrets().epoch, spki, now, until)
+            .map_err(TrustError::refused)
     }
 
     /// Signs a body as the node, under a context.

@@ -38,13 +38,14 @@ use crate::core::Core;
 use release::Candidate;
 
 pub use agreements::{Exposure, LISTED, Listed, Proposed};
+pub use calls::Call;
 pub use courier::Imported;
 pub use erasure::Withdrawal;
-pub use report::{MadeReport, verify_report};
-pub use peers::{INVITATION, PairingStep, PairingView};
-pub use calls::Call;
 pub use handler::Peers;
+pub use peers::{INVITATION, PairingStep, PairingView};
+pub use queries::{Asked, Seen};
 pub use registry::{Agreed, InForce, Registry};
+pub use report::{MadeReport, verify_report};
 pub use vault::{Secrets, Unlock, Vault, VaultError};
 
 /// Why something about other parties could not be done, by what the caller can do.

@@ -51,7 +51,8 @@ impl Core {
         let signer = Signer { history: &history, epoch: &secrets.epoch, endpoint };
         let now = self.clock.now();
         let until = now.plus_micros(good_for);
-        let signed = Invitation::issue(signer, &nonce(trust, until), now, until).map_err(TrustError::refused)?;
+        let signed =
+            Invitation::issue(signer, &nonce(trust, until), now, until).map_err(TrustError::refused)?;
         self.keep_document(DocumentKind::Pairing, signed.hash(), &signed, |_, _| Ok(()))?;
         Ok(signed)
     }
@@ -73,8 +74,8 @@ impl Core {
         let secrets = trust.secrets();
         let signer = Signer { history: &history, epoch: &secrets.epoch, endpoint };
         let until = now.plus_micros(INVITATION);
-        let answer =
-            Acceptance::issue(&verified, signer, &nonce(trust, until), now, until).map_err(TrustError::refused)?;
+        let answer = Acceptance::issue(&verified, signer, &nonce(trust, until), now, until)
+            .map_err(TrustError::refused)?;
         let theirs = &verified.from;
         let peer = self.meet(&theirs.history, theirs.endpoint.clone(), name)?;
         let subject = invitation.hash();
@@ -88,12 +89,16 @@ impl Core {
     ///
     /// # Errors
     /// [`TrustError::Refused`] when it answers none of our invitations, or another acceptance came first.
-    pub fn take_acceptance(&self, acceptance: &Signed, name: Option<&str>) -> Result<PairingStep, TrustError> {
+    pub fn take_acceptance(
+        &self,
+        acceptance: &Signed,
+        name: Option<&str>,
+    ) -> Result<PairingStep, TrustError> {
         let trust = self.party()?;
         let now = self.clock.now();
         let documents = self.pairing_documents()?;
-        let answered = acceptance_answers(acceptance)
-            .ok_or_else(|| TrustError::refused("this is not an acceptance"))?;
+        let answered =
+            acceptance_answers(acceptance).ok_or_else(|| TrustError::refused("this is not an acceptance"))?;
         let invitation = documents
             .iter()
             .find(|(_, signed)| signed.hash() == answered)
@@ -102,7 +107,9 @@ impl Core {
             *subject == answered && acceptance_answers(signed).is_some() && signed.hash() != acceptance.hash()
         });
         if earlier.is_some() {
-            return Err(TrustError::refused("this invitation was accepted by somebody else already; send a new one"));
+            return Err(TrustError::refused(
+                "this invitation was accepted by somebody else already; send a new one",
+            ));
         }
         let verified =
             Acceptance::verify(acceptance, trust.party, answered, now).map_err(TrustError::refused)?;
@@ -128,7 +135,9 @@ impl Core {
         let documents = self.pairing_documents()?;
         for (subject, acceptance) in &documents {
             let Some(answered) = acceptance_answers(acceptance) else { continue };
-            let Some((_, invitation)) = documents.iter().find(|(_, signed)| signed.hash() == answered) else { continue };
+            let Some((_, invitation)) = documents.iter().find(|(_, signed)| signed.hash() == answered) else {
+                continue;
+            };
             let Ok(issued) = Invitation::verify(invitation, now) else { continue };
             if issued.from.history.party() == trust.party {
                 continue;
@@ -140,7 +149,10 @@ impl Core {
                     self.keep_document(DocumentKind::Pairing, *subject, opening, |_, _| Ok(()))?;
                     return Ok(pairing.inviter);
                 }
-                Err(::keys::invitation::PairingError::OtherDocument { .. } | ::keys::invitation::PairingError::OtherParty(_)) => {}
+                Err(
+                    ::keys::invitation::PairingError::OtherDocument { .. }
+                    | ::keys::invitation::PairingError::OtherParty(_),
+                ) => {}
                 Err(problem) => return Err(TrustError::refused(problem)),
             }
         }
@@ -157,7 +169,11 @@ impl Core {
         let documents = self.pairing_documents()?;
         let view = |peer: &PeerRecord| PairingView {
             peer: peer.clone(),
-            claims: registry.histories.get(&peer.party).map(|history| history.name().to_owned()).unwrap_or_default(),
+            claims: registry
+                .histories
+                .get(&peer.party)
+                .map(|history| history.name().to_owned())
+                .unwrap_or_default(),
             words: pairing_of(&documents, trust.party, peer.party).map(|pairing| pairing.words()),
         };
         let mut views: Vec<_> = registry.peers.values().map(view).collect();
@@ -172,7 +188,9 @@ impl Core {
     pub fn confirm_peer(&self, name: &str, words: &str, author: &str) -> Result<PeerRecord, TrustError> {
         let view = self.pairing(name)?;
         let Some(ours) = view.words else {
-            return Err(TrustError::refused("not all three documents were exchanged yet: there are no words to compare"));
+            return Err(TrustError::refused(
+                "not all three documents were exchanged yet: there are no words to compare",
+            ));
         };
         let theirs: Vec<_> = words.split_whitespace().filter_map(::keys::words::byte).collect();
         let same: Vec<_> = ours.iter().filter_map(|word| ::keys::words::byte(word)).collect();
@@ -251,7 +269,9 @@ impl Core {
             None => free_name(history.name(), &taken),
         };
         if taken(&name) {
-            return Err(TrustError::refused(format!("another peer is called `{name}` already; choose another name")));
+            return Err(TrustError::refused(format!(
+                "another peer is called `{name}` already; choose another name"
+            )));
         }
         let known = registry.peers.get(&party).cloned();
         let peer = match known {
@@ -295,13 +315,17 @@ impl Core {
         let read = self.store.read()?;
         let documents = read.documents(self.scope.tenant, DocumentKind::Pairing, None, 0, 100_000)?;
         let parse = |text: &str| Signed::parse(text.as_bytes()).ok();
-        Ok(documents.into_iter().filter_map(|document| Some((document.subject, parse(&document.text)?))).collect())
+        Ok(documents
+            .into_iter()
+            .filter_map(|document| Some((document.subject, parse(&document.text)?)))
+            .collect())
     }
 
     /// Pairing by calls: an acceptance is answered with the opening.
     pub(crate) fn answer_pairing(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
         let signed = Signed::parse(body).map_err(|problem| Refusal::Invalid(problem.to_string()))?;
-        let step = self.take_acceptance(&signed, None).map_err(|problem| Refusal::Invalid(problem.to_string()))?;
+        let step =
+            self.take_acceptance(&signed, None).map_err(|problem| Refusal::Invalid(problem.to_string()))?;
         Ok(step.answer.to_text().into_bytes())
     }
 }
@@ -320,7 +344,10 @@ fn own_nonce(trust: &Trust, acceptance: &Signed) -> Option<[u8; 32]> {
 }
 
 fn member(signed: &Signed, name: &str) -> Option<String> {
-    signed.with_body(|body| Ok(body.get(name).and_then(|value| value.as_str()).map(|text| text.into_owned()))).ok().flatten()
+    signed
+        .with_body(|body| Ok(body.get(name).and_then(|value| value.as_str()).map(|text| text.into_owned())))
+        .ok()
+        .flatten()
 }
 
 /// The invitation an acceptance answers; `None` for other documents.
@@ -352,8 +379,11 @@ fn pairing_of(documents: &[(Digest, Signed)], own: PartyId, peer: PartyId) -> Op
 
 /// A name made from what an organisation calls itself.
 fn free_name(claim: &str, taken: &dyn Fn(&str) -> bool) -> String {
-    let letters: String =
-        claim.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).take(40).collect();
+    let letters: String = claim
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .take(40)
+        .collect();
     let base = letters.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
     let base = if base.is_empty() { "peer".to_owned() } else { base };
     if !taken(&base) {

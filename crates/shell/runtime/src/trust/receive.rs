@@ -5,8 +5,8 @@
 use exchange::origin::{BatchMemo, Statement};
 use exchange::wire::{FrameLimits, Push};
 use exchange::{
-    Accepted, Ack, Body, Content, Effect, Erasure, Inbound, Position, PushRefusal, Receipt, ReceiptItem, StreamId,
-    Withdraw, accept,
+    Accepted, Ack, Body, Content, Effect, Erasure, Inbound, Position, PushRefusal, Receipt, ReceiptItem,
+    StreamId, Withdraw, accept,
 };
 use json::{Limits, Tape};
 use label::{Facts, Handling, Origin};
@@ -44,7 +44,8 @@ impl Core {
     /// # Errors
     /// [`Refusal`], which the sender is shown. Alarms are kept as findings too.
     pub fn take_push(&self, from: PartyId, frame: &[u8]) -> Result<String, Refusal> {
-        let push = Push::decode(frame, &FrameLimits::default()).map_err(|problem| Refusal::Invalid(problem.to_string()))?;
+        let push = Push::decode(frame, &FrameLimits::default())
+            .map_err(|problem| Refusal::Invalid(problem.to_string()))?;
         self.take_in(from, &push)
     }
 
@@ -114,7 +115,11 @@ impl Core {
     /// Where an inbound stream stands.
     pub(crate) fn position(&self, key: StreamKey) -> Result<StreamPosition, StoreError> {
         let streams = self.store.read()?.streams(self.scope.tenant)?;
-        Ok(streams.into_iter().find(|(known, _)| *known == key).map(|(_, position)| position).unwrap_or_default())
+        Ok(streams
+            .into_iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, position)| position)
+            .unwrap_or_default())
     }
 
     /// What a refused push is answered with. What looks like an attack or a broken peer is kept for people.
@@ -159,7 +164,8 @@ impl Core {
             };
             match body {
                 Body::Put(content) | Body::Supersede(content) | Body::Sighting(content) => {
-                    let arrival = self.arrival(trust, registry, force, from, agreement, envelope, hash, content, now);
+                    let arrival =
+                        self.arrival(trust, registry, force, from, agreement, envelope, hash, content, now);
                     match (arrival, steps.last_mut()) {
                         (Ok(arrival), Some(Step::Objects(run))) => run.push(arrival),
                         (Ok(arrival), _) => steps.push(Step::Objects(vec![arrival])),
@@ -189,9 +195,8 @@ impl Core {
         content: Content<'p>,
         now: Timestamp,
     ) -> Result<Arrival<'p>, Box<Finding>> {
-        let problem = |rule: &'static str, message: String| {
-            Box::new(Finding::new(Severity::Error, rule, "", message))
-        };
+        let problem =
+            |rule: &'static str, message: String| Box::new(Finding::new(Severity::Error, rule, "", message));
         let mut tape = Tape::new();
         let value = tape
             .parse(content.object.as_bytes(), &Limits::OBJECT)
@@ -212,10 +217,11 @@ impl Core {
         let speaks = creator.as_ref().is_some_and(|creator| registry.speaker(creator) == Some(from));
         let stated = content.origin.and_then(|text| stated_by(registry, text, value, now));
         let origin = if speaks { Some(from) } else { stated };
-        let facts = marked
-            .received(origin.map_or_else(|| Origin::Other("peer".to_owned()), Origin::Party), &onward);
+        let facts =
+            marked.received(origin.map_or_else(|| Origin::Other("peer".to_owned()), Origin::Party), &onward);
         let facts = Facts { handling: facts.handling.meet(&said), ..facts };
-        let force = force.ok_or_else(|| problem("shieldwall/peer-terms", "no text is in force".to_owned()))?;
+        let force =
+            force.ok_or_else(|| problem("shieldwall/peer-terms", "no text is in force".to_owned()))?;
         let decision = trust.decide_inbound(force, &facts, from, now);
         if !decision.permitted {
             let message = format!(
@@ -229,20 +235,14 @@ impl Core {
         let id = valid.id().clone();
         let _ = agreement;
         let onward = decision.obligations.onward.meet(&onward);
-        Ok(Arrival {
-            envelope,
-            hash,
-            content,
-            id,
-            facts,
-            provenance: Provenance { origin, onward },
-        })
+        Ok(Arrival { envelope, hash, content, id, facts, provenance: Provenance { origin, onward } })
     }
 
     /// Keeps word of something that should not have come.
     fn misdirected(&self, from: PartyId, agreement: AgreementId, finding: Finding, now: Timestamp) {
         let item = self.matter(&[b"misdirected", &from.0.0, &agreement.0.0, &now.as_micros().to_be_bytes()]);
-        let figures = Figures::Misdirected { item, act: MisdirectedAct::Found { peer: self.pseudonym(from) } };
+        let figures =
+            Figures::Misdirected { item, act: MisdirectedAct::Found { peer: self.pseudonym(from) } };
         let noted = self.store.transact(|tx| {
             tx.add_findings(self.scope, now, model::SourceId(0), None, std::slice::from_ref(&finding))?;
             self.book(tx, now, figures, "{}")
@@ -252,6 +252,7 @@ impl Core {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the context of one push, used in one place")]
     fn apply(
         &self,
         trust: &Trust,
@@ -385,8 +386,11 @@ impl Core {
         arrival: &Arrival<'_>,
     ) -> Result<Option<model::VersionId>, StoreError> {
         let mut tape = Tape::new();
-        let Ok(value) = tape.parse(arrival.content.object.as_bytes(), &Limits::OBJECT) else { return Ok(None) };
-        let instant = |name: &str| value.get(name).and_then(|v| v.as_str()).and_then(|v| v.parse::<Timestamp>().ok());
+        let Ok(value) = tape.parse(arrival.content.object.as_bytes(), &Limits::OBJECT) else {
+            return Ok(None);
+        };
+        let instant =
+            |name: &str| value.get(name).and_then(|v| v.as_str()).and_then(|v| v.parse::<Timestamp>().ok());
         let version = instant("modified").or_else(|| instant("created"));
         let existing = tx.existing(self.scope, &arrival.id, version)?;
         let same = existing.same.iter().find(|held| held.raw == arrival.content.object);
@@ -488,7 +492,8 @@ impl Core {
                 Erasure::Held { basis } => (format!("held: {basis}"), ErasureAct::Held),
             };
             // A dispute may end in erasure; an erasure stays one.
-            if given.withdrawn.is_none() || given.receipt.as_ref().is_some_and(|(_, state)| state == "erased") {
+            if given.withdrawn.is_none() || given.receipt.as_ref().is_some_and(|(_, state)| state == "erased")
+            {
                 continue;
             }
             tx.set_disclosure(tenant, &DisclosureRecord { receipt: Some((now, text)), ..given })?;

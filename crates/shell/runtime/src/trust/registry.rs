@@ -133,12 +133,7 @@ impl Registry {
         Ok(Some(registry))
     }
 
-    fn fold(
-        &mut self,
-        acts: &[Document],
-        before: &BTreeMap<AgreementId, Agreed>,
-        now: Timestamp,
-    ) {
+    fn fold(&mut self, acts: &[Document], before: &BTreeMap<AgreementId, Agreed>, now: Timestamp) {
         let mut by_subject: BTreeMap<Digest, Vec<Signed>> = BTreeMap::new();
         for document in acts {
             if let Ok(signed) = Signed::parse(document.text.as_bytes()) {
@@ -194,7 +189,9 @@ impl Registry {
     #[must_use]
     pub fn recipients(&self, agreement: AgreementId, own: PartyId) -> Vec<PartyId> {
         let Some(agreed) = self.agreements.get(&agreement) else { return Vec::new() };
-        let open = |party: &PartyId| agreed.state.active.contains(party) && !agreed.state.blocked.contains_key(party);
+        let open = |party: &PartyId| {
+            agreed.state.active.contains(party) && !agreed.state.blocked.contains_key(party)
+        };
         if !open(&own) {
             return Vec::new();
         }
@@ -222,7 +219,8 @@ impl Registry {
     /// Whether content under an agreement may go to a party now.
     #[must_use]
     pub fn may_receive(&self, agreement: AgreementId, to: PartyId, own: PartyId) -> bool {
-        let flows = self.agreements.get(&agreement).is_some_and(|agreed| agreed.state.status == Status::InForce);
+        let flows =
+            self.agreements.get(&agreement).is_some_and(|agreed| agreed.state.status == Status::InForce);
         flows && self.recipients(agreement, own).contains(&to)
     }
 
@@ -237,10 +235,13 @@ impl Registry {
     #[must_use]
     pub fn concerns(&self, agreement: AgreementId, party: PartyId) -> bool {
         if let Some(request) = self.requests.get(&agreement.0) {
-            return request.ever.contains(&party) || request.heads.contains_key(&party) || request.active.contains(&party);
+            return request.ever.contains(&party)
+                || request.heads.contains_key(&party)
+                || request.active.contains(&party);
         }
         self.agreements.get(&agreement).is_some_and(|agreed| {
-            let named = |version: &agreement::acts::VersionState| version.proposal.terms.parties.contains_key(&party);
+            let named =
+                |version: &agreement::acts::VersionState| version.proposal.terms.parties.contains_key(&party);
             agreed.state.versions.values().any(named)
                 || agreed.state.ever.contains(&party)
                 || agreed.state.joining.contains_key(&party)
@@ -254,7 +255,12 @@ impl Registry {
     }
 
     /// The versions whose entries we take in, for [`exchange::accept`].
-    pub(crate) fn signed_terms(&self, agreement: AgreementId, from: PartyId, own: PartyId) -> Vec<exchange::Terms> {
+    pub(crate) fn signed_terms(
+        &self,
+        agreement: AgreementId,
+        from: PartyId,
+        own: PartyId,
+    ) -> Vec<exchange::Terms> {
         let Some(agreed) = self.agreements.get(&agreement) else { return Vec::new() };
         let flows = agreed.state.status == Status::InForce
             && [from, own].iter().all(|party| {
@@ -263,7 +269,8 @@ impl Registry {
         let mut terms = Vec::new();
         for force in agreed.versions.values() {
             let circle = !matches!(force.terms.form, Form::Bilateral);
-            let numbers: Vec<u32> = if circle { agreed.state.memberships.keys().copied().collect() } else { vec![0] };
+            let numbers: Vec<u32> =
+                if circle { agreed.state.memberships.keys().copied().collect() } else { vec![0] };
             for membership in numbers {
                 terms.push(exchange::Terms {
                     hash: force.version,
@@ -348,7 +355,9 @@ pub(crate) fn histories(events: &[Document], now: Timestamp) -> BTreeMap<PartyId
     for (party, mut events) in by_party {
         events.sort_by_key(|signed| Event::read(signed).map_or(u64::MAX, |event| event.n));
         let mut events = events.iter();
-        let Some(mut history) = events.next().and_then(|first| KeyHistory::begin(first, now).ok()) else { continue };
+        let Some(mut history) = events.next().and_then(|first| KeyHistory::begin(first, now).ok()) else {
+            continue;
+        };
         for event in events {
             if let Err(problem) = history.apply(event, now) {
                 tracing::warn!(party = %party.0.short(), %problem, "a kept key event does not fit");
@@ -367,7 +376,8 @@ fn rosters(
     let mut rosters: BTreeMap<PartyId, Roster> = BTreeMap::new();
     for document in documents {
         let party = PartyId(document.subject);
-        let (Some(history), Ok(signed)) = (histories.get(&party), Signed::parse(document.text.as_bytes())) else {
+        let (Some(history), Ok(signed)) = (histories.get(&party), Signed::parse(document.text.as_bytes()))
+        else {
             continue;
         };
         let roster = rosters.entry(party).or_insert_with(|| Roster::new(party, ROOTS_ONLY));

@@ -10,7 +10,7 @@ use label::{Facts, Handling};
 use model::{AgreementId, DecisionId, Digest, Label, PartyId, Seq, StixId, Timestamp, VersionId};
 use policy::{Action, Decision, Via};
 use ports::trust::{DecisionRecord, DisclosureRecord, OutboxRecord};
-use ports::{JournalKind, JournalRow, Read, Stored, StoreError, Tx};
+use ports::{JournalKind, JournalRow, Read, StoreError, Stored, Tx};
 
 use super::registry::{InForce, Registry};
 use super::{Trust, TrustError};

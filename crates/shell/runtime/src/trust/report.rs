@@ -52,7 +52,8 @@ impl Core {
             }
             for leaf in page.into_iter().take(usize::try_from(size).unwrap_or(usize::MAX) - leaves.len()) {
                 first_at = first_at.min(leaf.at);
-                let opening = leaf.opening.as_deref().map(Opening::parse).transpose().map_err(TrustError::refused)?;
+                let opening =
+                    leaf.opening.as_deref().map(Opening::parse).transpose().map_err(TrustError::refused)?;
                 let evidence = match opening {
                     Some(opening) => Evidence::Shown(opening.shown()),
                     None => Evidence::Withheld("erased".parse().map_err(TrustError::refused)?),
@@ -78,11 +79,8 @@ impl Core {
         let signed = self.sign(&report.body, context::REPORT)?;
         let file = report.file(&signed);
         self.keep_report(&signed, author)?;
-        let witnesses: Vec<NoteKey> = registry
-            .peers
-            .keys()
-            .flat_map(|party| note_keys(&registry, *party, Role::Witness))
-            .collect();
+        let witnesses: Vec<NoteKey> =
+            registry.peers.keys().flat_map(|party| note_keys(&registry, *party, Role::Witness)).collect();
         let witnesses = to.cosignatures(&witnesses).map_err(TrustError::refused)?.len();
         Ok(MadeReport { file, leaves: (0, size), witnesses })
     }
@@ -120,8 +118,11 @@ pub fn verify_report(
     now: Timestamp,
 ) -> Result<Verdict, TrustError> {
     let history = KeyHistory::parse(history, now).map_err(TrustError::refused)?;
-    let witnesses: Vec<NoteKey> =
-        witnesses.iter().map(|text| NoteKey::parse(text.trim())).collect::<Result<_, _>>().map_err(TrustError::refused)?;
+    let witnesses: Vec<NoteKey> = witnesses
+        .iter()
+        .map(|text| NoteKey::parse(text.trim()))
+        .collect::<Result<_, _>>()
+        .map_err(TrustError::refused)?;
     let policy = Policy::threshold(quorum, &witnesses).map_err(TrustError::refused)?;
     let party: PartyId = history.party();
     let trusted = Trusted { party, signers: Signers::History(&history), policy: &policy, seen: &[] };

@@ -89,7 +89,10 @@ impl Secrets {
 
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(ENCODED));
-        bytes.extend_from_slice(&[1, u8::from(self.before.is_some()) | u8::from(self.boxed_before.is_some()) << 1]);
+        bytes.extend_from_slice(&[
+            1,
+            u8::from(self.before.is_some()) | u8::from(self.boxed_before.is_some()) << 1,
+        ]);
         for key in [Some(&self.epoch), Some(&self.next), self.before.as_ref()].into_iter().flatten() {
             bytes.extend_from_slice(key.seed());
         }
@@ -204,7 +207,11 @@ impl Vault {
     ///
     /// # Errors
     /// When the key file cannot be made or read.
-    pub fn in_dir(dir: &Path, passphrase: Option<Zeroizing<String>>, ids: &dyn Ids) -> Result<Self, VaultError> {
+    pub fn in_dir(
+        dir: &Path,
+        passphrase: Option<Zeroizing<String>>,
+        ids: &dyn Ids,
+    ) -> Result<Self, VaultError> {
         let folder = dir.join("keys");
         let path = folder.join("node.sealed");
         private_dir(&folder).map_err(|error| VaultError::Io { path: folder.display().to_string(), error })?;
@@ -269,7 +276,8 @@ impl Vault {
                 let sealed =
                     Sealed::seal(PURPOSE, &bytes, unlock.opener(), Cost::DEFAULT, &mut || ids.random())
                         .map_err(|error| VaultError::Sealed { path: self.name(), error })?;
-                replace(path, sealed.to_text().as_bytes()).map_err(|error| VaultError::Io { path: self.name(), error })
+                replace(path, sealed.to_text().as_bytes())
+                    .map_err(|error| VaultError::Io { path: self.name(), error })
             }
         }
     }
@@ -297,7 +305,8 @@ fn key_file(path: &Path, ids: &dyn Ids) -> Result<Zeroizing<[u8; 32]>, VaultErro
         }
         Err(error) => return Err(failed(error)),
     };
-    let key = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| VaultError::Damaged(path.display().to_string()))?;
+    let key = <[u8; 32]>::try_from(bytes.as_slice())
+        .map_err(|_| VaultError::Damaged(path.display().to_string()))?;
     Ok(Zeroizing::new(key))
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ledger::checkpoint::{Checkpoint, SignedCheckpoint};
 use ledger::merkle::{consistency_proof, inclusion_proof, root};
-use ledger::proof::Proof;
 use ledger::note::{Announced, LedgerKeys, NoteKey, Role, origin};
+use ledger::proof::Proof;
 use ledger::witness::{AddCheckpoint, Alarm, Refusal as Refused, add_checkpoint};
 use model::{Digest, PartyId, Timestamp};
 use ports::peer::Refusal;
@@ -154,7 +154,8 @@ impl Core {
         let outcome = self
             .store
             .transact(|tx| {
-                let seen = tx.checkpoint(tenant, &name)?.and_then(|(_, note)| SignedCheckpoint::parse(&note).ok());
+                let seen =
+                    tx.checkpoint(tenant, &name)?.and_then(|(_, note)| SignedCheckpoint::parse(&note).ok());
                 let outcome = add_checkpoint(&request, &keys, seen.as_ref(), &own.witness, now);
                 if let Ok(accepted) = &outcome.answer {
                     let size = accepted.seen.checkpoint().size;
@@ -169,13 +170,19 @@ impl Core {
                 _ => "shieldwall/ledger-equivocation",
             };
             let (seen, offered) = alarm.notes();
-            let what = if matches!(alarm, Alarm::Rollback { .. }) { "its ledger went back" } else { "its ledger shows two faces" };
+            let what = if matches!(alarm, Alarm::Rollback { .. }) {
+                "its ledger went back"
+            } else {
+                "its ledger shows two faces"
+            };
             let message = format!("{what}; seen:\n{seen}\noffered:\n{offered}");
             let _ = self.alarm(from, rule, message, now);
         }
         match outcome.answer {
             Ok(accepted) => Ok(accepted.lines.into_bytes()),
-            Err(Refused::Conflict { known }) if outcome.alarm.is_none() => Ok(format!("known {known}\n").into_bytes()),
+            Err(Refused::Conflict { known }) if outcome.alarm.is_none() => {
+                Ok(format!("known {known}\n").into_bytes())
+            }
             Err(problem) => Err(Refusal::Invalid(problem.to_string())),
         }
     }
@@ -209,7 +216,8 @@ impl Core {
         let (_, size, note) = newest.filter(|(_, size, _)| index < *size).ok_or_else(missing)?;
         let leaf = read.leaves(tenant, index, 1)?.into_iter().next().ok_or_else(missing)?;
         let hashes = self.leaf_hashes(&*read, size)?;
-        let path = inclusion_proof(&ledger::merkle::Leaves(&hashes), size, index).map_err(TrustError::refused)?;
+        let path =
+            inclusion_proof(&ledger::merkle::Leaves(&hashes), size, index).map_err(TrustError::refused)?;
         let checkpoint = SignedCheckpoint::parse(&note).map_err(TrustError::refused)?;
         let proof = Proof { index, hashes: path, checkpoint, extra: None };
         Ok((proof.to_text(), leaf.opening))
