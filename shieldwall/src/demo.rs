@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
 
 use crate::commands::{Outcome, stopped};
 use crate::exit::{Exit, Failure};
@@ -34,6 +35,11 @@ pub struct Demo {
 pub async fn run(demo: Demo) -> Outcome {
     if let Some(missing) = demo.data.as_ref().filter(|path| !path.exists()) {
         return Err(Failure::new(format!("`{}` does not exist", missing.display())));
+    }
+    if std::env::var_os("RUST_LOG").is_some() {
+        let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env());
+        // A second call (in tests that run it twice) keeps the first subscriber.
+        let _ = builder.with_writer(std::io::stderr).try_init();
     }
     let folder = tempfile::Builder::new().prefix("shieldwall-demo-").tempdir();
     let folder = folder.map_err(|error| Failure::new(format!("no temporary folder: {error}")))?;
@@ -74,14 +80,13 @@ async fn tell(
 
     federation::pair(members, teller).await?;
     let agreements = federation::sign(members, teller).await?;
-    publish::quiet(first).await?;
+    let given = sharing::backfill(first, allies).await?;
     teller.step(&format!(
-        "What {} held already went to whoever may have it now; every stream is acknowledged",
+        "What {} held already went to whoever may have it now: {given} deliveries, every one acknowledged",
         first.code()
     ));
 
-    teller
-        .chapter("One indicator for the community (TLP:GREEN): from an analyst's hand to the allies' stores");
+    teller.chapter("One indicator for the community (TLP:GREEN): from an analyst's hand to four stores");
     let rounds = demo.rounds.max(1);
     let mut all = Vec::new();
     for round in 0..rounds {

@@ -597,12 +597,8 @@ pub trait TrustRead {
     fn reviews(&self, tenant: Tenant, all: bool, limit: usize) -> Result<Vec<ReviewRecord>, StoreError>;
 
     /// Private queries since an instant, oldest first, at most `limit`.
-    fn queries(
-        &self,
-        tenant: Tenant,
-        since: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<QueryRecord>, StoreError>;
+    fn queries(&self, tenant: Tenant, since: Timestamp, limit: usize)
+    -> Result<Vec<QueryRecord>, StoreError>;
 
     /// Newest versions by class and effective label, in that order: how many of each. Revoked ones included. Versions not
     /// classified yet are of the class that is the empty text.

@@ -101,7 +101,8 @@ pub async fn ask(
     let body = json!({"agreement": agreement, "purpose": purpose, "values": values});
     let answer = client.post(&format!("/api/v1/peers/{}/questions", encode(peer)), &body).await?;
     let count = answer.get("count").map(plain).unwrap_or_default();
-    let which: Vec<_> = answer.get("values").and_then(Value::as_array).into_iter().flatten().map(plain).collect();
+    let which: Vec<_> =
+        answer.get("values").and_then(Value::as_array).into_iter().flatten().map(plain).collect();
     let which = if which.is_empty() { String::new() } else { format!(": {}", which.join(", ")) };
     done(&answer, &format!("{peer} has {count} of {}{which}", values.len()), as_json)
 }

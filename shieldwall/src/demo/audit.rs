@@ -77,10 +77,14 @@ pub async fn audit(first: &Member, allies: &[Member], teller: &Narrator) -> Resu
         audit.witnesses,
         allies.len()
     ));
-    for table in verdict.tables.iter().filter(|table| !table.rows.is_empty()) {
-        let rows = table.rows.len();
-        teller.more(&format!("{}: {rows} {}", table.name, if rows == 1 { "row" } else { "rows" }));
-    }
+    let counted = |name: &str| {
+        let rows = verdict.tables.iter().filter(|table| table.name == name).flat_map(|table| &table.rows);
+        let told = rows.map(|(keys, row)| {
+            format!("{} {}", row.measures.first().copied().unwrap_or_default(), keys.join(" "))
+        });
+        told.collect::<Vec<_>>().join(", ")
+    };
+    teller.more(&format!("counted again: {}", counted("kinds")));
     for problem in &audit.problems {
         teller.more(problem);
     }

@@ -196,7 +196,10 @@ async fn in_force(
         let state = registry.as_ref().and_then(|registry| registry.agreements.get(&agreement));
         match state {
             Some(agreed) => {
-                failure.hint(format!("it is {}; refused: {:?}", agreed.state.status, agreed.state.refused))
+                let reasons: Vec<_> = agreed.state.reasons.iter().map(ToString::to_string).collect();
+                let refused: Vec<_> = agreed.state.refused.values().map(ToString::to_string).collect();
+                let why = [reasons, refused].concat().join("; ");
+                failure.hint(format!("it is {}: {why}", agreed.state.status))
             }
             None => failure,
         }

@@ -44,6 +44,18 @@ impl Withheld {
     }
 }
 
+/// Waits until what was held before the agreements has gone to whoever may have it. Returns how many deliveries it took.
+pub async fn backfill(first: &Member, allies: &[Member]) -> Result<usize, Failure> {
+    let core = first.core();
+    // It may go to everyone, and what was held is decided on together.
+    for ally in allies {
+        let what = format!("identity of {} at {}", first.code(), ally.code());
+        eventually(&what, || Ok(holds(ally, &core.identity)?.then_some(()))).await?;
+    }
+    quiet(first).await?;
+    Ok(core.store.read()?.disclosures(core.scope.tenant, None, false, 0, 1_000_000)?.len())
+}
+
 /// An indicator for the two bilateral partners alone.
 pub async fn entitled(first: &Member, allies: &[Member], teller: &Narrator) -> Result<Shared, Failure> {
     teller.chapter("One indicator for few (TLP:AMBER): it reaches exactly those whom an agreement entitles");

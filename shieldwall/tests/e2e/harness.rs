@@ -160,7 +160,11 @@ impl Node {
 
     pub(crate) fn serve_with(&self, args: &[&str]) -> Serving {
         let mut command = program();
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(args).arg("--dir").arg(&self.dir);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"])
+            .args(args)
+            .arg("--dir")
+            .arg(&self.dir);
         Serving::start(command)
     }
 

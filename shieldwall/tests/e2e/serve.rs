@@ -232,7 +232,18 @@ fn an_import_that_is_cut_off_loses_nothing_it_acknowledged() {
 fn serving_can_be_started_by_hand() {
     let node = Node::new("Hand CERT");
     let mut command = program();
-    command.args(["serve", "--plaintext", "--listen", "127.0.0.1:0", "--pretty-log", "--dir"]).arg(&node.dir);
+    command
+        .args([
+            "serve",
+            "--plaintext",
+            "--listen",
+            "127.0.0.1:0",
+            "--peer-listen",
+            "127.0.0.1:0",
+            "--pretty-log",
+            "--dir",
+        ])
+        .arg(&node.dir);
     let serving = Serving::start(command);
     assert_eq!(serving.get("/readyz", "").status, 200);
     assert_eq!(serving.stop(), 0);

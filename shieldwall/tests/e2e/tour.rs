@@ -81,8 +81,12 @@ fn play(document: &str) {
                 Some(at) => args.drain(at..at + 2).nth(1).unwrap().to_owned(),
                 None => "127.0.0.1:7531".to_owned(),
             };
+            if let Some(at) = args.iter().position(|arg| *arg == "--peer-listen") {
+                args.drain(at..at + 2);
+            }
             let mut serve = program();
-            serve.arg("serve").args(args).args(["--listen", "127.0.0.1:0"]).current_dir(folder.path());
+            let free = ["--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"];
+            serve.arg("serve").args(args).args(free).current_dir(folder.path());
             serving.push((shown, Serving::start(serve)));
             continue;
         }

@@ -116,7 +116,9 @@ fn dependencies_point_down() {
             if confined.is_some_and(|(_, allowed)| layer != Dev && !allowed.contains(&layer)) {
                 breaches.push(format!("{name} ({layer:?}) must not name {on}"));
             }
-            if let Some((_, owner)) = OWNED.iter().find(|(owned, owner)| owned == on && *owner != name.as_str()) {
+            if let Some((_, owner)) =
+                OWNED.iter().find(|(owned, owner)| owned == on && *owner != name.as_str())
+            {
                 breaches.push(format!("{name} must not name {on}: only {owner} does"));
             }
         }

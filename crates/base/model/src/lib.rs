@@ -12,8 +12,8 @@ mod time;
 
 pub use finding::{Finding, Severity};
 pub use ids::{
-    AccountId, AgreementId, CollectionId, DecisionId, Digest, HeldId, InvalidId, PartyId, Seq, SourceId, StatusId,
-    StixId, Tenant, TokenId, Uuid, VersionId, World,
+    AccountId, AgreementId, CollectionId, DecisionId, Digest, HeldId, InvalidId, PartyId, Seq, SourceId,
+    StatusId, StixId, Tenant, TokenId, Uuid, VersionId, World,
 };
 pub use label::{Label, Tlp};
 pub use time::{InvalidTimestamp, Timestamp};

@@ -52,8 +52,7 @@ impl Draft {
 /// A name that follows from a text: a liar needs no naming key.
 #[must_use]
 pub fn subject(text: &str) -> Digest {
-    use sha2::Digest as _;
-    Digest(sha2::Sha256::digest(text.as_bytes()).into())
+    subject_of(text.as_bytes())
 }
 
 /// Calls a node as its peer port would.
@@ -141,7 +140,12 @@ pub fn push_at(
 ///
 /// # Errors
 /// As [`push`].
-pub fn next(liar: &Member, target: &Member, agreement: AgreementId, drafts: &[Draft]) -> Result<Vec<u8>, Problem> {
+pub fn next(
+    liar: &Member,
+    target: &Member,
+    agreement: AgreementId,
+    drafts: &[Draft],
+) -> Result<Vec<u8>, Problem> {
     let at = position(liar, target, agreement)?;
     let push = push(liar, stream(liar, target, agreement, at.epoch), &at, drafts, None)?;
     Ok(push.encode(Packing::Plain)?)
@@ -163,4 +167,11 @@ pub fn checkpoint(liar: &Member, size: u64, root: Digest) -> Result<SignedCheckp
 /// As [`checkpoint`].
 pub fn add_checkpoint(liar: &Member, old: u64, size: u64, root: Digest) -> Result<String, Problem> {
     Ok(AddCheckpoint { old, proof: Vec::new(), checkpoint: checkpoint(liar, size, root)? }.to_text())
+}
+
+/// A short name for some bytes, for traces.
+#[must_use]
+pub fn subject_of(bytes: &[u8]) -> Digest {
+    use sha2::Digest as _;
+    Digest(sha2::Sha256::digest(bytes).into())
 }

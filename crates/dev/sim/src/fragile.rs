@@ -31,6 +31,12 @@ impl Fragile {
         self.left.load(Ordering::Relaxed) == 0
     }
 
+    /// Whether it is dead, or about to die.
+    #[must_use]
+    pub fn is_dying(&self) -> bool {
+        self.left.load(Ordering::Relaxed) != u64::MAX
+    }
+
     /// The process starts again on what was committed.
     pub fn revive(&self) {
         self.left.store(u64::MAX, Ordering::Relaxed);

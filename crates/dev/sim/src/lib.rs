@@ -9,8 +9,10 @@
 //!
 //! **Must not know:** sockets, HTTP, threads.
 
+mod alliance;
 mod chance;
 mod coalition;
+pub mod forge;
 mod fragile;
 mod member;
 mod node;
@@ -18,6 +20,7 @@ mod objects;
 mod problem;
 mod stage;
 
+pub use alliance::{AlliancePlan, AllianceReport, play};
 pub use chance::{SimClock, SimIds};
 pub use coalition::{Plan, Report, Violation, run};
 pub use fragile::Fragile;

@@ -60,7 +60,8 @@ fn store(path: Option<&Path>) -> Result<Arc<Fragile>, Problem> {
         None => SqliteStore::memory()?,
         // Losing what was not synced is what other tests are for: here a commit is a commit.
         Some(path) => {
-            let small = Options { durable: false, cache_kib: 1024, reader_cache_kib: 256, ..Options::default() };
+            let small =
+                Options { durable: false, cache_kib: 1024, reader_cache_kib: 256, ..Options::default() };
             SqliteStore::open(path, small)?
         }
     };
@@ -101,7 +102,8 @@ impl Member {
             issued: now,
             deputy: None,
         };
-        let signed = Signed::sign(&appointment.to_body(), context::APPOINTMENT, &[&root]).map_err(Problem::new)?;
+        let signed =
+            Signed::sign(&appointment.to_body(), context::APPOINTMENT, &[&root]).map_err(Problem::new)?;
         core.add_appointment(&signed)?;
         let secrets = core.party()?.secrets();
         let identity = core.identity.clone();
@@ -159,7 +161,11 @@ impl Member {
         // A vault goes with the core it was given to; what the file would hold is what the process had last saved.
         let vault = Vault::memory();
         vault.save(&self.secrets, &*self.ids)?;
-        if core.open_keys(vault)? { Ok(Arc::new(core)) } else { Err(Problem::new("the keys are not this node's")) }
+        if core.open_keys(vault)? {
+            Ok(Arc::new(core))
+        } else {
+            Err(Problem::new("the keys are not this node's"))
+        }
     }
 
     /// The node's secrets: what somebody who broke into it would have.
@@ -223,7 +229,10 @@ impl Member {
     /// When the act would not count.
     pub fn resume(&self, agreement: AgreementId) -> Result<(), Problem> {
         let registry = self.core.registry()?;
-        let previous = registry.agreements.get(&agreement).and_then(|agreed| agreed.state.heads.get(&self.party).copied());
+        let previous = registry
+            .agreements
+            .get(&agreement)
+            .and_then(|agreed| agreed.state.heads.get(&self.party).copied());
         let act = Act {
             agreement: Some(agreement),
             party: self.party,

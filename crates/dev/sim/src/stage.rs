@@ -67,21 +67,23 @@ impl Shape {
             Bond { members, ceiling }
         }
         match self {
-            Self::Triangle => &const {
-                [bond(&[0, 1], Tlp::Amber), bond(&[1, 2], Tlp::Green), bond(&[0, 2], Tlp::Clear)]
-            },
+            Self::Triangle => {
+                &const { [bond(&[0, 1], Tlp::Amber), bond(&[1, 2], Tlp::Green), bond(&[0, 2], Tlp::Clear)] }
+            }
             Self::Circle => &const { [bond(&[0, 1, 2], Tlp::Green), bond(&[0, 1], Tlp::Amber)] },
-            Self::Alliance => &const {
-                [bond(&[0, 1, 2, 4], Tlp::Green), bond(&[0, 1], Tlp::Amber), bond(&[2, 3], Tlp::Amber)]
-            },
-            Self::Coalition => &const {
-                [
-                    bond(&[0, 1, 2, 3, 6], Tlp::Green),
-                    bond(&[0, 4], Tlp::Amber),
-                    bond(&[1, 5], Tlp::Clear),
-                    bond(&[4, 5], Tlp::Green),
-                ]
-            },
+            Self::Alliance => {
+                &const { [bond(&[0, 1, 2, 4], Tlp::Green), bond(&[0, 1], Tlp::Amber), bond(&[2, 3], Tlp::Amber)] }
+            }
+            Self::Coalition => {
+                &const {
+                    [
+                        bond(&[0, 1, 2, 3, 6], Tlp::Green),
+                        bond(&[0, 4], Tlp::Amber),
+                        bond(&[1, 5], Tlp::Clear),
+                        bond(&[4, 5], Tlp::Green),
+                    ]
+                }
+            }
         }
     }
 }
@@ -230,7 +232,9 @@ pub fn sign_all(among: &[&Member], proposed: &Proposed) -> Result<(), Problem> {
             state.status == agreement::acts::Status::InForce && state.current == Some(proposed.version)
         });
         if !current {
-            let told = state.map(|state| format!("{} {:?} {:?} {:?}", state.status, state.reasons, state.refused, state.waiting));
+            let told = state.map(|state| {
+                format!("{} {:?} {:?} {:?}", state.status, state.reasons, state.refused, state.waiting)
+            });
             return Err(Problem(format!("node {}: not in force: {told:?}", member.index)));
         }
     }
@@ -274,7 +278,9 @@ fn text(among: &[&Member], ceiling: Tlp) -> Result<String, Problem> {
                 what => block.push_str(&format!("{what} = \"{value}\"\n")),
             }
         }
-        block.push_str("role = \"controller\"\nposts = [\"release-officer\"]\nofficers = 1\nof = 1\n\n[[clause]]\n");
+        block.push_str(
+            "role = \"controller\"\nposts = [\"release-officer\"]\nofficers = 1\nof = 1\n\n[[clause]]\n",
+        );
         text = text.replacen("[[clause]]\n", &block, 1);
     }
     if circle { Ok(text) } else { Ok(with_ceiling(&text, Tlp::Amber, ceiling)) }
@@ -290,7 +296,12 @@ pub fn with_ceiling(text: &str, from: Tlp, to: Tlp) -> String {
 /// The text of the next version.
 #[must_use]
 pub fn next_version(pact: &Pact, text: &str) -> String {
-    let later = format!("version = {}\nagreement = \"{}\"\nprevious = \"{}\"\n", pact.number + 1, pact.id, pact.version);
+    let later = format!(
+        "version = {}\nagreement = \"{}\"\nprevious = \"{}\"\n",
+        pact.number + 1,
+        pact.id,
+        pact.version
+    );
     let kept: String = text
         .lines()
         .filter(|line| !line.starts_with("agreement = ") && !line.starts_with("previous = "))

@@ -14,7 +14,8 @@ mod output;
 mod text;
 
 pub use decide::{
-    Accepted, Decision, ERASED, Held, Identity, Input, Latest, Needs, Rules, View, Vouched, decide, needs, same_value,
+    Accepted, Decision, ERASED, Held, Identity, Input, Latest, Needs, Rules, View, Vouched, decide, needs,
+    same_value,
 };
 pub use facts::{Edge, Facts, facts, observables};
 pub use output::{OWN_ONLY_DEFINITION, OWN_ONLY_MARKING, marking_meaning, with_overlay};

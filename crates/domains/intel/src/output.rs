@@ -1,8 +1,8 @@
 //! Labels on the way out: the overlay becomes a marking, so that it is never dropped.
 
 use json::{Edits, Kind, Value};
-use model::Label;
 use label::{Spifs, tlp_meaning};
+use model::Label;
 use stix::marking::{Meaning, meaning_of_id, tlp_ref};
 
 /// The marking that says "this organisation only" where STIX has no word for it.

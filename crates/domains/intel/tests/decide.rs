@@ -9,7 +9,9 @@
 use json::{Limits, Tape};
 use model::{Label, SourceId, StixId, Timestamp, Tlp, VersionId};
 use observable::Observable;
-use shieldwall_intel::{self as intel, Decision, Held, Identity, Input, Latest, Rules, View, Vouched, decide, needs};
+use shieldwall_intel::{
+    self as intel, Decision, Held, Identity, Input, Latest, Rules, View, Vouched, decide, needs,
+};
 
 const ID: &str = "indicator--d1612665-504b-4aee-8e7d-04e0f2dcd3e8";
 const CREATOR: &str = "identity--11111111-1111-4111-8111-111111111111";

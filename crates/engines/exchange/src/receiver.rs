@@ -40,9 +40,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 8 MiB and 64 MiB.
+    /// 16 MiB, which the largest object takes with its statement of origin, and 64 MiB.
     fn default() -> Self {
-        Self { payload: 8 << 20, push: 64 << 20 }
+        Self { payload: 16 << 20, push: 64 << 20 }
     }
 }
 

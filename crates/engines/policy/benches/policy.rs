@@ -1,9 +1,5 @@
 //! Decisions per second, cold and remembered; consent diff; proof; people.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a bench stops at what cannot be measured"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench stops at what cannot be measured")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
@@ -183,50 +179,57 @@ fn one_refusal(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(1_u32)).bench(|| decide(black_box(&policy), black_box(&request)));
 }
 
-/// One item is one object and one receiver, decided under each of twenty agreements, with every reason.
+/// One item is one object for one ally, decided on a node with twenty agreements: under each that is with this ally,
+/// which are five or six, with every reason.
 #[divan::bench]
-fn under_twenty_agreements_cold(bencher: Bencher<'_, '_>) {
+fn an_object_for_an_ally_cold(bencher: Bencher<'_, '_>) {
     cold(bencher, &twenty());
 }
 
-/// The same where all twenty are between the two parties.
+/// The same where all twenty are with this ally.
 #[divan::bench]
-fn under_twenty_agreements_alike_cold(bencher: Bencher<'_, '_>) {
+fn an_object_for_an_ally_of_twenty_agreements_cold(bencher: Bencher<'_, '_>) {
     cold(bencher, &twenty_alike());
 }
 
 fn cold(bencher: Bencher<'_, '_>, policies: &[Policy]) {
-    let facts = classes(200);
+    let facts = classes(40);
     bencher.counter(ItemsCount::new(facts.len())).bench(|| {
         let mut permitted = 0;
         for (number, facts) in facts.iter().enumerate() {
-            let request = Request::delivery(facts, US, party(10 + (number % 15) as u8), at());
+            let request = Request::delivery(facts, US, ally(policies, number), at());
             let mut question = Question::new(&request);
-            permitted += policies.iter().filter(|policy| question.ask(policy).permitted).count();
+            let concerned = policies.iter().filter(|policy| policy.is_between(request.from, request.to));
+            permitted += concerned.filter(|policy| question.ask(policy).permitted).count();
         }
         permitted
     });
 }
 
-/// As above, remembered.
+fn ally(policies: &[Policy], number: usize) -> PartyId {
+    let ally = party(10 + (number % 15) as u8);
+    if policies.iter().any(|policy| policy.is_between(US, ally)) { ally } else { party(12) }
+}
+
+/// As above, remembered, and asked under each of the twenty.
 #[divan::bench]
-fn under_twenty_agreements_remembered(bencher: Bencher<'_, '_>) {
+fn an_object_for_an_ally_remembered(bencher: Bencher<'_, '_>) {
     remembered(bencher, &twenty());
 }
 
 /// As above, remembered.
 #[divan::bench]
-fn under_twenty_agreements_alike_remembered(bencher: Bencher<'_, '_>) {
+fn an_object_for_an_ally_of_twenty_agreements_remembered(bencher: Bencher<'_, '_>) {
     remembered(bencher, &twenty_alike());
 }
 
 fn remembered(bencher: Bencher<'_, '_>, policies: &[Policy]) {
-    let facts = classes(200);
+    let facts = classes(40);
     let mut memo = Memo::new(100_000);
     bencher.counter(ItemsCount::new(facts.len())).bench_local(|| {
         let mut permitted = 0;
         for (number, facts) in facts.iter().enumerate() {
-            let request = Request::delivery(facts, US, party(10 + (number % 15) as u8), at());
+            let request = Request::delivery(facts, US, ally(policies, number), at());
             let decisions = memo.decide_all(policies, &request);
             permitted += decisions.iter().filter(|decision| decision.permitted).count();
         }

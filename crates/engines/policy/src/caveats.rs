@@ -189,7 +189,10 @@ fn conditions(rule: &Caveat) -> Vec<String> {
     };
     let types = match &rule.types {
         Set::Any => None,
-        Set::Only(types) => Some(quote::one_of("context.type", types.iter().map(|name| quote::string(name)))),
+        Set::Only(types) => Some(quote::one_of(
+            "context.type",
+            types.iter().map(|name| format!("Type::{}", quote::string(name))),
+        )),
     };
     [
         receivers,
@@ -198,7 +201,7 @@ fn conditions(rule: &Caveat) -> Vec<String> {
         any_of("sectors", &rule.sectors),
         any_of("countries", &rule.countries),
         (rule.tlp != Label::CLEAR).then(|| format!("context.tlp <= {}", rule.tlp.rank())),
-        rule.personal.then(|| "context.personal".to_owned()),
+        rule.personal.then(|| "context has personal".to_owned()),
     ]
     .into_iter()
     .flatten()

@@ -7,9 +7,9 @@ use label::{Facts, Handling, Nation, Onward, Pap, Stanag};
 use model::{AgreementId, Digest, PartyId, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::condition::{Condition, party_cedar};
+use crate::condition::{Condition, Members};
 use crate::decision::Obligations;
-use crate::engine::{Engine, SCHEMA};
+use crate::engine::{ENTITY, Engine, SCHEMA};
 use crate::quote;
 use crate::request::Action;
 
@@ -26,6 +26,7 @@ pub struct Policy {
     pub(crate) name: String,
     text: String,
     hash: Digest,
+    /// All policies of the text.
     pub(crate) engine: Engine,
     /// What binds every clause, as forbidding policies of the same name.
     pub(crate) guards: Vec<Condition>,
@@ -46,6 +47,16 @@ pub(crate) struct Rule {
     pub(crate) obligations: Obligations,
     /// What the clause puts on the label of whatever flows under it.
     pub(crate) label: Handling,
+    /// The policies that have a say where this clause is concerned.
+    pub(crate) engine: Engine,
+}
+
+/// A clause before the engine has read it.
+struct Draft {
+    id: String,
+    conditions: Vec<Condition>,
+    obligations: Obligations,
+    label: Handling,
 }
 
 /// Terms that cannot be compiled.
@@ -65,10 +76,10 @@ impl Policy {
     /// # Errors
     /// [`CompileError`]; terms that [`Terms::parse_toml`] accepts give none.
     pub fn compile(terms: &Terms, agreement: AgreementId) -> Result<Self, CompileError> {
-        let (guards, clauses) = (guards(terms), rules(terms));
-        let text = write(terms, &guards, &clauses);
+        let (guards, drafts) = (guards(terms), rules(terms));
+        let text = write(terms, &guards, &drafts);
         let engine = Engine::load(&text).map_err(|error| CompileError::Refused(error.0))?;
-        let clauses = faithful(&engine, &guards, clauses)?;
+        let clauses = faithful(&engine, &guards, drafts)?;
         let nations =
             terms.parties.values().map(|party| (party.id, party.jurisdiction.parse().ok())).collect();
         let mut boundaries = vec![terms.start, terms.expiry];
@@ -133,6 +144,12 @@ impl Policy {
         self.parties.values()
     }
 
+    /// Whether these two can deal with each other under it at all: two different parties of it.
+    #[must_use]
+    pub fn is_between(&self, from: PartyId, to: PartyId) -> bool {
+        from != to && self.parties.contains_key(&from) && self.parties.contains_key(&to)
+    }
+
     /// From when until when nothing changes by itself for an object with these facts: the interval that holds this
     /// instant, its end not included.
     #[must_use]
@@ -184,7 +201,7 @@ fn guards(terms: &Terms) -> Vec<Condition> {
 ///
 /// Every clause is agreed by all, so each alone permits, and the receiver is entitled to the best of them. Obligations
 /// of several are never mixed.
-fn rules(terms: &Terms) -> Vec<Rule> {
+fn rules(terms: &Terms) -> Vec<Draft> {
     let mut clauses: Vec<&Clause> = terms.clauses.iter().collect();
     let pseudonymised =
         |clause: &Clause| profile(terms, clause).is_some_and(|profile| profile.pseudonymise_addresses);
@@ -206,7 +223,7 @@ fn profile<'a>(terms: &'a Terms, clause: &Clause) -> Option<&'a agreement::Redac
     clause.redaction.as_ref().and_then(|name| terms.redactions.get(name))
 }
 
-fn rule(terms: &Terms, clause: &Clause) -> Rule {
+fn rule(terms: &Terms, clause: &Clause) -> Draft {
     let mut conditions = vec![
         Condition::From(clause.from.clone()),
         Condition::To(clause.to.clone()),
@@ -228,7 +245,7 @@ fn rule(terms: &Terms, clause: &Clause) -> Rule {
     conditions.retain(|condition| !condition.is_empty());
     let passes = clause.actions.contains(&Action::PassOn);
     let onward = if passes { clause.onward.meet(&clause.ceiling.onward()) } else { Onward::None };
-    Rule {
+    Draft {
         id: clause.id.clone(),
         conditions,
         obligations: Obligations {
@@ -251,7 +268,7 @@ fn caveat(ceiling: &Handling) -> Handling {
 
 /// The emergency clause gives for every use but passing on. It says nothing of personal data, so it gives none, unless
 /// its ceiling bears the personal-data flag.
-fn emergency(terms: &Terms, glass: &BreakGlass) -> Rule {
+fn emergency(terms: &Terms, glass: &BreakGlass) -> Draft {
     let personal = glass.ceiling.personal();
     let actions = BTreeSet::from([Action::Receive, Action::Detect, Action::Enrich, Action::Block]);
     let mut conditions = vec![
@@ -268,7 +285,7 @@ fn emergency(terms: &Terms, glass: &BreakGlass) -> Rule {
     conditions.push(Condition::Purposes(terms.purposes.clone()));
     conditions.retain(|condition| !condition.is_empty());
     let personal = if personal { PersonalData::Allow } else { PersonalData::Refuse };
-    Rule {
+    Draft {
         id: BREAK_GLASS.to_owned(),
         conditions,
         obligations: Obligations { personal, ..Obligations::NOTHING },
@@ -295,8 +312,8 @@ fn ceiling(terms: &Terms, ceiling: &Handling) -> Vec<Condition> {
     conditions
 }
 
-/// The text: what it is and whose, then what forbids, then what permits.
-fn write(terms: &Terms, guards: &[Condition], clauses: &[Rule]) -> String {
+/// The text: what it is and whose, who and what is in its groups, then what forbids, then what permits.
+fn write(terms: &Terms, guards: &[Condition], clauses: &[Draft]) -> String {
     let mut out = format!(
         "// The agreement {}, version {}, as policies.\n\
          // Compiled from terms with the SHA-256 {}\n\
@@ -315,26 +332,64 @@ fn write(terms: &Terms, guards: &[Condition], clauses: &[Rule]) -> String {
             quote::string(&party.key),
             quote::string(&party.name),
             quote::string(&party.jurisdiction),
-            party_cedar(party.id),
+            party.id,
+        ));
+    }
+    out.push_str("//\n// Who and what is in which group, as Cedar entities:\n");
+    for ((kind, id), groups) in entities(guards, clauses) {
+        let parents: Vec<String> = groups
+            .iter()
+            .map(|group| format!("{{\"type\":\"Group\",\"id\":{}}}", quote::json(group)))
+            .collect();
+        out.push_str(&format!(
+            "{ENTITY}{{\"uid\":{{\"type\":\"{kind}\",\"id\":{}}},\"attrs\":{{}},\"parents\":[{}]}}\n",
+            quote::json(&id),
+            parents.join(","),
         ));
     }
     for guard in guards {
         out.push_str(&format!(
             "\n@id(\"{}\")\nforbid (principal, action, resource)\nunless {{\n  {}\n}};\n",
             guard.name(),
-            guard.cedar()
+            guard.cedar("")
         ));
     }
     for rule in clauses {
+        let id = permit_id(&rule.id);
         let conditions: Vec<String> =
-            rule.conditions.iter().map(|condition| format!("  ({})", condition.cedar())).collect();
+            rule.conditions.iter().map(|condition| format!("  ({})", condition.cedar(&id))).collect();
         out.push_str(&format!(
             "\n@id({})\n@obligations({})\n@label({})\npermit (principal, action, resource)\nwhen {{\n{}\n}};\n",
-            quote::string(&permit_id(&rule.id)),
+            quote::string(&id),
             quote::string(&rule.obligations.to_text()),
             quote::string(&rule.label.to_text()),
             conditions.join(" &&\n"),
         ));
+    }
+    out
+}
+
+/// Every group with its members.
+fn groups(guards: &[Condition], clauses: &[Draft]) -> Vec<(String, Members)> {
+    let of_guards = guards.iter().flat_map(|guard| guard.groups(""));
+    let of_clauses = clauses.iter().flat_map(|rule| {
+        let id = permit_id(&rule.id);
+        rule.conditions.iter().flat_map(move |condition| condition.groups(&id)).collect::<Vec<_>>()
+    });
+    of_guards.chain(of_clauses).collect()
+}
+
+/// Every member by kind and id, with the groups it is in.
+fn entities(guards: &[Condition], clauses: &[Draft]) -> BTreeMap<(&'static str, String), BTreeSet<String>> {
+    let mut out: BTreeMap<(&'static str, String), BTreeSet<String>> = BTreeMap::new();
+    for (group, members) in groups(guards, clauses) {
+        let members: Vec<(&str, String)> = match members {
+            Members::Parties(parties) => parties.iter().map(|party| ("Party", party.to_string())).collect(),
+            Members::Types(types) => types.into_iter().map(|name| ("Type", name)).collect(),
+        };
+        for member in members {
+            out.entry(member).or_default().insert(group.clone());
+        }
     }
     out
 }
@@ -345,8 +400,8 @@ pub(crate) fn permit_id(clause: &str) -> String {
 }
 
 /// Reads the obligations back from what the engine will answer with, and makes sure that it holds these policies and
-/// no others.
-fn faithful(engine: &Engine, guards: &[Condition], clauses: Vec<Rule>) -> Result<Vec<Rule>, CompileError> {
+/// groups and no others.
+fn faithful(engine: &Engine, guards: &[Condition], clauses: Vec<Draft>) -> Result<Vec<Rule>, CompileError> {
     let unfaithful = |what: String| CompileError::Unfaithful(what);
     let forbids = guards.iter().map(|guard| guard.name().to_owned());
     let mut wanted: Vec<String> = forbids.chain(clauses.iter().map(|rule| permit_id(&rule.id))).collect();
@@ -356,15 +411,27 @@ fn faithful(engine: &Engine, guards: &[Condition], clauses: Vec<Rule>) -> Result
     if wanted != found {
         return Err(unfaithful(format!("{} policies were written and {} read", wanted.len(), found.len())));
     }
-    let read = |rule: Rule| {
-        let note = |key| engine.annotation(&permit_id(&rule.id), key).unwrap_or_default();
-        let (obligations, label) = (Obligations::parse(note("obligations")), Handling::parse(note("label")));
-        match (obligations, label) {
-            (Ok(obligations), Ok(label)) if obligations == rule.obligations && label == rule.label => {
-                Ok(Rule { obligations, label, ..rule })
-            }
-            _ => Err(unfaithful(format!("the obligations of clause `{}`", rule.id))),
+    let groups = groups(guards, &clauses);
+    let memberships: usize = entities(guards, &clauses).values().map(BTreeSet::len).sum();
+    if let Some((group, _)) = groups.iter().find(|(group, members)| !engine.has_members(group, members)) {
+        return Err(unfaithful(format!("the members of `{group}`")));
+    }
+    if memberships != engine.memberships() {
+        return Err(unfaithful("groups have other members".to_owned()));
+    }
+    let read = |draft: Draft| {
+        let permit = permit_id(&draft.id);
+        let note = |key| engine.annotation(&permit, key).unwrap_or_default();
+        let (Ok(obligations), Ok(label)) =
+            (Obligations::parse(note("obligations")), Handling::parse(note("label")))
+        else {
+            return Err(unfaithful(format!("the annotations of clause `{}`", draft.id)));
+        };
+        if obligations != draft.obligations || label != draft.label {
+            return Err(unfaithful(format!("the obligations of clause `{}`", draft.id)));
         }
+        let engine = engine.only(&permit).map_err(|error| CompileError::Refused(error.0))?;
+        Ok(Rule { id: draft.id, conditions: draft.conditions, obligations, label, engine })
     };
     clauses.into_iter().map(read).collect()
 }

@@ -112,15 +112,13 @@ impl Condition {
         )
     }
 
-    /// The condition as a Cedar expression over the attributes of the schema.
-    pub(crate) fn cedar(&self) -> String {
+    /// The condition as a Cedar expression over the attributes of the schema. `scope` is what its groups are named
+    /// after: the clause, or nothing for a rule of the whole agreement.
+    pub(crate) fn cedar(&self, scope: &str) -> String {
         match self {
-            Self::Parties(parties) => {
-                format!(
-                    "{} && {}",
-                    parties_cedar("context.from", parties),
-                    parties_cedar("principal", parties)
-                )
+            Self::Parties(_) => {
+                let group = group(scope, "parties");
+                format!("principal in {group} && context.from in {group}")
             }
             Self::NotSelf => "principal != context.from".to_owned(),
             Self::Exercise(None) => "!(context has exercise)".to_owned(),
@@ -128,11 +126,15 @@ impl Condition {
                 format!("context has exercise && context.exercise == {}", quote::string(name))
             }
             Self::Period(from, until) => during(*from, *until),
+            Self::Basis(bases) if bases.iter().all(|basis| basis.parties == Who::Any) => {
+                basis_cedar("principal", bases, scope)
+            }
             Self::Basis(bases) => {
-                format!("({}) && ({})", basis_cedar("context.from", bases), basis_cedar("principal", bases))
+                let [from, to] = ["context.from", "principal"].map(|side| basis_cedar(side, bases, scope));
+                format!("({from}) && ({to})")
             }
             Self::Reciprocity => "!(context has in_arrears)".to_owned(),
-            Self::Label => "!(context has barrier) && context.tlp >= 1".to_owned(),
+            Self::Label => "!(context has barrier)".to_owned(),
             Self::Onward => {
                 let released = "(context has released && context.released)";
                 let [orcon, named, step, label] = [Relay::Orcon, Relay::Named, Relay::Step, Relay::Label]
@@ -144,31 +146,28 @@ impl Condition {
                 optional("relay", &passes)
             }
             Self::Orcon => optional("released", "context.released"),
-            Self::From(who) => who_cedar("context.from", who),
-            Self::To(who) => who_cedar("principal", who),
-            Self::Actions(actions) => quote::one_of(
-                "action",
-                actions.iter().map(|a| format!("Action::{}", quote::string(a.as_str()))),
-            ),
-            Self::Types(Set::Any)
-            | Self::Categories(Set::Any)
-            | Self::Sectors(Set::Any)
-            | Self::Countries(Set::Any) => "true".to_owned(),
-            Self::Types(Set::Only(types)) | Self::Kept(_, types) => {
-                quote::one_of("context.type", types.iter().map(|name| quote::string(name)))
+            Self::From(_) => format!("context.from in {}", group(scope, "from")),
+            Self::To(_) => format!("principal in {}", group(scope, "to")),
+            Self::Actions(actions) if actions.is_empty() => "false".to_owned(),
+            Self::Actions(actions) => {
+                let one = |action: &Action| format!("action == Action::{}", quote::string(action.as_str()));
+                let any: Vec<String> = actions.iter().map(one).collect();
+                any.join(" || ")
             }
+            Self::Types(_) => format!("context.type in {}", group(scope, "types")),
+            Self::Kept(..) => format!("context.type in {}", group(scope, "kept")),
             Self::Tlp(ceiling) => format!("context.tlp >= {}", ceiling.rank().max(1)),
-            Self::Pap(ceiling) => format!("context.pap >= {}", pap_rank(*ceiling)),
+            Self::Pap(ceiling) => optional("pap", &format!("context.pap >= {}", pap_rank(*ceiling))),
             Self::Iep(ceiling) => optional("iep", &iep_cedar(ceiling)),
             Self::Confidentiality(Stanag::Label(ceiling)) => {
                 optional("confidentiality", &stanag_cedar(ceiling))
             }
             Self::Confidentiality(_) => "!(context has confidentiality)".to_owned(),
-            Self::ReleasableTo(parties) => parties_cedar("principal", parties),
-            Self::Categories(Set::Only(words)) => all_of("categories", words),
-            Self::Sectors(Set::Only(words)) => all_of("sectors", words),
-            Self::Countries(Set::Only(words)) => all_of("countries", words),
-            Self::Impersonal => "!context.personal".to_owned(),
+            Self::ReleasableTo(_) => format!("principal in {}", group(scope, "rel-to")),
+            Self::Categories(set) => all_of("categories", set),
+            Self::Sectors(set) => all_of("sectors", set),
+            Self::Countries(set) => all_of("countries", set),
+            Self::Impersonal => "!(context has personal)".to_owned(),
             Self::Purposes(purposes) => {
                 let one = quote::one_of("context.purpose", purposes.iter().map(|p| quote::string(p)));
                 let folded: BTreeSet<String> = purposes.iter().map(|purpose| fold(purpose)).collect();
@@ -182,6 +181,31 @@ impl Condition {
                 format!("if context has purpose then {one} else ({every})")
             }
             Self::BreakGlass => "context has break_glass".to_owned(),
+        }
+    }
+
+    /// The groups that [`Condition::cedar`] names, and who or what is in them. Nobody is in a group that is not here.
+    pub(crate) fn groups(&self, scope: &str) -> Vec<(String, Members)> {
+        let parties = |name: &str, parties: &BTreeSet<PartyId>| {
+            (group_id(scope, name), Members::Parties(parties.clone()))
+        };
+        let types =
+            |name: &str, types: &BTreeSet<String>| (group_id(scope, name), Members::Types(types.clone()));
+        match self {
+            Self::Parties(all) => vec![parties("parties", all)],
+            Self::From(Who::Parties(some)) => vec![parties("from", some)],
+            Self::To(Who::Parties(some)) => vec![parties("to", some)],
+            Self::ReleasableTo(some) => vec![parties("rel-to", some)],
+            Self::Types(Set::Only(some)) => vec![types("types", some)],
+            Self::Kept(_, some) => vec![types("kept", some)],
+            Self::Basis(bases) => {
+                let concerned = bases.iter().enumerate().filter_map(|(at, basis)| match &basis.parties {
+                    Who::Any => None,
+                    Who::Parties(some) => Some(parties(&basis_name(at), some)),
+                });
+                concerned.collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -233,20 +257,24 @@ impl Condition {
     }
 }
 
-/// How a party is written in Cedar.
-pub(crate) fn party_cedar(party: PartyId) -> String {
-    format!("Party::\"{party}\"")
+/// Who or what is in a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Members {
+    Parties(BTreeSet<PartyId>),
+    Types(BTreeSet<String>),
 }
 
-fn parties_cedar(subject: &str, parties: &BTreeSet<PartyId>) -> String {
-    quote::one_of(subject, parties.iter().map(|party| party_cedar(*party)))
+/// The group's id: `clause/` and its id come first for those of a clause, so that none is taken for another's.
+fn group_id(scope: &str, name: &str) -> String {
+    if scope.is_empty() { name.to_owned() } else { format!("{scope}/{name}") }
 }
 
-fn who_cedar(subject: &str, who: &Who) -> String {
-    match who {
-        Who::Any => "true".to_owned(),
-        Who::Parties(parties) => parties_cedar(subject, parties),
-    }
+fn group(scope: &str, name: &str) -> String {
+    format!("Group::{}", quote::string(&group_id(scope, name)))
+}
+
+fn basis_name(at: usize) -> String {
+    format!("legal-basis/{at}")
 }
 
 fn during(from: Timestamp, until: Timestamp) -> String {
@@ -265,11 +293,14 @@ fn optional(attribute: &str, then: &str) -> String {
     format!("if context has {attribute} then ({then}) else true")
 }
 
-fn all_of(attribute: &str, words: &BTreeSet<String>) -> String {
-    let all = quote::set(words.iter().map(|word| quote::string(word)));
-    match words.is_empty() {
-        true => "false".to_owned(),
-        false => format!("context has {attribute} && {all}.containsAll(context.{attribute})"),
+fn all_of(attribute: &str, set: &Set) -> String {
+    match set {
+        Set::Any => "true".to_owned(),
+        Set::Only(words) if words.is_empty() => "false".to_owned(),
+        Set::Only(words) => {
+            let all = quote::set(words.iter().map(|word| quote::string(word)));
+            format!("context has {attribute} && {all}.containsAll(context.{attribute})")
+        }
     }
 }
 
@@ -286,29 +317,25 @@ pub(crate) fn fold(purpose: &str) -> String {
     purpose.trim().to_lowercase()
 }
 
-fn basis_cedar(subject: &str, bases: &[LegalBasis]) -> String {
-    let valid = bases.iter().map(|basis| match &basis.parties {
-        Who::Any => format!("({})", during(basis.valid_from, basis.valid_until)),
-        who => format!("({} && {})", who_cedar(subject, who), during(basis.valid_from, basis.valid_until)),
-    });
-    let mut ways: Vec<String> = valid.collect();
+fn basis_cedar(side: &str, bases: &[LegalBasis], scope: &str) -> String {
+    let concerns = |at: usize| format!("{side} in {}", group(scope, &basis_name(at)));
+    let mut ways: Vec<String> = Vec::new();
+    for (at, basis) in bases.iter().enumerate() {
+        let valid = during(basis.valid_from, basis.valid_until);
+        ways.push(match &basis.parties {
+            Who::Any => format!("({valid})"),
+            Who::Parties(_) => format!("({} && {valid})", concerns(at)),
+        });
+    }
     // A basis for everyone is one that is stated for each.
     if bases.iter().all(|basis| basis.parties != Who::Any) {
-        let stated: BTreeSet<PartyId> = bases.iter().flat_map(|basis| named(&basis.parties)).collect();
+        let stated: Vec<String> = (0..bases.len()).map(concerns).collect();
         ways.push(match stated.is_empty() {
-            true => "!context.personal".to_owned(),
-            false => format!("(!({}) && !context.personal)", parties_cedar(subject, &stated)),
+            true => "!(context has personal)".to_owned(),
+            false => format!("(!(context has personal) && !({}))", stated.join(" || ")),
         });
     }
     ways.join(" || ")
-}
-
-fn named(who: &Who) -> impl Iterator<Item = PartyId> + '_ {
-    let parties = match who {
-        Who::Any => None,
-        Who::Parties(parties) => Some(parties),
-    };
-    parties.into_iter().flatten().copied()
 }
 
 pub(crate) fn has_basis(bases: &[LegalBasis], party: &PartyId, at: Timestamp, personal: bool) -> bool {

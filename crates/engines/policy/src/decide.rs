@@ -26,6 +26,20 @@ pub fn decide(policy: &Policy, request: &Request<'_>) -> Decision {
     Question::new(request).ask(policy)
 }
 
+/// The clauses by which the compiled policies permit a request, asked as a whole and by themselves: what an auditor
+/// with the text and Cedar would find. Empty where it is refused. [`decide`] permits by one of these and never by
+/// another; our own caveats and withdrawals are no part of the text.
+#[must_use]
+pub fn clauses_of_text(policy: &Policy, request: &Request<'_>) -> Vec<String> {
+    let nation = policy.nations.get(&request.to).copied().flatten();
+    let Ok(request) = engine::request(&View::new(request, nation)) else { return Vec::new() };
+    let answer = policy.engine.ask(&request);
+    if !answer.allowed || !answer.errors.is_empty() {
+        return Vec::new();
+    }
+    answer.determining.iter().filter_map(|id| id.strip_prefix("clause/")).map(str::to_owned).collect()
+}
+
 /// A request being asked under several agreements: what they share is prepared once.
 pub struct Question<'a> {
     request: &'a Request<'a>,
@@ -70,13 +84,13 @@ impl<'a> Question<'a> {
             return Err(None);
         }
         let rule = policy.clauses.iter().find(|rule| holds(&rule.conditions)).ok_or(None)?;
-        confirm(policy, rule, prepared).map(|()| rule).map_err(Some)
+        confirm(rule, prepared).map(|()| rule).map_err(Some)
     }
 
     /// The nation of a receiver that the giver may deal with at all.
     fn receiver(&self, policy: &Policy) -> Option<Option<Nation>> {
         let (from, to) = (self.request.from, self.request.to);
-        policy.nations.get(&to).copied().filter(|_| from != to && policy.parties.contains_key(&from))
+        policy.nations.get(&to).copied().filter(|_| policy.is_between(from, to))
     }
 
     /// Everything that is in the way, and the clause that comes closest.
@@ -130,10 +144,10 @@ const fn is_gate(guard: &Condition) -> bool {
 
 /// Asks the policies themselves. They are what was signed, so without their permission nothing goes, whatever the
 /// terms look like from here.
-fn confirm(policy: &Policy, rule: &Rule, prepared: &mut Prepared<'_>) -> Result<(), Reason> {
+fn confirm(rule: &Rule, prepared: &mut Prepared<'_>) -> Result<(), Reason> {
     let view = &prepared.view;
     let answer = match prepared.cedar.get_or_insert_with(|| engine::request(view)) {
-        Ok(cedar) => policy.engine.ask(cedar),
+        Ok(cedar) => rule.engine.ask(cedar),
         Err(error) => {
             return Err(of_engine(format!("the request cannot be put to the policy engine: {error}")));
         }

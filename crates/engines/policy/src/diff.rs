@@ -1,12 +1,13 @@
 //! What a new or changed agreement would newly expose or withdraw.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use label::Facts;
+use label::{Facts, Nation, Onward};
 use model::{Label, PartyId, Timestamp};
 
-use crate::caveats::Caveats;
+use crate::caveats::{Caveats, Receivers};
 use crate::compile::Policy;
+use crate::condition::Condition;
 use crate::decide::{Question, obligations};
 use crate::decision::Obligations;
 use crate::request::Request;
@@ -76,13 +77,17 @@ pub fn diff<'c>(
     standpoint: &Standpoint<'_>,
     classes: impl IntoIterator<Item = (&'c str, Label, u64)>,
 ) -> DiffReport {
-    let sides = [old, new].into_iter().flatten();
-    let parties: BTreeSet<PartyId> = sides.flat_map(Policy::parties).map(|party| party.id).collect();
-    let receivers: Vec<PartyId> = parties.into_iter().filter(|party| *party != standpoint.from).collect();
+    let sides: Vec<&Policy> = [old, new].into_iter().flatten().collect();
     let mut report = DiffReport::default();
-    for receiver in &receivers {
-        report.parties.insert(*receiver, PartyDiff::default());
+    let mut alike: BTreeMap<Likeness, Vec<PartyId>> = BTreeMap::new();
+    for party in sides.iter().flat_map(|policy| policy.parties()).filter(|party| party.id != standpoint.from)
+    {
+        if report.parties.insert(party.id, PartyDiff::default()).is_none() {
+            alike.entry(likeness(&sides, standpoint, party.id)).or_default().push(party.id);
+        }
     }
+    let alike: Vec<Vec<PartyId>> = alike.into_values().collect();
+    let apart: Vec<Vec<PartyId>> = alike.iter().flatten().map(|party| vec![*party]).collect();
     for (class, label, objects) in classes {
         report.objects = report.objects.saturating_add(objects);
         let Ok(facts) = Facts::parse(class) else {
@@ -92,13 +97,47 @@ pub fn diff<'c>(
         // A label column that is narrower than the class was narrowed here since: never the other way about.
         let narrowed = facts.handling.tlp().meet(label);
         let facts = Facts { handling: facts.handling.clone().with_tlp(narrowed), ..facts };
-        for (receiver, party) in &mut report.parties {
-            let before = old.and_then(|policy| outcome(policy, standpoint, &facts, *receiver));
-            let after = new.and_then(|policy| outcome(policy, standpoint, &facts, *receiver));
-            party.count(class, narrowed, &facts.type_name, objects, before, after);
+        // Who is named in an onward rule fares otherwise than who is not.
+        let groups = if matches!(facts.onward, Onward::Named(_)) { &apart } else { &alike };
+        for group in groups {
+            let Some(first) = group.first() else { continue };
+            let before = old.and_then(|policy| outcome(policy, standpoint, &facts, *first));
+            let after = new.and_then(|policy| outcome(policy, standpoint, &facts, *first));
+            for receiver in group {
+                let Some(party) = report.parties.get_mut(receiver) else { continue };
+                party.count(class, narrowed, &facts.type_name, objects, before.clone(), after.clone());
+            }
         }
     }
     report
+}
+
+/// Everything by which two policies and our own rules tell receivers apart.
+type Likeness = (Vec<Option<Option<Nation>>>, Vec<bool>);
+
+/// Receivers of the same likeness are decided on once.
+fn likeness(sides: &[&Policy], standpoint: &Standpoint<'_>, receiver: PartyId) -> Likeness {
+    let nations = sides.iter().map(|policy| policy.nations.get(&receiver).copied()).collect();
+    let mut is_in = Vec::new();
+    for policy in sides {
+        let conditions = policy.guards.iter().chain(policy.clauses.iter().flat_map(|rule| &rule.conditions));
+        for condition in conditions {
+            match condition {
+                Condition::To(who) => is_in.push(who.includes(&receiver)),
+                Condition::ReleasableTo(parties) => is_in.push(parties.contains(&receiver)),
+                Condition::Basis(bases) => {
+                    is_in.extend(bases.iter().map(|basis| basis.parties.includes(&receiver)))
+                }
+                _ => {}
+            }
+        }
+    }
+    for rule in standpoint.caveats.rules() {
+        if let Receivers::Parties(parties) = &rule.to {
+            is_in.push(parties.contains(&receiver));
+        }
+    }
+    (nations, is_in)
 }
 
 fn outcome(

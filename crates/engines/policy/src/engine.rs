@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet,
-    Request, RestrictedExpression, Schema, ValidationMode, Validator,
+    Authorizer, Context, Decision, Effect, Entities, EntityId, EntityTypeName, EntityUid, PolicyId,
+    PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
 };
-use label::{Iep, Nation, Stanag};
+use label::{Iep, Nation, Pap, Stanag};
 use model::PartyId;
 
-use crate::condition::{actions_rank, fold, pap_rank, tags};
+use crate::condition::{Members, actions_rank, fold, pap_rank, tags};
+use crate::quote;
 use crate::request::Action;
 use crate::view::View;
 
@@ -29,11 +30,16 @@ impl EngineError {
     }
 }
 
+/// What a line of a text begins with that holds an entity in Cedar's JSON. To Cedar's own reader it is a comment.
+pub(crate) const ENTITY: &str = "//: ";
+
 /// A policy set that passed the schema, ready to be asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
     set: PolicySet,
     names: Vec<(PolicyId, String)>,
+    /// Who is in which group.
+    entities: Arc<Entities>,
 }
 
 /// What a policy set says to a request.
@@ -49,8 +55,9 @@ pub(crate) struct Answer {
 /// The names, types and authorizer that all evaluations share.
 struct Fixed {
     authorizer: Authorizer,
-    entities: Entities,
     party: Option<EntityTypeName>,
+    kind: Option<EntityTypeName>,
+    group: Option<EntityTypeName>,
     thing: Option<EntityUid>,
     actions: Vec<(Action, EntityUid)>,
 }
@@ -60,8 +67,9 @@ static FIXED: LazyLock<Fixed> = LazyLock::new(|| {
     let action = |action: &Action| Some((*action, uid(&format!("Action::\"{action}\""))?));
     Fixed {
         authorizer: Authorizer::new(),
-        entities: Entities::empty(),
         party: EntityTypeName::from_str("Party").ok(),
+        kind: EntityTypeName::from_str("Type").ok(),
+        group: EntityTypeName::from_str("Group").ok(),
         thing: uid("Thing::\"it\""),
         actions: Action::ALL.iter().filter_map(action).collect(),
     }
@@ -98,7 +106,46 @@ impl Engine {
         }
         // The same policies without their places in the text: evaluation copies places at each step.
         let set = PolicySet::from_pst(set.to_pst().map_err(EngineError::of)?).map_err(EngineError::of)?;
-        Ok(Self { set, names })
+        let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(ENTITY)).collect();
+        let entities =
+            Entities::from_json_str(&format!("[{}]", lines.join(",")), None).map_err(EngineError::of)?;
+        Ok(Self { set, names, entities: Arc::new(entities) })
+    }
+
+    /// The same with only this permission in it, and everything that forbids. It permits what the whole permits by
+    /// this permission, because permissions do not take anything from each other.
+    pub(crate) fn only(&self, permit: &str) -> Result<Self, EngineError> {
+        let chosen = |id: &PolicyId| self.names.iter().any(|(known, name)| known == id && name == permit);
+        let kept =
+            self.set.policies().filter(|policy| policy.effect() == Effect::Forbid || chosen(policy.id()));
+        let set = PolicySet::from_policies(kept.cloned()).map_err(EngineError::of)?;
+        let names = self.names.iter().filter(|(id, _)| set.policy(id).is_some()).cloned().collect();
+        Ok(Self { set, names, entities: Arc::clone(&self.entities) })
+    }
+
+    /// How many members groups have, all in all.
+    pub(crate) fn memberships(&self) -> usize {
+        self.entities
+            .iter()
+            .map(|entity| self.entities.ancestors(&entity.uid()).map_or(0, Iterator::count))
+            .sum()
+    }
+
+    /// Whether everything in this list is in this group.
+    pub(crate) fn has_members(&self, group: &str, members: &Members) -> bool {
+        let uid = |name: &Option<EntityTypeName>, id: &str| {
+            name.clone().map(|name| EntityUid::from_type_name_and_id(name, EntityId::new(id)))
+        };
+        let Some(group) = uid(&FIXED.group, group) else { return false };
+        let is_in = |member: Option<EntityUid>| {
+            member.is_some_and(|member| self.entities.is_ancestor_of(&group, &member))
+        };
+        match members {
+            Members::Parties(parties) => {
+                parties.iter().all(|party| is_in(uid(&FIXED.party, &party.to_string())))
+            }
+            Members::Types(types) => types.iter().all(|name| is_in(uid(&FIXED.kind, name))),
+        }
     }
 
     /// `@id` of every policy.
@@ -113,7 +160,7 @@ impl Engine {
     }
 
     pub(crate) fn ask(&self, request: &Request) -> Answer {
-        let response = FIXED.authorizer.is_authorized(request, &self.set, &FIXED.entities);
+        let response = FIXED.authorizer.is_authorized(request, &self.set, &self.entities);
         let diagnostics = response.diagnostics();
         let name =
             |id: &PolicyId| self.names.iter().find(|(known, _)| known == id).map(|(_, name)| name.clone());
@@ -133,11 +180,13 @@ pub(crate) fn request(view: &View<'_>) -> Result<Request, EngineError> {
     let fixed = &*FIXED;
     let asked = view.request;
     let action = fixed.actions.iter().find(|(action, _)| *action == asked.action).ok_or_else(broken)?;
-    let party = |party: PartyId| {
-        let name = fixed.party.clone().ok_or_else(broken)?;
-        Ok(EntityUid::from_type_name_and_id(name, EntityId::new(party.to_string())))
+    let uid = |name: &Option<EntityTypeName>, id: &str| {
+        Ok(EntityUid::from_type_name_and_id(name.clone().ok_or_else(broken)?, EntityId::new(id)))
     };
-    let context = Context::from_pairs(attributes(view, party(asked.from)?)?).map_err(EngineError::of)?;
+    let party = |party: PartyId| uid(&fixed.party, &quote::hex(party, 32));
+    let kind = uid(&fixed.kind, &asked.facts.type_name)?;
+    let context =
+        Context::from_pairs(attributes(view, party(asked.from)?, kind)?).map_err(EngineError::of)?;
     let thing = fixed.thing.clone().ok_or_else(broken)?;
     Request::new(party(asked.to)?, action.1.clone(), thing, context, None).map_err(EngineError::of)
 }
@@ -152,7 +201,7 @@ fn texts<'a>(texts: impl IntoIterator<Item = &'a String>) -> RestrictedExpressio
     RestrictedExpression::new_set(texts.into_iter().map(|item| text(item)))
 }
 
-fn attributes(view: &View<'_>, from: EntityUid) -> Result<Attributes, EngineError> {
+fn attributes(view: &View<'_>, from: EntityUid, kind: EntityUid) -> Result<Attributes, EngineError> {
     let request = view.request;
     let (facts, now) = (request.facts, request.circumstances);
     let handling = &facts.handling;
@@ -160,10 +209,11 @@ fn attributes(view: &View<'_>, from: EntityUid) -> Result<Attributes, EngineErro
     let mut put = |name: &str, value: RestrictedExpression| out.push((name.to_owned(), value));
     put("at", RestrictedExpression::new_long(request.at.as_micros()));
     put("from", RestrictedExpression::new_entity_uid(from));
-    put("type", text(&facts.type_name));
+    put("type", RestrictedExpression::new_entity_uid(kind));
     put("tlp", RestrictedExpression::new_long(handling.tlp().rank().into()));
-    put("pap", RestrictedExpression::new_long(pap_rank(handling.pap()).into()));
-    put("personal", RestrictedExpression::new_bool(handling.personal()));
+    if handling.pap() != Pap::Clear {
+        put("pap", RestrictedExpression::new_long(pap_rank(handling.pap()).into()));
+    }
     for (name, words) in
         [("categories", &facts.categories), ("sectors", &facts.sectors), ("countries", &facts.countries)]
     {
@@ -198,7 +248,9 @@ fn attributes(view: &View<'_>, from: EntityUid) -> Result<Attributes, EngineErro
     if let Some(released) = view.released {
         put("released", RestrictedExpression::new_bool(released));
     }
-    for (name, flag) in [("break_glass", now.break_glass), ("in_arrears", now.in_arrears)] {
+    let flags =
+        [("personal", handling.personal()), ("break_glass", now.break_glass), ("in_arrears", now.in_arrears)];
+    for (name, flag) in flags {
         if flag {
             put(name, RestrictedExpression::new_bool(true));
         }

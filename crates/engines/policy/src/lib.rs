@@ -28,7 +28,7 @@ mod view;
 
 pub use caveats::{Caveat, Caveats, InvalidCaveats, Receivers};
 pub use compile::{BREAK_GLASS, CompileError, Policy};
-pub use decide::{Question, WITHDRAWAL, decide, originator};
+pub use decide::{Question, WITHDRAWAL, clauses_of_text, decide, originator};
 pub use decision::{Decision, InvalidObligations, Obligations, Reason};
 pub use explain::{Explanation, Verdict, explain};
 pub use memo::Memo;

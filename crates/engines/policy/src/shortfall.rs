@@ -7,6 +7,7 @@ use label::{Barrier, Handling, Nation, Stanag};
 use model::{Label, PartyId};
 
 use crate::condition::{Condition, fold, has_basis};
+use crate::quote;
 use crate::view::{Bar, Relay, View};
 
 /// The people's names of parties, for sentences.
@@ -16,7 +17,7 @@ impl Names<'_> {
     pub(crate) fn of(&self, party: PartyId) -> String {
         match self.0.get(&party) {
             Some(known) => format!("`{}`", known.key),
-            None => format!("the party {}", party.0.short()),
+            None => format!("the party {}", quote::hex(party, 6)),
         }
     }
 }
@@ -146,7 +147,8 @@ fn basis_shortfall(bases: &[LegalBasis], view: &View<'_>, names: &Names<'_>) -> 
     };
     let name = names.of(party);
     let stated = || bases.iter().filter(|basis| basis.parties.includes(&party));
-    let lapsed = stated().filter(|basis| basis.valid_until <= request.at).max_by_key(|basis| basis.valid_until);
+    let lapsed =
+        stated().filter(|basis| basis.valid_until <= request.at).max_by_key(|basis| basis.valid_until);
     let coming = stated().filter(|basis| basis.valid_from > request.at).min_by_key(|basis| basis.valid_from);
     let text = match (lapsed, coming) {
         (Some(basis), _) => {

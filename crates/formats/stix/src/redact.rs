@@ -130,10 +130,7 @@ fn narrowest(object: Value<'_>, exactly: BTreeSet<String>) -> Redaction {
         pointer.get(..end).unwrap_or_default().to_owned()
     };
     let generously = exactly.iter().map(top_level).collect();
-    [exactly, generously]
-        .iter()
-        .find_map(|hidden| without(object, hidden))
-        .unwrap_or(Redaction::Withheld)
+    [exactly, generously].iter().find_map(|hidden| without(object, hidden)).unwrap_or(Redaction::Withheld)
 }
 
 /// The object without the values at these pointers; `None` if that cannot be.

@@ -38,7 +38,7 @@ pub(crate) struct Item {
     pub(crate) created: Timestamp,
     /// Oldest first.
     pub(crate) versions: Vec<Version>,
-    /// Every text of it that its creator's node holds: each label of each version.
+    /// Whether its creator has taken it back.
     pub(crate) withdrawn: bool,
     /// The objects it refers to.
     pub(crate) ends: Vec<StixId>,
@@ -93,6 +93,15 @@ pub(crate) struct Route {
     pub(crate) pact: usize,
 }
 
+/// How a text was given to a node.
+#[derive(Debug, Clone)]
+pub(crate) struct Given {
+    /// By which ways.
+    pub(crate) routes: BTreeSet<Route>,
+    /// The widest label it left with.
+    pub(crate) widest: Tlp,
+}
+
 /// What a node was told is taken back.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Told {
@@ -109,14 +118,18 @@ pub(crate) struct Truth {
     pub(crate) heard: Vec<BTreeSet<Word>>,
     /// Everything that has happened.
     pub(crate) happened: BTreeSet<Word>,
-    /// Texts that left for a node, and by which route.
-    pub(crate) given: BTreeMap<(usize, StixId), BTreeMap<String, BTreeSet<Route>>>,
+    /// Texts that left for a node.
+    pub(crate) given: BTreeMap<(usize, StixId), BTreeMap<String, Given>>,
     /// What objects are called in streams.
     pub(crate) names: BTreeMap<(usize, usize, usize, Digest), StixId>,
     /// Withdrawals that a node has taken in: by route.
     pub(crate) told: BTreeMap<(usize, StixId), BTreeMap<Route, Told>>,
     /// Withdrawals by the creator that a node has taken in.
     pub(crate) told_by_creator: BTreeMap<(usize, StixId), Told>,
+    /// Given after they were taken back.
+    pub(crate) late: BTreeSet<(usize, StixId)>,
+    /// Departures whose decision, disclosure and leaf were looked up.
+    pub(crate) accounted: BTreeSet<Digest>,
 }
 
 impl Truth {
@@ -131,6 +144,8 @@ impl Truth {
             names: BTreeMap::new(),
             told: BTreeMap::new(),
             told_by_creator: BTreeMap::new(),
+            late: BTreeSet::new(),
+            accounted: BTreeSet::new(),
         }
     }
 
@@ -141,6 +156,15 @@ impl Truth {
         }
     }
 
+    /// What documents from one node tell another: nothing of agreements it has no part in.
+    pub(crate) fn would_tell(&self, from: usize, to: usize) -> BTreeSet<Word> {
+        let concerns = |word: &&Word| {
+            let (Word::Suspended { pact, .. } | Word::Resumed { pact, .. } | Word::Ended { pact, .. }) = word;
+            self.pacts.get(*pact).is_some_and(|pact| pact.members.contains(&to))
+        };
+        self.heard.get(from).into_iter().flatten().filter(concerns).copied().collect()
+    }
+
     /// Whether nothing may flow to or from a member, as far as somebody has heard.
     fn stopped(words: &BTreeSet<Word>, pact: usize, member: usize) -> bool {
         let mut suspensions = 0;
@@ -148,8 +172,12 @@ impl Truth {
         for word in words {
             match *word {
                 Word::Ended { pact: of, by } if of == pact && by == member => return true,
-                Word::Suspended { pact: of, by, n } if of == pact && by == member => suspensions = suspensions.max(n),
-                Word::Resumed { pact: of, by, n } if of == pact && by == member => resumptions = resumptions.max(n),
+                Word::Suspended { pact: of, by, n } if of == pact && by == member => {
+                    suspensions = suspensions.max(n)
+                }
+                Word::Resumed { pact: of, by, n } if of == pact && by == member => {
+                    resumptions = resumptions.max(n)
+                }
                 _ => {}
             }
         }
@@ -158,13 +186,23 @@ impl Truth {
 
     /// Whether content may flow between two members, as far as somebody has heard.
     pub(crate) fn flows(&self, words: &BTreeSet<Word>, pact: usize, from: usize, to: usize) -> bool {
-        let members = self.pacts.get(pact).is_some_and(|pact| pact.members.contains(&from) && pact.members.contains(&to));
+        let members = self
+            .pacts
+            .get(pact)
+            .is_some_and(|pact| pact.members.contains(&from) && pact.members.contains(&to));
         members && !Self::stopped(words, pact, from) && !Self::stopped(words, pact, to)
     }
 
     /// Why an object may not go from one node to another under one version of an agreement, by the naive check:
     /// membership × suspension × ceiling × who made it.
-    pub(crate) fn why_not(&self, item: &Item, from: usize, to: usize, pact: usize, version: &Digest) -> Option<String> {
+    pub(crate) fn why_not(
+        &self,
+        item: &Item,
+        from: usize,
+        to: usize,
+        pact: usize,
+        version: &Digest,
+    ) -> Option<String> {
         let Some(agreed) = self.pacts.get(pact) else { return Some("no such agreement".to_owned()) };
         let Some(heard) = self.heard.get(from) else { return Some("no such node".to_owned()) };
         if !self.flows(heard, pact, from, to) {
@@ -177,12 +215,20 @@ impl Truth {
             return Some(format!("its label {:?} is above the ceiling {ceiling:?}", item.label()));
         }
         if item.owner != from {
-            let passed_on = agreed.onward && item.label() == Tlp::Clear && self.given.contains_key(&(from, item.id.clone()));
-            if !passed_on {
+            let texts = self.given.get(&(from, item.id.clone())).into_iter().flat_map(BTreeMap::values);
+            let mut routes = texts.flat_map(|given| &given.routes);
+            let free = routes.any(|route| self.pacts.get(route.pact).is_some_and(|pact| pact.onward));
+            if !free || item.label() != Tlp::Clear || self.must_be_gone(from, &item.id) {
                 return Some("it is another's, and may not be passed on".to_owned());
             }
         }
         None
+    }
+
+    /// A text that somebody may have from its maker, whatever the agreement.
+    pub(crate) fn allow(&mut self, to: usize, id: &StixId, text: &str, from: usize) {
+        let given = Given { routes: BTreeSet::from([Route { from, pact: usize::MAX }]), widest: Tlp::Clear };
+        self.given.entry((to, id.clone())).or_default().insert(text.to_owned(), given);
     }
 
     /// Whether a node has been told to give something back by every way it had come.
@@ -192,8 +238,8 @@ impl Truth {
             return true;
         }
         let Some(told) = self.told.get(&key) else { return false };
-        let routes = self.given.get(&key).into_iter().flat_map(BTreeMap::values).flatten();
-        routes.into_iter().all(|route| told.get(route).is_some_and(|told| told.due))
+        let texts = self.given.get(&key).into_iter().flat_map(BTreeMap::values);
+        texts.flat_map(|given| &given.routes).all(|route| told.get(route).is_some_and(|told| told.due))
     }
 
     /// A node has done its work: what it was told before is due.
@@ -216,7 +262,9 @@ impl Truth {
             let ceiling = agreed.ceilings.get(&agreed.version).copied();
             let taken = self.told.get(&(to, item.id.clone()));
             let taken = taken.is_some_and(|routes| routes.contains_key(&Route { from: item.owner, pact }));
-            self.flows(&self.happened, pact, item.owner, to) && ceiling.is_some_and(|c| item.label() >= c) && !taken
+            self.flows(&self.happened, pact, item.owner, to)
+                && ceiling.is_some_and(|c| item.label() >= c)
+                && !taken
         })
     }
 }

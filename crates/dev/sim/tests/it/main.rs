@@ -1,6 +1,12 @@
 //! Simulated coalitions: convergence under faults, two nodes with real keys, alliances, adversaries.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot be set up should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot be set up should stop"
+)]
 
+mod alliance;
 mod sim;
 mod stage;
 mod trust;

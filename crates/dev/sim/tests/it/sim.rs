@@ -1,6 +1,5 @@
 //! Many seeds, each played twice.
 
-
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 

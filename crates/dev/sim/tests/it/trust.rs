@@ -7,7 +7,7 @@ use keys::posts::{Appointment, Approval, PersonKey, Post};
 use keys::window::{DAY, Window};
 use keys::{SecretKey, Signed, context};
 use model::{PartyId, Timestamp};
-use ports::peer::{PeerHandler, Refusal, CallError};
+use ports::peer::{CallError, PeerHandler, Refusal};
 use ports::{Clock, Ids, Store};
 use runtime::trust::{Peers, Vault};
 use runtime::{Core, Founding, Piece};
@@ -30,7 +30,11 @@ impl Ids for Counting {
         use sha2::Digest as _;
         let mut count = self.0.lock().unwrap();
         *count += 1;
-        sha2::Sha256::new().chain_update(self.1.to_be_bytes()).chain_update(count.to_be_bytes()).finalize().into()
+        sha2::Sha256::new()
+            .chain_update(self.1.to_be_bytes())
+            .chain_update(count.to_be_bytes())
+            .finalize()
+            .into()
     }
 }
 
@@ -42,7 +46,9 @@ struct Member {
 }
 
 fn member(index: u64, country: &str) -> Member {
-    let clock = Arc::new(Still(std::sync::Mutex::new("2026-11-01T00:00:00Z".parse::<Timestamp>().unwrap().as_micros())));
+    let clock = Arc::new(Still(std::sync::Mutex::new(
+        "2026-11-01T00:00:00Z".parse::<Timestamp>().unwrap().as_micros(),
+    )));
     let ids = Arc::new(Counting(std::sync::Mutex::default(), index));
     let store: Arc<dyn Store> = Arc::new(SqliteStore::memory().unwrap());
     let founding = Founding { name: format!("Node {index}"), country: Some(country.to_owned()) };

@@ -9,7 +9,7 @@ use policy::diff::{DiffReport, Standpoint, by_type_and_label, diff};
 use policy::prove::{Ceiling, Proof, prove};
 use policy::{Caveats, Policy, Request, decide, explain};
 
-use crate::cases::{Random, random_case, random_terms};
+use crate::cases::{Random, random_case, random_caveats, random_terms};
 use crate::fixtures::*;
 
 #[test]
@@ -124,6 +124,58 @@ fn a_diff_says_what_is_newly_exposed_and_withdrawn_and_to_whom() {
     assert_eq!(begun.parties[&EE].exposed.len(), 1);
     assert_eq!(ended.parties[&EE].withdrawn.len(), 1);
     assert!(compare(None, None, &classes).parties.is_empty());
+}
+
+/// Whatever is shared between receivers and classes: for each of them it is what two decisions say.
+#[test]
+fn a_diff_is_what_decisions_say() {
+    let (mut exposed, mut withdrawn, mut altered) = (0, 0, 0);
+    for seed in 0..40 {
+        let mut r = Random(9000 + seed);
+        let versions = [random_terms(&mut r), random_terms(&mut r)];
+        let [old, new] = [0, 1].map(|index| compile(&versions[index]));
+        let caveats = Caveats::compile(random_caveats(&mut r)).unwrap();
+        let exercise = versions[0].exercise.as_deref();
+        let standpoint = Standpoint { from: LV, at: now(), caveats: &caveats, exercise };
+        let facts: Vec<Facts> =
+            (0..25).map(|_| random_case(&mut r, &versions[(seed % 2) as usize]).facts).collect();
+        let texts: Vec<String> = facts.iter().map(Facts::to_text).collect();
+        let classes = texts.iter().zip(&facts).map(|(text, facts)| (text.as_str(), facts.handling.tlp(), 1));
+        let report = diff(Some(&old), Some(&new), &standpoint, classes);
+        for to in [EE, US] {
+            let party = &report.parties[&to];
+            let found = |changes: &[policy::diff::Change], class: &String| {
+                changes.iter().filter(|change| change.class == *class).count()
+            };
+            let (mut unchanged, mut withheld) = (0, 0);
+            for (text, facts) in texts.iter().zip(&facts) {
+                let times = texts.iter().filter(|other| *other == text).count();
+                let request = Request { caveats: &caveats, exercise, to, ..to_estonia(facts) };
+                let (before, after) = (decide(&old, &request), decide(&new, &request));
+                let same = before.obligations == after.obligations;
+                let wanted = match (before.permitted, after.permitted) {
+                    (false, true) => [times, 0, 0],
+                    (true, false) => [0, times, 0],
+                    (true, true) if !same => [0, 0, times],
+                    (true, true) => {
+                        unchanged += 1;
+                        [0; 3]
+                    }
+                    (false, false) => {
+                        withheld += 1;
+                        [0; 3]
+                    }
+                };
+                let lists = [&party.exposed, &party.withdrawn, &party.altered].map(|list| found(list, text));
+                assert_eq!(lists, wanted, "seed {seed}: {text}");
+            }
+            assert_eq!((party.unchanged, party.withheld), (unchanged, withheld));
+            exposed += party.exposed.len();
+            withdrawn += party.withdrawn.len();
+            altered += party.altered.len();
+        }
+    }
+    assert!(exposed > 20 && withdrawn > 20 && altered > 5, "{exposed} {withdrawn} {altered}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use agreement::{Action, Clause, PersonalData, Reciprocity, Set, Terms, Who};
 use label::{AcsLevel, Attribution, Facts, Handling, Nation, Onward, Origin, Pap, PermittedActions, Stanag};
 use model::{Label, PartyId, Timestamp, Tlp};
-use policy::{Caveat, Caveats, Policy, Receivers, decide};
+use policy::{Caveat, Caveats, Policy, Receivers, clauses_of_text, decide};
 
 use crate::cases::{Case, Random, random_case, random_caveats, random_terms};
 use crate::fixtures::{ID, told};
@@ -365,6 +365,12 @@ fn the_engine_permits_what_the_prose_permits_and_nothing_else() {
                 format!("seed {seed} case {number}: {}\n{case:#?}\n{}", told(&decision), policy.cedar_text())
             };
             assert_eq!(decision.permitted, !wanted.is_empty(), "{}", explain());
+            if number % 4 == 0 {
+                // The text that was signed says the same to whoever asks Cedar alone.
+                let mut prose = permitting(&terms, &[], &case);
+                prose.sort();
+                assert_eq!(clauses_of_text(&policy, &case.request(&caveats)), prose, "{}", explain());
+            }
             assert!(decision.clause != "engine", "{}", explain());
             if decision.permitted {
                 permitted += 1;

@@ -71,8 +71,9 @@ pub(crate) async fn ask(
         })
         .await?;
     let transport = app.node.options.transport.clone();
-    let transport =
-        transport.ok_or_else(|| Problem::new(Kind::Refused, "the node is not running: start it with `shieldwall serve`"))?;
+    let transport = transport.ok_or_else(|| {
+        Problem::new(Kind::Refused, "the node is not running: start it with `shieldwall serve`")
+    })?;
     let answer = transport.call(&endpoint, Some(asked.to), Topic::Query, asked.body.clone()).await;
     let answer = answer.map_err(|problem| Problem::new(Kind::Refused, problem.to_string()))?;
     app.blocking(move |app| {

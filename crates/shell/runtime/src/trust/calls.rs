@@ -242,7 +242,7 @@ impl Core {
             About::Position { agreement } => self.told_position(trust, call.to, agreement, body, now)?,
             About::Push { agreement } => return self.told_ack(trust, call.to, agreement, body, now),
             About::Witness { size } => {
-                self.cosigned(trust, call.to, body, now)?;
+                self.cosigned(trust, call.to, body, size, now)?;
                 trust.session(call.to, |session| session.witnessed = size);
             }
         }

@@ -31,6 +31,15 @@ impl Core {
         if self.trust().is_some() {
             return Err(super::VaultError::Taken(vault.name()).into());
         }
+        // Keys without their history, or a history without its keys: one of the two has to be restored, and nothing
+        // that may be the only copy is written over.
+        let began =
+            !self.store.read()?.documents(self.scope.tenant, DocumentKind::KeyEvent, None, 0, 1)?.is_empty();
+        if began {
+            return Err(TrustError::refused(
+                "the store holds a key history, but the keys in the node's directory are not its keys; restore the `keys` folder that belongs to this store",
+            ));
+        }
         let node = self.node().map_err(TrustError::refused)?;
         let secrets = Secrets::generate(&*self.ids);
         vault.save(&secrets, &*self.ids)?;

@@ -68,8 +68,9 @@ impl Core {
         if values.iter().any(|value| value.kind() != kind) {
             return Err(TrustError::refused("ask about values of one kind at a time"));
         }
-        let right = right_for(force, trust.party, to, kind.as_str(), purpose)
-            .ok_or_else(|| TrustError::refused("no query right of the agreement covers this kind, purpose and party"))?;
+        let right = right_for(force, trust.party, to, kind.as_str(), purpose).ok_or_else(|| {
+            TrustError::refused("no query right of the agreement covers this kind, purpose and party")
+        })?;
         let mode = mode(right.answer);
         let matter = Matter {
             agreement,

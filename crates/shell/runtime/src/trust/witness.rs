@@ -104,12 +104,13 @@ impl Core {
         Ok(Some((AddCheckpoint { old, proof, checkpoint }.to_text().into_bytes(), size)))
     }
 
-    /// A peer cosigned our checkpoint.
+    /// A peer cosigned our checkpoint of `offered` leaves.
     pub(crate) fn cosigned(
         &self,
         trust: &Trust,
         by: PartyId,
         body: &[u8],
+        offered: u64,
         now: Timestamp,
     ) -> Result<(), TrustError> {
         let tenant = self.scope.tenant;
@@ -123,7 +124,9 @@ impl Core {
         let registry = self.registry()?;
         let keys = note_keys(&registry, by, Role::Witness);
         let outcome = self.store.transact(|tx| {
-            let Some((size, note)) = tx.checkpoint(tenant, &name)? else { return Ok(Ok(())) };
+            // A larger one may have been signed meanwhile: these lines are not for it, and it is offered next.
+            let newest = tx.checkpoint(tenant, &name)?.filter(|(size, _)| *size == offered);
+            let Some((size, note)) = newest else { return Ok(Ok(())) };
             let Ok(checkpoint) = SignedCheckpoint::parse(&note) else { return Ok(Ok(())) };
             match checkpoint.with_lines(lines, &keys) {
                 Ok(checkpoint) => {
