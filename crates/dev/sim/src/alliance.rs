@@ -58,11 +58,11 @@ impl AlliancePlan {
         Self {
             seed,
             shape,
-            deeds: 24,
-            drop: 120,
-            duplicate: 100,
-            crash: 15,
-            cut: 25,
+            deeds: 36,
+            drop: 70,
+            duplicate: 80,
+            crash: 8,
+            cut: 10,
             // Every fifth run has clocks that are off by up to an hour.
             skew: if seed % 5 == 4 { 3600 } else { 240 },
             hostile: seed % 3 == 2,
@@ -114,6 +114,12 @@ enum Event {
     Answer {
         request: Box<Request>,
         answer: Result<Vec<u8>, CallError>,
+    },
+    /// A caller stops waiting for an answer.
+    GiveUp {
+        from: usize,
+        to: usize,
+        life: u64,
     },
     /// A node dies after so many commits.
     Crash {
@@ -323,6 +329,12 @@ impl Alliance {
             }
             Event::Request(request) => self.arrive(*request)?,
             Event::Answer { request, answer } => self.answered(&request, answer)?,
+            Event::GiveUp { from, to, life } => {
+                if self.lives.get(from) == Some(&life) {
+                    self.busy.remove(&(from, to));
+                    self.work(from)?;
+                }
+            }
             Event::Crash { node, commits } => {
                 self.note(&format!("crash {node} {commits}"));
                 self.node(node)?.store.die_after(commits);
@@ -456,10 +468,15 @@ impl Alliance {
         Ok(())
     }
 
-    /// The caller learns after a while that nobody answered.
+    /// The caller gives up after a while: sometimes it learns that nobody answered, sometimes it just stops waiting.
     fn lost(&mut self, request: Request) -> Result<(), Problem> {
-        let answer = Err(CallError::Unreachable("nobody there".to_owned()));
-        self.after(500_000, 2 * SECOND, Event::Answer { request: Box::new(request), answer });
+        let event = if self.chance.per_mille(150) {
+            let answer = Err(CallError::Unreachable("nobody there".to_owned()));
+            Event::Answer { request: Box::new(request), answer }
+        } else {
+            Event::GiveUp { from: request.from, to: request.to, life: request.life }
+        };
+        self.after(300_000, SECOND, event);
         Ok(())
     }
 

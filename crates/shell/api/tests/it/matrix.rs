@@ -47,6 +47,49 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("GET /api/v1/audit", "admin"),
     ("POST /api/v1/store/verify", "admin"),
     ("POST /api/v1/store/compact", "admin"),
+    ("GET /api/v1/keys", "viewer"),
+    ("GET /api/v1/keys/events", "viewer"),
+    ("GET /api/v1/appointments", "viewer"),
+    ("GET /api/v1/peers", "viewer"),
+    ("GET /api/v1/peers/{name}", "viewer"),
+    ("GET /api/v1/agreement-templates", "viewer"),
+    ("POST /api/v1/agreement-templates/{name}", "viewer"),
+    ("POST /api/v1/agreements/check", "viewer"),
+    ("POST /api/v1/agreements/diff", "viewer"),
+    ("GET /api/v1/agreements", "viewer"),
+    ("GET /api/v1/agreements/{agreement}", "viewer"),
+    ("GET /api/v1/agreements/{agreement}/versions/{version}/approval", "viewer"),
+    ("POST /api/v1/agreements/{agreement}/proof", "viewer"),
+    ("GET /api/v1/decisions", "viewer"),
+    ("GET /api/v1/disclosures", "viewer"),
+    ("GET /api/v1/holdings", "viewer"),
+    ("GET /api/v1/reviews", "viewer"),
+    ("GET /api/v1/ledger", "viewer"),
+    ("GET /api/v1/explanations", "analyst"),
+    ("POST /api/v1/objects/{id}/withdraw", "analyst"),
+    ("POST /api/v1/peers/{name}/questions", "analyst"),
+    ("POST /api/v1/keys/inception", "admin"),
+    ("POST /api/v1/keys/events", "admin"),
+    ("POST /api/v1/keys/rotation", "admin"),
+    ("POST /api/v1/appointments", "admin"),
+    ("POST /api/v1/peers", "admin"),
+    ("POST /api/v1/peers/invitations", "admin"),
+    ("POST /api/v1/peers/answers", "admin"),
+    ("POST /api/v1/peers/{name}/confirm", "admin"),
+    ("POST /api/v1/peers/{name}/end", "admin"),
+    ("PUT /api/v1/peers/{name}/endpoint", "admin"),
+    ("POST /api/v1/agreements", "admin"),
+    ("POST /api/v1/agreements/{agreement}/versions/{version}/signature", "admin"),
+    ("POST /api/v1/agreements/{agreement}/suspend", "admin"),
+    ("POST /api/v1/agreements/{agreement}/end", "admin"),
+    ("POST /api/v1/agreements/{agreement}/leave", "admin"),
+    ("PUT /api/v1/objects/{id}/hold", "admin"),
+    ("POST /api/v1/reviews/{number}/release", "admin"),
+    ("POST /api/v1/reviews/{number}/withhold", "admin"),
+    ("POST /api/v1/peers/{name}/courier", "admin"),
+    ("POST /api/v1/courier", "admin"),
+    ("GET /api/v1/ledger/entries/{index}/proof", "admin"),
+    ("POST /api/v1/reports", "admin"),
     ("POST /api/v1/store/backup", "operator"),
 ];
 
@@ -80,7 +123,13 @@ fn the_matrix_names_every_documented_operation() {
 }
 
 fn filled(line: &str) -> String {
-    line.replace("{id}", &id(1)).replace("{number}", "99").replace("{name}", "nobody")
+    let digest = "00".repeat(32);
+    line.replace("{id}", &id(1))
+        .replace("{number}", "99")
+        .replace("{index}", "99")
+        .replace("{name}", "nobody")
+        .replace("{agreement}", &digest)
+        .replace("{version}", &digest)
 }
 
 #[tokio::test]
