@@ -244,7 +244,7 @@ impl Condition {
             Self::Categories(set) => all_in(&facts.categories, set),
             Self::Sectors(set) => all_in(&facts.sectors, set),
             Self::Countries(set) => all_in(&facts.countries, set),
-            Self::Impersonal => true,
+            Self::Impersonal => !handling.personal(),
             Self::Purposes(purposes) => match request.purpose {
                 Some(purpose) => purposes.contains(purpose),
                 None => {
