@@ -95,6 +95,7 @@ impl Core {
         } else {
             What::Offer { document, policy, answers: None }
         };
+        let _turn = trust.turn_to_speak();
         self.act(agreement, what, reason, author)?;
         Ok(Proposed { agreement, version, problems: Vec::new() })
     }
@@ -133,6 +134,7 @@ impl Core {
         author: &str,
     ) -> Result<Status, TrustError> {
         let trust = self.party()?;
+        let turn = trust.turn_to_speak();
         {
             let registry = self.registry()?;
             let agreed = agreement_of(&registry, agreement)?;
@@ -155,7 +157,7 @@ impl Core {
         if let Some(refused) = agreed.state.refused.get(&signed.hash()) {
             return Err(TrustError::refused(refused));
         }
-        drop(registry);
+        drop((registry, turn));
         self.agreement_step()?;
         Ok(self.registry()?.agreements.get(&agreement).map_or(Status::Offered, |agreed| agreed.state.status))
     }
@@ -171,7 +173,10 @@ impl Core {
         reason: &str,
         author: &str,
     ) -> Result<Status, TrustError> {
+        let trust = self.party()?;
+        let turn = trust.turn_to_speak();
         let signed = self.act(agreement, what, reason, author)?;
+        drop(turn);
         let registry = self.registry()?;
         let agreed = agreement_of(&registry, agreement)?;
         match agreed.state.refused.get(&signed.hash()) {
@@ -187,6 +192,7 @@ impl Core {
     /// When the store fails.
     pub fn agreement_step(&self) -> Result<bool, TrustError> {
         let Some(trust) = self.trust() else { return Ok(false) };
+        let _turn = trust.turn_to_speak();
         let registry = self.registry()?;
         let mut due = Vec::new();
         for (id, agreed) in &registry.agreements {
@@ -218,7 +224,7 @@ impl Core {
         Ok(any)
     }
 
-    /// Signs an act of ours and keeps it.
+    /// Signs an act of ours and keeps it. The caller has the turn to speak.
     fn act(
         &self,
         agreement: AgreementId,

@@ -71,6 +71,7 @@ impl Core {
     pub fn take_key_event(&self, signed: &Signed, author: &str) -> Result<PartyId, TrustError> {
         let vault = if self.trust().is_some() { None } else { Some(self.vault()?) };
         let party = self.add_key_event(vault, signed)?;
+        let _turn = self.party()?.turn_to_speak();
         self.finish_rotation()?;
         self.audited(author, "key.event", &signed.hash().short(), "")?;
         Ok(party)
@@ -81,8 +82,9 @@ impl Core {
     /// # Errors
     /// As there.
     pub fn rotate_keys(&self, author: &str) -> Result<(Signed, bool), TrustError> {
-        let signed = self.prepare_rotation()?;
         let trust = self.party()?;
+        let _turn = trust.turn_to_speak();
+        let signed = self.prepare_rotation()?;
         let kept = self.keep_key_event(trust.party, &signed).is_ok();
         if kept {
             self.finish_rotation()?;
@@ -145,6 +147,7 @@ impl Core {
     pub fn add_key_event(&self, vault: Option<Vault>, signed: &Signed) -> Result<PartyId, TrustError> {
         let now = self.clock.now();
         if let Some(trust) = self.trust() {
+            let _turn = trust.turn_to_speak();
             self.keep_key_event(trust.party, signed)?;
             return Ok(trust.party);
         }
@@ -200,8 +203,9 @@ impl Core {
     /// [`TrustError::Refused`] when the current epoch key is expired or revoked: then the roots must sign
     /// ([`Core::prepare_rotation`]).
     pub fn rotate(&self) -> Result<Signed, TrustError> {
-        let signed = self.prepare_rotation()?;
         let trust = self.party()?;
+        let _turn = trust.turn_to_speak();
+        let signed = self.prepare_rotation()?;
         self.keep_key_event(trust.party, &signed)?;
         self.finish_rotation()?;
         Ok(signed)

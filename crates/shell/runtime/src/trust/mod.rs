@@ -88,6 +88,8 @@ pub struct Trust {
     outgoing: Mutex<()>,
     /// Taken in one after the other.
     incoming: Mutex<()>,
+    /// What we sign names what we signed before it: said one after the other.
+    speech: Mutex<()>,
     erasures: AtomicBool,
     sessions: Mutex<BTreeMap<PartyId, calls::Session>>,
     changed: watch::Sender<u64>,
@@ -105,6 +107,7 @@ impl Trust {
             naming,
             outgoing: Mutex::default(),
             incoming: Mutex::default(),
+            speech: Mutex::default(),
             // What was taken back before the last stop may still have to be erased.
             erasures: AtomicBool::new(true),
             sessions: Mutex::default(),
@@ -152,6 +155,11 @@ impl Trust {
 
     fn turn_in(&self) -> MutexGuard<'_, ()> {
         self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held from reading what we signed last until what follows it is kept. Taken before any other.
+    fn turn_to_speak(&self) -> MutexGuard<'_, ()> {
+        self.speech.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn erasures_wait(&self) {
