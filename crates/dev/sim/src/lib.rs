@@ -26,4 +26,6 @@ pub use coalition::{Plan, Report, Violation, run};
 pub use fragile::Fragile;
 pub use member::{DAWN, Member, name, officer};
 pub use problem::Problem;
-pub use stage::{Pact, Shape, Stage, agree, next_version, pair, settle, sign_all, with_ceiling};
+pub use stage::{
+    Pact, Shape, Stage, agree, next_version, pair, settle, settle_heard, sign_all, with_ceiling,
+};

@@ -97,6 +97,8 @@ pub struct Stage {
     /// The agreements.
     pub pacts: Vec<Pact>,
     files: PathBuf,
+    /// What the copies are called.
+    name: String,
 }
 
 /// Countries, by place.
@@ -129,10 +131,25 @@ impl Stage {
             let among: Vec<&Member> = bond.members.iter().filter_map(|place| members.get(*place)).collect();
             pacts.push(agree(&among, bond.ceiling)?);
         }
-        for member in &members {
-            member.core.store.backup(&files.join(format!("{shape:?}-{}.db", member.index)))?;
+        let mut stage = Self { shape, members, pacts, files: files.to_owned(), name: String::new() };
+        stage.keep("agreed")?;
+        Ok(stage)
+    }
+
+    /// Keeps the nodes as they are now: copies begin here. `name` is new each time.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn keep(&mut self, name: &str) -> Result<(), Problem> {
+        self.name = format!("{:?}-{name}", self.shape);
+        for member in &self.members {
+            member.core.store.backup(&self.file(member.index))?;
         }
-        Ok(Self { shape, members, pacts, files: files.to_owned() })
+        Ok(())
+    }
+
+    fn file(&self, index: usize) -> PathBuf {
+        self.files.join(format!("{}-{index}.db", self.name))
     }
 
     /// A copy of every node, in files below `folder`.
@@ -143,7 +160,7 @@ impl Stage {
         let mut copies = Vec::new();
         for member in &self.members {
             let path = folder.join(format!("{seed}-{}.db", member.index));
-            std::fs::copy(self.files.join(format!("{:?}-{}.db", self.shape, member.index)), &path)?;
+            std::fs::copy(self.file(member.index), &path)?;
             copies.push(member.open(&path, seed)?);
         }
         Ok(copies)
@@ -172,6 +189,17 @@ pub fn pair(a: &Member, b: &Member) -> Result<(), Problem> {
 /// # Errors
 /// When a node fails, or they never stop.
 pub fn settle(members: &[&Member]) -> Result<Vec<(Topic, Refusal)>, Problem> {
+    settle_heard(members, &mut |_, _, _, _| {})
+}
+
+/// As [`settle`], while somebody listens: to from whom, to whom, about what, and the body of each call.
+///
+/// # Errors
+/// As there.
+pub fn settle_heard(
+    members: &[&Member],
+    heard: &mut dyn FnMut(usize, usize, Topic, &[u8]),
+) -> Result<Vec<(Topic, Refusal)>, Problem> {
     let mut refused = Vec::new();
     for _ in 0..400 {
         let mut said = false;
@@ -179,6 +207,7 @@ pub fn settle(members: &[&Member]) -> Result<Vec<(Topic, Refusal)>, Problem> {
             from.work()?;
             for to in members.iter().filter(|to| to.index != from.index) {
                 let Some(call) = from.core.next_call(to.party)? else { continue };
+                heard(from.index, to.index, call.topic, &call.body);
                 let answer = Peers(Arc::clone(&to.core)).answer(Some(from.party), call.topic, &call.body);
                 if let Err(refusal) = &answer {
                     refused.push((call.topic, refusal.clone()));

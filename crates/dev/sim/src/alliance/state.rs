@@ -160,7 +160,8 @@ fn held(truth: &Truth, member: &Member, identities: &BTreeMap<StixId, String>) -
             return Err(fail("it was taken back, and the node was told"));
         }
         if stored.label.rank() > Label::Tlp(given.widest).rank() {
-            return Err(fail("under a wider label than it was given with"));
+            let (here, most) = (stored.label, given.widest);
+            return Err(fail(&format!("as {here}, a wider label than it was given with: {most}")));
         }
     }
     for value in read.held(scope, false, 10_000)? {

@@ -6,7 +6,7 @@
     reason = "a test that cannot be set up should stop"
 )]
 
+mod adversary;
 mod alliance;
 mod sim;
-mod stage;
 mod trust;

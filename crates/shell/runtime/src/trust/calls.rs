@@ -67,6 +67,9 @@ impl Session {
 const DOCUMENTS: usize = 256;
 const DOCUMENT_BYTES: usize = 512 << 10;
 
+/// What is kept of a peer's own words on why it refused, in characters.
+const LONGEST_PROBLEM: usize = 1000;
+
 /// A push larger than this is packed.
 const PACK_ABOVE: usize = 16 << 10;
 
@@ -211,7 +214,7 @@ impl Core {
         let problem = match &answer {
             Ok(_) => None,
             Err(CallError::Refused(Refusal::OutOfStep(_))) => None,
-            Err(problem) => Some((now, problem.to_string())),
+            Err(problem) => Some((now, problem.to_string().chars().take(LONGEST_PROBLEM).collect())),
         };
         self.note_contact(call.to, now, problem.clone())?;
         match answer {
@@ -266,6 +269,10 @@ impl Core {
             Position::default()
         } else {
             let ack = Ack::parse(text).map_err(TrustError::refused)?;
+            let asked = StreamId { from: trust.party, to: from, agreement, epoch: position.epoch };
+            if !ack.stream.same_parties(&asked) {
+                return Err(TrustError::refused(AckRefusal::OtherStream(ack.stream)));
+            }
             ack.verify(&*registry, now).map_err(TrustError::refused)?;
             ack.position()
         };
@@ -442,7 +449,7 @@ impl Trust {
 pub(crate) const NOTHING_YET: &str = "nothing yet";
 
 /// Whether an envelope takes something back or confirms it: former members get those too.
-fn is_taking_back(envelope: &str) -> bool {
+pub(crate) fn is_taking_back(envelope: &str) -> bool {
     exchange::Envelope::parse(envelope).is_ok_and(|envelope| {
         matches!(envelope.kind, exchange::Kind::Withdraw | exchange::Kind::Receipt | exchange::Kind::Relabel)
     })

@@ -9,6 +9,7 @@ use ports::peer::Refusal;
 use ports::trust::{StreamKey, StreamPosition};
 
 use super::TrustError;
+use super::calls::is_taking_back;
 use crate::core::Core;
 
 /// What an import did with one file.
@@ -56,6 +57,7 @@ impl Core {
                 contents.acks.push(Ack::sign(stream, &at, now, &trust.secrets().epoch));
                 continue;
             }
+            let allowed = registry.may_receive(key.agreement, to, trust.party);
             let first = exchange::courier::first_to_export(position.acked, position.couriered, repeat, 1);
             let mut from = first;
             while from <= position.seq {
@@ -68,11 +70,12 @@ impl Core {
                 let entries = entries
                     .into_iter()
                     .map(|entry| PushEntry {
-                        envelope: entry.envelope,
                         opening: entry
                             .salt
                             .zip(entry.payload)
+                            .filter(|_| allowed || is_taking_back(&entry.envelope))
                             .map(|(salt, payload)| Payload { salt, payload }),
+                        envelope: entry.envelope,
                     })
                     .collect();
                 from = segment.first + u64::from(segment.count);

@@ -335,7 +335,7 @@ impl View<'_> {
             Released::Withheld(reason) => return Ok(refuse(candidate, "minimised", &reason)),
         };
         let names = self.trust.names(self.to, self.agreement);
-        let (with, along) = self.companions(&text, &names)?;
+        let (with, along) = self.companions(&text, &names, &candidate, &decision)?;
         let kept = self.read.origin(self.scope().tenant, version)?;
         let (origin, stated) = self.statement_for(&candidate, &decision, kept, &removed);
         let changed = !removed.is_empty() || text != labelled;
@@ -484,6 +484,8 @@ impl View<'_> {
         &self,
         text: &str,
         names: &exchange::NamingKey,
+        candidate: &Candidate,
+        decision: &Decision,
     ) -> Result<(Vec<String>, Vec<Companion>), StoreError> {
         let mut tape = Tape::new();
         let Ok(value) = tape.parse(text.as_bytes(), &Limits::OBJECT) else { return Ok(Default::default()) };
@@ -513,15 +515,21 @@ impl View<'_> {
             }
             let mut tape = Tape::new();
             let Ok(value) = tape.parse(stored.raw.as_bytes(), &Limits::OBJECT) else { continue };
-            with.push(intel::with_overlay(value, stored.overlay));
-            along.push((subject, id, stored.version_id));
+            // An identity may hold personal data like anything else: without what may not go, or not at all.
+            let labelled = intel::with_overlay(value, stored.overlay);
+            let mut tape = Tape::new();
+            let Ok(value) = tape.parse(labelled.as_bytes(), &Limits::OBJECT) else { continue };
+            if let Released::Text { text, .. } = self.minimised(value, candidate, decision)? {
+                with.push(text);
+                along.push((subject, id, stored.version_id));
+            }
         }
         Ok((with, along))
     }
 }
 
 /// Objects that explain others and travel with them.
-fn travels_along(type_name: &str) -> bool {
+pub(crate) fn travels_along(type_name: &str) -> bool {
     matches!(type_name, "identity" | "marking-definition" | "extension-definition")
 }
 

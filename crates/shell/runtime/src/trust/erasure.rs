@@ -84,7 +84,11 @@ impl Core {
                 if live || ours {
                     return Ok(false);
                 }
-                tx.forget(self.scope, now, id)?;
+                if tx.tombstoned(tenant, trust.party, holding.agreement, self.recalled(id))? {
+                    tx.erase(self.scope, now, id)?;
+                } else {
+                    tx.forget(self.scope, now, id)?;
+                }
                 Ok(true)
             })?;
             if erased {

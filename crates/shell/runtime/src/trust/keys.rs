@@ -9,7 +9,7 @@ use ::keys::Signed;
 use ::keys::events::{Change, EpochTerms, Event, KeyHistory, MAX_EPOCH, Roots};
 use ::keys::leaf::{LeafStatement, MAX_LEAF};
 use ledger::entry::Figures;
-use model::{Digest, PartyId, Timestamp};
+use model::{Digest, Finding, PartyId, Severity, SourceId, Timestamp};
 use ports::trust::DocumentKind;
 
 use super::book::word;
@@ -181,8 +181,21 @@ impl Core {
         if history.party() != party {
             return Err(TrustError::refused("the event belongs to another party"));
         }
+        let taken = history
+            .identities()
+            .iter()
+            .find(|identity| registry.speaker(identity).is_some_and(|speaker| speaker != party));
+        let twice = taken.map(|identity| {
+            let message = format!(
+                "party {} says that it speaks for `{identity}`, for which another party speaks: it is not believed",
+                party.0.short()
+            );
+            Finding::new(Severity::Error, "shieldwall/identity-claimed-twice", "", message)
+                .hint("ask both over another channel which of them it is")
+        });
         let figures = Figures::KeyEvent { party: self.pseudonym(party), event: word(kind) };
         self.keep_document(DocumentKind::KeyEvent, party.0, signed, |tx, now| {
+            tx.add_findings(self.scope, now, SourceId(0), None, twice.as_slice())?;
             self.book(tx, now, figures, &format!(r#"{{"document":"{}"}}"#, signed.hash())).map(|_| ())
         })
     }

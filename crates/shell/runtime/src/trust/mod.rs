@@ -325,6 +325,12 @@ impl Core {
         Ok(new)
     }
 
+    /// The name under which an object stands that its creator took back: its id is barred when it is erased.
+    pub(crate) fn recalled(&self, object: &StixId) -> Digest {
+        self.trust()
+            .map_or(Digest::ZERO, |trust| trust.names(trust.party, AgreementId(Digest::ZERO)).object(object))
+    }
+
     /// The key that figures' pseudonyms are derived with.
     pub(crate) fn figures_key(&self) -> [u8; 32] {
         self.trust().map_or([0; 32], |trust| trust.naming)

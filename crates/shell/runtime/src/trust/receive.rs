@@ -6,7 +6,7 @@ use exchange::origin::{BatchMemo, Statement};
 use exchange::wire::{FrameLimits, Push};
 use exchange::{
     Accepted, Ack, Body, Content, Effect, Erasure, Inbound, Position, PushRefusal, Receipt, ReceiptItem,
-    StreamId, Withdraw, accept,
+    Relabel, StreamId, Withdraw, accept,
 };
 use json::{Limits, Tape};
 use label::{Facts, Handling, Origin};
@@ -16,6 +16,7 @@ use ports::peer::Refusal;
 use ports::trust::{DisclosureRecord, HoldingRecord, OutboxRecord, StreamKey, StreamPosition};
 use ports::{SourceRecord, StoreError, Tx};
 
+use super::deliver::travels_along;
 use super::registry::{InForce, Registry};
 use super::{Trust, TrustError};
 use crate::core::Core;
@@ -29,6 +30,8 @@ struct Arrival<'p> {
     id: StixId,
     facts: Facts,
     provenance: Provenance,
+    /// What came along with it and may be kept.
+    along: Vec<&'p str>,
 }
 
 /// What to do, in the order of the stream.
@@ -233,9 +236,21 @@ impl Core {
             return Err(problem("shieldwall/misdirected", message));
         }
         let id = valid.id().clone();
-        let _ = agreement;
         let onward = decision.obligations.onward.meet(&onward);
-        Ok(Arrival { envelope, hash, content, id, facts, provenance: Provenance { origin, onward } })
+        let ceiling = force.terms.clause(&decision.clause).map(|clause| &clause.ceiling);
+        let mut along = Vec::new();
+        for text in &content.with {
+            match may_come_along(text, ceiling, &definitions) {
+                Ok(()) => along.push(*text),
+                // What explains the object is missing then; the object itself is as good as without.
+                Err(message) => {
+                    let message = format!("with an object from {} came {message}", from.0.short());
+                    let finding = *problem("shieldwall/misdirected", message);
+                    self.misdirected(from, agreement, finding, now);
+                }
+            }
+        }
+        Ok(Arrival { envelope, hash, content, id, facts, provenance: Provenance { origin, onward }, along })
     }
 
     /// Keeps word of something that should not have come.
@@ -274,13 +289,7 @@ impl Core {
                         Body::Withdraw(withdraw) => {
                             self.withdrawn(tx, trust, registry, key, withdraw, now)?;
                         }
-                        Body::Relabel(relabel) => {
-                            let holding = tx.holding(tenant, key.peer, key.agreement, relabel.subject)?;
-                            let label = Handling::parse(&relabel.label).map(|handling| handling.tlp());
-                            if let (Some(version), Ok(label)) = (holding.and_then(|h| h.version), label) {
-                                tx.relabel(self.scope, now, version, label)?;
-                            }
-                        }
+                        Body::Relabel(relabel) => self.relabelled(tx, registry, key, relabel, now)?,
                         Body::Receipt(receipt) => self.receipted(tx, registry, key, receipt, now)?,
                         // Acts have a way of their own; questions are asked in calls.
                         _ => {}
@@ -315,7 +324,7 @@ impl Core {
                 places.push(None);
                 continue;
             }
-            for text in &arrival.content.with {
+            for text in &arrival.along {
                 pieces.push(Piece { provenance: Some(&along), ..Piece::stix(text.as_bytes()) });
             }
             places.push(Some(pieces.len()));
@@ -418,6 +427,8 @@ impl Core {
             && holding.object.as_ref().is_some_and(|id| self.creator_is(tx, registry, id, key.peer));
         if creator && let Some(object) = &holding.object {
             ending = tx.holdings_of(tenant, object)?;
+            // From nobody does it come again: the id is barred once it is erased.
+            tx.set_tombstone(tenant, now, trust.party, None, self.recalled(object))?;
         }
         for holding in ending.into_iter().filter(|holding| holding.ended.is_none()) {
             if let Some(basis) = holding.hold.clone() {
@@ -427,6 +438,35 @@ impl Core {
             tx.set_holding(tenant, &HoldingRecord { ended: Some(now), ..holding })?;
         }
         trust.erasures_wait();
+        Ok(())
+    }
+
+    /// A sender narrowed the label of something it gave. Its creator's party is heard, and so is whoever alone gave
+    /// it; about our own objects nobody is, and about what others gave too, nobody else.
+    fn relabelled(
+        &self,
+        tx: &mut dyn Tx,
+        registry: &Registry,
+        key: StreamKey,
+        relabel: &Relabel,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let tenant = self.scope.tenant;
+        let holding = tx.holding(tenant, key.peer, key.agreement, relabel.subject)?;
+        let Some((object, version)) = holding.and_then(|holding| holding.object.zip(holding.version)) else {
+            return Ok(());
+        };
+        // A label nobody can read was refused with the entry.
+        let Ok(label) = Handling::parse(&relabel.label).map(|handling| handling.tlp()) else { return Ok(()) };
+        let latest = tx.existing(self.scope, &object, None)?.latest;
+        let ours = latest.is_some_and(|latest| latest.first_source.0 == 0);
+        let alone = tx
+            .holdings_of(tenant, &object)?
+            .iter()
+            .all(|other| other.from == key.peer || other.ended.is_some());
+        if !ours && (alone || self.creator_is(tx, registry, &object, key.peer)) {
+            tx.relabel(self.scope, now, version, label)?;
+        }
         Ok(())
     }
 
@@ -501,6 +541,28 @@ impl Core {
             self.book(tx, now, Figures::Erasure { item: matter, act }, "{}")?;
         }
         Ok(())
+    }
+}
+
+/// Whether something that came along with an object may be kept: it explains who is meant or what a marking says, and
+/// is within what the clause lets in. Everything else needs an entry of its own, which policy is asked about.
+fn may_come_along(
+    text: &str,
+    ceiling: Option<&Handling>,
+    definitions: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), String> {
+    let mut tape = Tape::new();
+    let value = tape.parse(text.as_bytes(), &Limits::OBJECT).map_err(|error| format!("no JSON: {error}"))?;
+    let valid = stix::validate(value, &stix::Checks::default(), &mut Vec::new());
+    let valid = valid.ok_or("what is no STIX object")?;
+    if !travels_along(valid.type_name()) {
+        return Err(format!("an object of type `{}`, which travels only by itself", valid.type_name()));
+    }
+    let marked = label::facts(&valid, Label::CLEAR, &definitions, &mut Vec::new());
+    if ceiling.is_some_and(|ceiling| marked.handling.is_within(ceiling)) {
+        Ok(())
+    } else {
+        Err(format!("`{}`, which is above the clause's ceiling", valid.id()))
     }
 }
 

@@ -10,7 +10,7 @@ use agreement::acts::{Known, State, Status, fold};
 use agreement::{Form, Terms};
 use exchange::wire::Push;
 use exchange::{Signers, Standing};
-use keys::events::{Event, KeyHistory};
+use keys::events::{Change, Event, KeyHistory};
 use keys::posts::{Roster, Site};
 use keys::{KeyId, PublicKey, Signed};
 use model::{AgreementId, Digest, PartyId, StixId, Tenant, Timestamp};
@@ -30,6 +30,8 @@ pub struct Registry {
     pub peers: BTreeMap<PartyId, PeerRecord>,
     /// Agreements by id.
     pub agreements: BTreeMap<AgreementId, Agreed>,
+    /// Who speaks for which identity: whoever claimed it first here, as long as it does.
+    speakers: BTreeMap<StixId, PartyId>,
     /// Requests for agreements that have no text yet, by the request's hash.
     pub requests: BTreeMap<Digest, State>,
     /// How many documents are in here; `None` for one that was never built.
@@ -69,6 +71,7 @@ impl Default for Registry {
             sites: BTreeMap::new(),
             peers: BTreeMap::new(),
             agreements: BTreeMap::new(),
+            speakers: BTreeMap::new(),
             requests: BTreeMap::new(),
             built: None,
             at: Timestamp::EPOCH,
@@ -119,7 +122,9 @@ impl Registry {
         let histories = histories(of(DocumentKind::KeyEvent), now);
         let rosters = rosters(of(DocumentKind::Appointment), &histories, now);
         let peers = read.peers(tenant)?.into_iter().map(|peer| (peer.party, peer)).collect();
+        let speakers = speakers(of(DocumentKind::KeyEvent), &histories);
         let mut registry = Self {
+            speakers,
             histories,
             rosters,
             sites: BTreeMap::new(),
@@ -294,10 +299,7 @@ impl Registry {
     /// The party that signs for a creator, if one is known.
     #[must_use]
     pub fn speaker(&self, creator: &StixId) -> Option<PartyId> {
-        let mut speakers = self.histories.values().filter(|history| history.identities().contains(creator));
-        let first = speakers.next()?;
-        // Two who claim the same identity: nobody is believed.
-        speakers.next().is_none().then(|| first.party())
+        self.speakers.get(creator).copied()
     }
 
     /// Who holds which posts of a party.
@@ -341,6 +343,25 @@ impl Signers for Registry {
         let current = history.current(now).is_ok_and(|epoch| epoch.key.id() == by);
         Some((key, if current { Standing::Current } else { Standing::Earlier }))
     }
+}
+
+/// Who speaks for which identity. Two may claim the same: the one whose claim was kept first is believed, so that nobody
+/// takes an identity from whoever has it.
+fn speakers(events: &[Document], histories: &BTreeMap<PartyId, KeyHistory>) -> BTreeMap<StixId, PartyId> {
+    let mut speakers = BTreeMap::new();
+    for document in events {
+        let party = PartyId(document.subject);
+        let Some(history) = histories.get(&party) else { continue };
+        let event = Signed::parse(document.text.as_bytes()).ok().and_then(|signed| Event::read(&signed).ok());
+        let claimed = match event.map(|event| event.change) {
+            Some(Change::Inception { identities, .. } | Change::Identities { identities }) => identities,
+            _ => continue,
+        };
+        for identity in claimed.into_iter().filter(|identity| history.identities().contains(identity)) {
+            speakers.entry(identity).or_insert(party);
+        }
+    }
+    speakers
 }
 
 /// Key histories by party. Events that do not fit are left out: they were refused when they came.

@@ -117,6 +117,15 @@ impl Core {
         let name = origin(trust.party);
         let lines = std::str::from_utf8(body).unwrap_or_default();
         if let Some(known) = lines.strip_prefix("known ").and_then(|known| known.trim().parse::<u64>().ok()) {
+            let newest =
+                self.store.read()?.checkpoints(tenant)?.into_iter().find(|(origin, ..)| *origin == name);
+            if newest.is_none_or(|(_, size, _)| known > size) {
+                let message = format!(
+                    "it says it has seen this ledger with {known} entries, which is more than there ever were: it is \
+                     wrong, or this node was restored from a backup"
+                );
+                return self.alarm(by, "shieldwall/witness", message, now);
+            }
             // It has seen another size than we remember: go on from there.
             self.store.transact(|tx| tx.set_cursor(tenant, &witness_cursor(by), model::Seq(known)))?;
             return Ok(());
