@@ -398,6 +398,10 @@ pub trait TrustTx {
     /// many entries had any. [`crate::Tx::erase`] does this by itself.
     fn blank_entries(&mut self, tenant: Tenant, version: VersionId) -> Result<u64, StoreError>;
 
+    /// Removes salt and payload of one entry; its envelope stays. An entry that is not there, or has none, stays as it is.
+    fn blank_entry(&mut self, tenant: Tenant, key: StreamKey, epoch: u32, seq: u64)
+    -> Result<(), StoreError>;
+
     /// Adds a holding, or replaces the one with the same `(from, agreement, subject)`.
     fn set_holding(&mut self, tenant: Tenant, holding: &HoldingRecord) -> Result<(), StoreError>;
 
@@ -522,12 +526,14 @@ pub trait TrustRead {
         limit: usize,
     ) -> Result<Vec<DecisionRecord>, StoreError>;
 
-    /// What waits for a stream and may go by `now` (`not_before` included), in order of queuing, at most `limit`.
+    /// What waits for a stream and may go by `now` (`not_before` included), in order of queuing, at most `limit`. Without
+    /// `content`, only what carries no version, and relabellings.
     fn outbox(
         &self,
         tenant: Tenant,
         to: PartyId,
         agreement: AgreementId,
+        content: bool,
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<OutboxRecord>, StoreError>;
@@ -577,6 +583,15 @@ pub trait TrustRead {
         offset: u64,
         limit: usize,
     ) -> Result<Vec<DisclosureRecord>, StoreError>;
+
+    /// The disclosure a stream calls by this name.
+    fn disclosure(
+        &self,
+        tenant: Tenant,
+        to: PartyId,
+        agreement: AgreementId,
+        subject: Digest,
+    ) -> Result<Option<DisclosureRecord>, StoreError>;
 
     /// The origin statement of a stored version.
     fn origin(&self, tenant: Tenant, version: VersionId) -> Result<Option<String>, StoreError>;

@@ -600,9 +600,7 @@ impl Alliance {
                         return fail("holds another text than the newest");
                     }
                     (false, Some(_)) if self.truth.must_be_gone(*to, &item.id) => return fail("still holds"),
-                    (false, Some(_))
-                        if item.withdrawn && !self.truth.late.contains(&(*to, item.id.clone())) =>
-                    {
+                    (false, Some(_)) if item.withdrawn => {
                         return fail("was not told of the withdrawal of");
                     }
                     _ => {}

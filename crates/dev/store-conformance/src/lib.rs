@@ -71,6 +71,7 @@ macro_rules! suite {
             leaves_come_back, ledger_is_gap_free_under_writers, failed_jobs_leave_no_leaf, checkpoints_only_grow,
             outbox_keeps_the_order_of_queuing, outbox_waits_for_its_time, streams_stand_where_they_were_set,
             entries_continue_without_a_gap, segments_cover_places, epochs_are_apart, blanking_keeps_the_chain,
+            blanking_one_entry_leaves_the_others,
             entries_are_applied_exactly_once, numbers_are_never_given_out_again,
             decisions_are_recorded, holdings_are_replaced_by_name, disclosures_show_who_still_has_it,
             withdrawn_names_stay_withdrawn, origins_vouch_for_versions, reviews_wait_once,

@@ -9,7 +9,11 @@ use crate::fixture::{
 };
 
 fn waiting(store: &dyn Store, now: i64, limit: usize) -> Vec<OutboxRecord> {
-    store.read().unwrap().outbox(crate::fixture::TENANT, party(1), agreement(1), at(now), limit).unwrap()
+    store
+        .read()
+        .unwrap()
+        .outbox(crate::fixture::TENANT, party(1), agreement(1), true, at(now), limit)
+        .unwrap()
 }
 
 /// Entries wait in the order of queuing, each stream's apart, until they are taken out.
@@ -39,9 +43,11 @@ pub fn outbox_keeps_the_order_of_queuing(store: &dyn Store) {
     assert_eq!(waiting(store, 9, 2), expected[..2]);
     let read = store.read().unwrap();
     assert_eq!(read.outbox_len(tenant).unwrap(), 5);
+    let bare = read.outbox(tenant, party(1), agreement(1), false, at(9), 9).unwrap();
+    assert_eq!(bare, expected[1..], "without content");
     assert_eq!(read.outbox_len(Tenant(2)).unwrap(), 0);
-    assert!(read.outbox(tenant, party(3), agreement(1), at(9), 9).unwrap().is_empty());
-    assert!(read.outbox(Tenant(2), party(1), agreement(1), at(9), 9).unwrap().is_empty());
+    assert!(read.outbox(tenant, party(3), agreement(1), true, at(9), 9).unwrap().is_empty());
+    assert!(read.outbox(Tenant(2), party(1), agreement(1), true, at(9), 9).unwrap().is_empty());
     drop(read);
     store.transact(|tx| tx.unqueue(tenant, &[ids[0], ids[2], 999])).unwrap();
     assert_eq!(waiting(store, 9, 9), expected[1..2]);
@@ -254,6 +260,33 @@ pub fn blanking_keeps_the_chain(store: &dyn Store) {
         assert_eq!(read.entries(tenant, key, 1, 0, 9).unwrap(), blanked);
         assert_eq!(read.segments(tenant, key, 1, 0, 9).unwrap().len(), 1);
     }
+}
+
+/// One entry's content can be taken out alone: another stream's that carried the same keeps it.
+pub fn blanking_one_entry_leaves_the_others(store: &dyn Store) {
+    let f = Fixture::new(store);
+    let tenant = f.scope.tenant;
+    let (version, _) = f.put(store, 1, &f.version(&id("tool", 1), 7, "x"));
+    let entries = [entry(1, Some(version)), entry(2, Some(version))];
+    let other = StreamKey { peer: party(2), ..stream(true) };
+    store
+        .transact(|tx| {
+            for key in [stream(true), other] {
+                tx.append_entries(tenant, key, 1, &entries, &segment(&entries))?;
+                tx.set_stream(tenant, key, &position(2))?;
+            }
+            tx.blank_entry(tenant, stream(true), 1, 2)?;
+            // What is not there is no error: it may have been erased meanwhile.
+            tx.blank_entry(tenant, stream(true), 1, 9)?;
+            tx.blank_entry(tenant, stream(true), 2, 1)?;
+            tx.blank_entry(tenant, StreamKey { peer: party(3), ..stream(true) }, 1, 1)
+        })
+        .unwrap();
+    let read = store.read().unwrap();
+    assert_eq!(read.entries(tenant, other, 1, 0, 9).unwrap(), entries);
+    let [first, second] = entries;
+    let second = EntryRecord { salt: None, payload: None, ..second };
+    assert_eq!(read.entries(tenant, stream(true), 1, 0, 9).unwrap(), [first, second]);
 }
 
 /// A receiver applies an entry and moves its position in one job: it is applied once, however often it is tried.

@@ -34,6 +34,7 @@ pub(super) fn outbox(
     tenant: Tenant,
     to: PartyId,
     agreement: AgreementId,
+    content: bool,
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<OutboxRecord>, Fault> {
@@ -41,8 +42,9 @@ pub(super) fn outbox(
     rows(
         db,
         "SELECT number, kind, version, inline, decision, not_before FROM outbox \
-         WHERE tenant = ?1 AND channel = ?2 AND not_before <= ?3 ORDER BY number LIMIT ?4",
-        params![tenant.0, channel, Col(now), rows_limit(limit)],
+         WHERE tenant = ?1 AND channel = ?2 AND not_before <= ?3 \
+         AND (?5 OR version IS NULL OR kind = 'relabel') ORDER BY number LIMIT ?4",
+        params![tenant.0, channel, Col(now), rows_limit(limit), content],
         |row| {
             Ok(OutboxRecord {
                 id: unsigned(row.get(0)?),

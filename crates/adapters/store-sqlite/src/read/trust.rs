@@ -55,10 +55,11 @@ impl TrustRead for Reader<'_> {
         tenant: Tenant,
         to: PartyId,
         agreement: AgreementId,
+        content: bool,
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<OutboxRecord>, StoreError> {
-        self.with(|db| streams::outbox(db, tenant, to, agreement, now, limit))
+        self.with(|db| streams::outbox(db, tenant, to, agreement, content, now, limit))
     }
 
     fn outbox_len(&self, tenant: Tenant) -> Result<u64, StoreError> {
@@ -110,6 +111,19 @@ impl TrustRead for Reader<'_> {
         limit: usize,
     ) -> Result<Vec<DisclosureRecord>, StoreError> {
         self.with(|db| sharing::disclosures(db, tenant, object, open, offset, limit))
+    }
+
+    fn disclosure(
+        &self,
+        tenant: Tenant,
+        to: PartyId,
+        agreement: AgreementId,
+        subject: Digest,
+    ) -> Result<Option<DisclosureRecord>, StoreError> {
+        self.with(|db| match streams::channel(db, tenant, to, Some(agreement))? {
+            Some(channel) => sharing::disclosure(db, tenant, channel, subject),
+            None => Ok(None),
+        })
     }
 
     fn origin(&self, tenant: Tenant, version: VersionId) -> Result<Option<String>, StoreError> {

@@ -148,11 +148,33 @@ pub(super) fn blank_entries(tx: &SqliteTx<'_>, tenant: Tenant, version: VersionI
         "SELECT number, payload FROM entry \
          WHERE tenant = ?1 AND version = ?2 AND (payload IS NOT NULL OR salt IS NOT NULL)",
         params![tenant.0, version.0],
-        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)),
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
+    blank(tx, &entries)
+}
+
+pub(super) fn blank_entry(
+    tx: &mut SqliteTx<'_>,
+    tenant: Tenant,
+    key: StreamKey,
+    epoch: u32,
+    seq: u64,
+) -> Result<(), Fault> {
+    let Some(channel) = find_channel(tx, tenant, key.peer, Some(key.agreement))? else { return Ok(()) };
+    let entries = tx.rows(
+        "SELECT number, payload FROM entry \
+         WHERE tenant = ?1 AND channel = ?2 AND outbound = ?3 AND epoch = ?4 AND seq = ?5",
+        params![tenant.0, channel, key.outbound, epoch, signed(seq)],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    blank(tx, &entries).map(|_| ())
+}
+
+/// Takes salt and payload out of entries, given as their number and their payload's.
+fn blank(tx: &SqliteTx<'_>, entries: &[(i64, Option<i64>)]) -> Result<u64, Fault> {
     let mut blanked = 0;
     for (number, payload) in entries {
-        payload.into_iter().try_for_each(|payload| tx.delete_payload(payload))?;
+        payload.iter().try_for_each(|payload| tx.delete_payload(*payload))?;
         tx.execute("UPDATE entry SET salt = NULL, payload = NULL WHERE number = ?1", [number])?;
         blanked += 1;
     }

@@ -83,6 +83,16 @@ impl TrustTx for SqliteTx<'_> {
         Ok(streams::blank_entries(self, tenant, version)?)
     }
 
+    fn blank_entry(
+        &mut self,
+        tenant: Tenant,
+        key: StreamKey,
+        epoch: u32,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        Ok(streams::blank_entry(self, tenant, key, epoch, seq)?)
+    }
+
     fn set_holding(&mut self, tenant: Tenant, holding: &HoldingRecord) -> Result<(), StoreError> {
         Ok(sharing::set_holding(self, tenant, holding)?)
     }

@@ -126,8 +126,6 @@ pub(crate) struct Truth {
     pub(crate) told: BTreeMap<(usize, StixId), BTreeMap<Route, Told>>,
     /// Withdrawals by the creator that a node has taken in.
     pub(crate) told_by_creator: BTreeMap<(usize, StixId), Told>,
-    /// Given after they were taken back.
-    pub(crate) late: BTreeSet<(usize, StixId)>,
     /// Departures whose decision, disclosure and leaf were looked up.
     pub(crate) accounted: BTreeSet<Digest>,
 }
@@ -144,7 +142,6 @@ impl Truth {
             names: BTreeMap::new(),
             told: BTreeMap::new(),
             told_by_creator: BTreeMap::new(),
-            late: BTreeSet::new(),
             accounted: BTreeSet::new(),
         }
     }
@@ -194,7 +191,7 @@ impl Truth {
     }
 
     /// Why an object may not go from one node to another under one version of an agreement, by the naive check:
-    /// membership × suspension × ceiling × who made it.
+    /// membership × suspension × ceiling × who made it. `label` is what the sender calls it by now.
     pub(crate) fn why_not(
         &self,
         item: &Item,
@@ -202,6 +199,7 @@ impl Truth {
         to: usize,
         pact: usize,
         version: &Digest,
+        label: Tlp,
     ) -> Option<String> {
         let Some(agreed) = self.pacts.get(pact) else { return Some("no such agreement".to_owned()) };
         let Some(heard) = self.heard.get(from) else { return Some("no such node".to_owned()) };
@@ -211,14 +209,14 @@ impl Truth {
         let Some(ceiling) = agreed.ceilings.get(version) else {
             return Some(format!("version {} was never put forward", version.short()));
         };
-        if item.label() < *ceiling {
-            return Some(format!("its label {:?} is above the ceiling {ceiling:?}", item.label()));
+        if label < *ceiling {
+            return Some(format!("its label {label:?} is above the ceiling {ceiling:?}"));
         }
         if item.owner != from {
             let texts = self.given.get(&(from, item.id.clone())).into_iter().flat_map(BTreeMap::values);
             let mut routes = texts.flat_map(|given| &given.routes);
             let free = routes.any(|route| self.pacts.get(route.pact).is_some_and(|pact| pact.onward));
-            if !free || item.label() != Tlp::Clear || self.must_be_gone(from, &item.id) {
+            if !free || label != Tlp::Clear || self.must_be_gone(from, &item.id) {
                 return Some("it is another's, and may not be passed on".to_owned());
             }
         }

@@ -5,16 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use exchange::wire::{Opening, Packing, Push, PushEntry};
+use exchange::wire::{Packing, Push};
 use exchange::{
-    Ack, AckRefusal, Acknowledged, Follows, Outbound, Position, Resume, Segment, StreamId, check_ack, resume,
+    Ack, AckRefusal, Acknowledged, Follows, Outbound, Position, Resume, StreamId, check_ack, resume,
 };
 use model::{AgreementId, Digest, Finding, PartyId, Severity, Timestamp};
 use ports::Read;
 use ports::peer::{CallError, Refusal, Topic};
-use ports::trust::{DocumentKind, PeerState, StreamKey, StreamPosition};
+use ports::trust::{DocumentKind, EntryRecord, StreamKey, StreamPosition};
 
 use super::deliver::new_stream;
+use super::departure::Departure;
 use super::registry::Registry;
 use super::{Trust, TrustError};
 use crate::core::Core;
@@ -29,6 +30,14 @@ pub struct Call {
     /// The body.
     pub body: Vec<u8>,
     about: About,
+}
+
+/// What there is to say to a peer.
+enum Word {
+    Call(Call),
+    Nothing,
+    /// Content in a stream that must not leave any more.
+    Unfit(StreamKey, u32, Vec<EntryRecord>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,12 +94,24 @@ impl Core {
     /// When the store fails.
     pub fn next_call(&self, to: PartyId) -> Result<Option<Call>, TrustError> {
         let Some(trust) = self.trust() else { return Ok(None) };
+        loop {
+            match self.next_word(trust, to)? {
+                Word::Call(call) => return Ok(Some(call)),
+                Word::Nothing => return Ok(None),
+                Word::Unfit(key, epoch, entries) => {
+                    self.set_aside(key, epoch, &entries)?;
+                    trust.wake();
+                }
+            }
+        }
+    }
+
+    fn next_word(&self, trust: &Trust, to: PartyId) -> Result<Word, TrustError> {
         let registry = self.registry()?;
-        let Some(peer) = registry.peers.get(&to).filter(|peer| peer.state == PeerState::Paired) else {
-            return Ok(None);
-        };
-        let _ = peer;
-        let call = |topic, body, about| Ok(Some(Call { to, topic, body, about }));
+        if registry.paired(to).is_none() {
+            return Ok(Word::Nothing);
+        }
+        let call = |topic, body, about| Ok(Word::Call(Call { to, topic, body, about }));
         let own = self.own_history()?;
         let read = self.store.read()?;
         let mut sessions = trust.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -109,16 +130,23 @@ impl Core {
                 let body = agreement.to_string().into_bytes();
                 return call(Topic::Position, body, About::Position { agreement });
             };
-            if let Some(push) = self.push_after(&*read, trust, *key, position, told)? {
-                let packing = if push.size() > PACK_ABOVE { Packing::Zstd } else { Packing::Plain };
-                let body = push.encode(packing).map_err(TrustError::refused)?;
-                return call(Topic::Push, body, About::Push { agreement });
+            let from = if told.position.epoch == position.epoch { told.position.seq + 1 } else { 1 };
+            let place = (position.epoch, from, position.seq);
+            match self.departing(&*read, trust, &registry, *key, place)? {
+                Departure::Leaves(push) => {
+                    let push = Push { sent: Some(self.clock.now()), ..*push };
+                    let packing = if push.size() > PACK_ABOVE { Packing::Zstd } else { Packing::Plain };
+                    let body = push.encode(packing).map_err(TrustError::refused)?;
+                    return call(Topic::Push, body, About::Push { agreement });
+                }
+                Departure::Unfit(entries) => return Ok(Word::Unfit(*key, position.epoch, entries)),
+                Departure::Waits | Departure::Nothing => {}
             }
         }
         if let Some((body, size)) = self.checkpoint_for(&*read, trust, to, session.witnessed)? {
             return call(Topic::Witness, body, About::Witness { size });
         }
-        Ok(None)
+        Ok(Word::Nothing)
     }
 
     /// Documents that a peer should have and was not told yet.
@@ -167,41 +195,6 @@ impl Core {
             up_to = document.number;
         }
         Ok((looked > 0).then(|| (body.into_bytes(), up_to)))
-    }
-
-    /// The run of a stream that follows what the receiver has.
-    fn push_after(
-        &self,
-        read: &dyn Read,
-        trust: &Trust,
-        key: StreamKey,
-        position: &StreamPosition,
-        told: &Told,
-    ) -> Result<Option<Push>, TrustError> {
-        let tenant = self.scope.tenant;
-        let from = if told.position.epoch == position.epoch { told.position.seq + 1 } else { 1 };
-        if from > position.seq {
-            return Ok(None);
-        }
-        let segment = read.segments(tenant, key, position.epoch, from, 1)?.into_iter().next();
-        let Some(segment) = segment else { return Ok(None) };
-        let entries = read.entries(tenant, key, position.epoch, segment.first, segment.count as usize)?;
-        let registry = self.registry()?;
-        let allowed = registry.may_receive(key.agreement, key.peer, trust.party);
-        let entries = entries
-            .into_iter()
-            .map(|entry| PushEntry {
-                // What may no longer be had is not sent, though its envelope is: the chain has no gaps.
-                opening: entry
-                    .salt
-                    .zip(entry.payload)
-                    .filter(|_| allowed || is_taking_back(&entry.envelope))
-                    .map(|(salt, payload)| Opening { salt, payload }),
-                envelope: entry.envelope,
-            })
-            .collect();
-        let segment = Segment::parse(&segment.text).map_err(TrustError::refused)?;
-        Ok(Some(Push { segment, entries, sent: Some(self.clock.now()) }))
     }
 
     /// Takes in what a peer answered, or why there was no answer. Returns whether there may be more to say at once.
@@ -447,13 +440,6 @@ impl Trust {
 
 /// What a receiver answers that has taken in nothing of a stream.
 pub(crate) const NOTHING_YET: &str = "nothing yet";
-
-/// Whether an envelope takes something back or confirms it: former members get those too.
-pub(crate) fn is_taking_back(envelope: &str) -> bool {
-    exchange::Envelope::parse(envelope).is_ok_and(|envelope| {
-        matches!(envelope.kind, exchange::Kind::Withdraw | exchange::Kind::Receipt | exchange::Kind::Relabel)
-    })
-}
 
 impl From<ports::peer::Refusal> for TrustError {
     fn from(refusal: Refusal) -> Self {

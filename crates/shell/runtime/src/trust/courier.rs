@@ -1,15 +1,15 @@
 //! The same streams as files: across an air gap, or one way only.
 
 use exchange::courier::{Contents, Export, Opening, export, open, read_manifest, survey};
-use exchange::wire::{Opening as Payload, Push, PushEntry};
-use exchange::{Ack, Position, Segment, StreamId};
+use exchange::{Ack, Position, StreamId};
 use keys::boxes::BoxSecretKey;
-use model::PartyId;
+use model::{PartyId, Timestamp};
 use ports::peer::Refusal;
-use ports::trust::{StreamKey, StreamPosition};
+use ports::trust::{EntryRecord, StreamKey, StreamPosition};
 
-use super::TrustError;
-use super::calls::is_taking_back;
+use super::departure::Departure;
+use super::registry::Registry;
+use super::{Trust, TrustError};
 use crate::core::Core;
 
 /// What an import did with one file.
@@ -29,6 +29,14 @@ pub struct Imported {
     pub gaps: Vec<String>,
 }
 
+/// What is to be carried to a peer.
+enum Cargo {
+    /// This, and how far each stream has gone into files then.
+    Ready(Contents, Vec<(StreamKey, StreamPosition)>),
+    /// Content that must not leave any more has to be taken out of a stream first.
+    Unfit(StreamKey, u32, Vec<EntryRecord>),
+}
+
 impl Core {
     /// Writes what a peer has not acknowledged, and our own acknowledgements, into files sealed to the peer. `repeat` entries
     /// before that are written again, for ways that lose things. Returns the files' bytes, in order.
@@ -45,46 +53,13 @@ impl Core {
         let history = registry.histories.get(&to);
         let history = history.ok_or_else(|| TrustError::Missing("the peer's key history".to_owned()))?;
         let key = history.current(now).map_err(TrustError::refused)?.box_key.clone();
-        let read = self.store.read()?;
         let tenant = self.scope.tenant;
-        let mut contents = Contents::default();
-        let mut exported: Vec<(StreamKey, StreamPosition)> = Vec::new();
-        for (key, position) in read.streams(tenant)?.into_iter().filter(|(key, _)| key.peer == to) {
-            if !key.outbound {
-                let stream =
-                    StreamId { from: to, to: trust.party, agreement: key.agreement, epoch: position.epoch };
-                let at = Position { epoch: position.epoch, seq: position.seq, head: position.head };
-                contents.acks.push(Ack::sign(stream, &at, now, &trust.secrets().epoch));
-                continue;
+        let (contents, exported) = loop {
+            match self.to_carry(trust, &registry, to, repeat, now)? {
+                Cargo::Ready(contents, exported) => break (contents, exported),
+                Cargo::Unfit(key, epoch, entries) => self.set_aside(key, epoch, &entries)?,
             }
-            let allowed = registry.may_receive(key.agreement, to, trust.party);
-            let first = exchange::courier::first_to_export(position.acked, position.couriered, repeat, 1);
-            let mut from = first;
-            while from <= position.seq {
-                let Some(segment) = read.segments(tenant, key, position.epoch, from, 1)?.into_iter().next()
-                else {
-                    break;
-                };
-                let entries =
-                    read.entries(tenant, key, position.epoch, segment.first, segment.count as usize)?;
-                let entries = entries
-                    .into_iter()
-                    .map(|entry| PushEntry {
-                        opening: entry
-                            .salt
-                            .zip(entry.payload)
-                            .filter(|_| allowed || is_taking_back(&entry.envelope))
-                            .map(|(salt, payload)| Payload { salt, payload }),
-                        envelope: entry.envelope,
-                    })
-                    .collect();
-                from = segment.first + u64::from(segment.count);
-                let segment = Segment::parse(&segment.text).map_err(TrustError::refused)?;
-                contents.pushes.push(Push { segment, entries, sent: None });
-            }
-            exported.push((key, position));
-        }
-        drop(read);
+        };
         let secrets = trust.secrets();
         let order =
             Export { from: trust.party, to, key: &key, signer: &secrets.epoch, created: now, repeat, cap };
@@ -92,11 +67,52 @@ impl Core {
         self.store.transact(|tx| {
             for (key, position) in &exported {
                 let current = tx.stream(tenant, *key)?.unwrap_or_else(|| position.clone());
-                tx.set_stream(tenant, *key, &StreamPosition { couriered: position.seq, ..current })?;
+                let couriered = position.couriered;
+                tx.set_stream(tenant, *key, &StreamPosition { couriered, ..current })?;
             }
             Ok(())
         })?;
         Ok(files)
+    }
+
+    /// What goes into the files, all from one view of the store.
+    fn to_carry(
+        &self,
+        trust: &Trust,
+        registry: &Registry,
+        to: PartyId,
+        repeat: u64,
+        now: Timestamp,
+    ) -> Result<Cargo, TrustError> {
+        let read = self.store.read()?;
+        let mut contents = Contents::default();
+        let mut exported = Vec::new();
+        for (key, position) in read.streams(self.scope.tenant)?.into_iter().filter(|(key, _)| key.peer == to)
+        {
+            if !key.outbound {
+                let stream =
+                    StreamId { from: to, to: trust.party, agreement: key.agreement, epoch: position.epoch };
+                let at = Position { epoch: position.epoch, seq: position.seq, head: position.head };
+                contents.acks.push(Ack::sign(stream, &at, now, &trust.secrets().epoch));
+                continue;
+            }
+            let mut from = exchange::courier::first_to_export(position.acked, position.couriered, repeat, 1);
+            let mut carried = position.couriered;
+            loop {
+                let place = (position.epoch, from, position.seq);
+                match self.departing(&*read, trust, registry, key, place)? {
+                    Departure::Leaves(push) => {
+                        carried = push.segment.last();
+                        from = carried + 1;
+                        contents.pushes.push(*push);
+                    }
+                    Departure::Unfit(entries) => return Ok(Cargo::Unfit(key, position.epoch, entries)),
+                    Departure::Waits | Departure::Nothing => break,
+                }
+            }
+            exported.push((key, StreamPosition { couriered: carried, ..position }));
+        }
+        Ok(Cargo::Ready(contents, exported))
     }
 
     /// Takes in a courier file. Taken in twice, it has one effect; what must come first is said as a gap.

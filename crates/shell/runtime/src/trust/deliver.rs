@@ -98,7 +98,9 @@ impl Core {
         let tenant = self.scope.tenant;
         let now = self.clock.now();
         let read = self.store.read()?;
-        let queued = read.outbox(tenant, to, agreement, now, exchange::MAX_SEGMENT)?;
+        // While nothing may flow, content waits where it is.
+        let content = registry.may_receive(agreement, to, trust.party);
+        let queued = read.outbox(tenant, to, agreement, content, now, exchange::MAX_SEGMENT)?;
         if queued.is_empty() {
             return Ok(false);
         }

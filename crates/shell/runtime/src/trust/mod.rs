@@ -10,6 +10,7 @@ mod book;
 mod calls;
 mod courier;
 mod deliver;
+mod departure;
 mod erasure;
 mod handler;
 mod keys;

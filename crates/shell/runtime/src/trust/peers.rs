@@ -119,6 +119,12 @@ impl Core {
         let signer = Signer { history: &history, epoch: &secrets.epoch, endpoint: None };
         let (opening, _) = open_commitment(signer, &verified, &nonce(trust, issued.from.window.until))
             .map_err(TrustError::refused)?;
+        // What people ended does not begin anew because somebody sends an old document again.
+        let known = documents.iter().any(|(_, signed)| signed.hash() == acceptance.hash());
+        let peer = self.registry()?.peers.get(&verified.from.history.party()).map(|peer| peer.state);
+        if known && peer == Some(PeerState::Ended) {
+            return Err(TrustError::refused("the pairing that this began was ended; send a new invitation"));
+        }
         let peer = self.meet(&verified.from.history, verified.from.endpoint.clone(), name)?;
         self.keep_document(DocumentKind::Pairing, answered, acceptance, |_, _| Ok(()))?;
         self.keep_document(DocumentKind::Pairing, answered, &opening, |_, _| Ok(()))?;
