@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod releases;
 pub mod trust;
 
+use releases::Release;
 use trust::{Agreement, Audit, Courier, Key, Peer, Review};
 
 /// Everything that can be typed.
@@ -109,6 +111,12 @@ pub enum Command {
         /// The bytes as received, without labels added here: for your own archive only
         #[arg(long)]
         faithful: bool,
+        /// Who outside this organisation is to have it: then only what may leave is written, and the ledger says so
+        #[arg(long, value_name = "NAME", requires = "purpose", conflicts_with_all = ["faithful", "all_versions"])]
+        recipient: Option<String>,
+        /// What the recipient is to have it for, such as incident-response
+        #[arg(long, requires = "recipient")]
+        purpose: Option<String>,
         /// File to write instead of standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -193,6 +201,9 @@ pub enum Command {
     /// What may flow to whom: texts, signatures, previews, explanations, proofs
     #[command(subcommand)]
     Agreement(Agreement),
+    /// What clients without a node may have: a SIEM on TAXII, a reader of blocklists
+    #[command(subcommand)]
+    Release(Release),
     /// Take an object back from everyone it was given to
     Withdraw {
         #[command(flatten)]
@@ -326,6 +337,7 @@ impl Command {
             | Self::Courier(Courier::Export { node, .. } | Courier::Import { node, .. }) => node,
             Self::Key(key) => return key.node(),
             Self::Peer(peer) => peer.node(),
+            Self::Release(release) => release.node(),
             Self::Agreement(agreement) => return agreement.node(),
             _ => return None,
         })

@@ -125,6 +125,10 @@ pub trait Tx: TrustTx {
         label: Label,
     ) -> Result<(), StoreError>;
 
+    /// Gives a stored version a new date added in the collections it is in, so that whoever follows them meets it once
+    /// more. It is no news otherwise: the journal does not tell of it. No effect on a version that is in none.
+    fn redate(&mut self, scope: Scope, now: Timestamp, version: VersionId) -> Result<(), StoreError>;
+
     /// Adds a stored version to a further collection (with a date added of its own). No effect if it is in already,
     /// or was taken out of it by [`Tx::remove`]: a repeated delivery does not undo that.
     fn enroll(

@@ -14,7 +14,8 @@ use crate::client::{Client, encode};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
-fn text_of(file: &Path) -> Result<String, Failure> {
+/// A file as text.
+pub fn text_of(file: &Path) -> Result<String, Failure> {
     String::from_utf8(read_file(file)?).map_err(|_| Failure::new(format!("`{}` is not text", file.display())))
 }
 

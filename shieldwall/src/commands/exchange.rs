@@ -24,6 +24,8 @@ pub struct Selection<'a> {
     pub at_least: Option<&'a str>,
     pub all_versions: bool,
     pub faithful: bool,
+    pub recipient: Option<&'a str>,
+    pub purpose: Option<&'a str>,
 }
 
 pub async fn export(client: &Client, what: &Selection<'_>, file: Option<&Path>, as_json: bool) -> Outcome {
@@ -31,7 +33,13 @@ pub async fn export(client: &Client, what: &Selection<'_>, file: Option<&Path>, 
     if !what.types.is_empty() {
         path.push_str(&format!("&type={}", encode(&what.types.join(","))));
     }
-    for (name, value) in [("source", what.source), ("label", what.label), ("at_least", what.at_least)] {
+    for (name, value) in [
+        ("source", what.source),
+        ("label", what.label),
+        ("at_least", what.at_least),
+        ("recipient", what.recipient),
+        ("purpose", what.purpose),
+    ] {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={}", encode(value)));
         }
@@ -46,6 +54,12 @@ pub async fn export(client: &Client, what: &Selection<'_>, file: Option<&Path>, 
     if !status.is_success() {
         let bytes = response.into_body().collect().await?.to_bytes();
         return Err(problem(status, &bytes));
+    }
+    let withheld = response.headers().get("x-shieldwall-withheld").and_then(|value| value.to_str().ok());
+    if let Some(withheld) = withheld.filter(|withheld| *withheld != "0") {
+        output::say(&format!(
+            "{withheld} objects stay here: an export to somebody outside carries up to TLP:GREEN"
+        ));
     }
     let mut sink: Box<dyn Write> = match file {
         Some(file) => {

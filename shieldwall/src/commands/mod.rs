@@ -11,6 +11,7 @@ mod lifecycle;
 mod objects;
 mod patterns;
 mod peers;
+mod releases;
 mod serve;
 mod sharing;
 mod stix;
@@ -88,7 +89,17 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
             import::import(client, paths, source, default_label, json).await
         }
         Command::Export {
-            format, types, source, label, at_least, all_versions, faithful, output, ..
+            format,
+            types,
+            source,
+            label,
+            at_least,
+            all_versions,
+            faithful,
+            recipient,
+            purpose,
+            output,
+            ..
         } => {
             let what = exchange::Selection {
                 format: *format,
@@ -98,6 +109,8 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
                 at_least: at_least.as_deref(),
                 all_versions: *all_versions,
                 faithful: *faithful,
+                recipient: recipient.as_deref(),
+                purpose: purpose.as_deref(),
             };
             exchange::export(client, &what, output.as_deref(), json).await
         }
@@ -118,6 +131,7 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
         Command::Key(command) => keys::key(client, command, json).await,
         Command::Peer(command) => peers::peer(client, command, json).await,
         Command::Agreement(command) => agreements::agreement(client, command, json).await,
+        Command::Release(command) => releases::release(client, command, json).await,
         Command::Withdraw { id, reason, .. } => sharing::withdraw(client, id, reason, json).await,
         Command::Holders { id, open, .. } => sharing::holders(client, id.as_deref(), *open, json).await,
         Command::Hold { id, basis, .. } => sharing::hold(client, id, basis.as_deref(), json).await,

@@ -1,8 +1,11 @@
-//! Two that have signed nothing with each other: what is public is followed by TAXII, woken by the live channel.
+//! Two that have signed nothing with each other: under a release by its officers, one's public collection is followed
+//! by TAXII, woken by the live channel.
 
 use std::path::Path;
 use std::time::Duration;
 
+use keys::posts::Approval;
+use keys::window::DAY;
 use model::Tlp;
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
@@ -25,13 +28,16 @@ pub async fn follow(
     teller: &Narrator,
 ) -> Result<Option<Duration>, Failure> {
     let (Some(from), Some(to)) = (members.get(FOLLOWED), members.get(FOLLOWER)) else { return Ok(None) };
-    teller.chapter("Without an agreement: what is for everyone (TLP:CLEAR) is followed by TAXII 2.1");
+    teller
+        .chapter("Without an agreement: what is for everyone (TLP:CLEAR) goes by TAXII 2.1, under a release");
     let client = from.client().await?;
     let name = to.petname();
     client.post("/api/v1/users", &json!({"name": name, "role": "follower"})).await?;
     let token = json!({"name": "follows live", "user": name, "collections": ["public"]});
     let made = client.post("/api/v1/tokens", &token).await?;
-    let secret = made.get("secret").and_then(Value::as_str).unwrap_or_default();
+    let part = |name: &str| made.get(name).and_then(Value::as_str).unwrap_or_default();
+    let secret = part("secret");
+    release(from, to, part("id")).await?;
     let file = folder.join(format!("{name}.token"));
     write_secret(&file, secret)?;
     let base = format!("http://{}", from.addr);
@@ -57,6 +63,24 @@ pub async fn follow(
         took.map(millis).unwrap_or_default()
     ));
     Ok(took)
+}
+
+/// Two officers of the one that is followed sign for what the other may read: `shieldwall release`.
+async fn release(from: &Member, to: &Member, token: &str) -> Result<(), Failure> {
+    let client = from.client().await?;
+    let now = from.core().clock.now();
+    let draft = json!({
+        "client": to.organisation.name, "token": token, "collections": ["public"], "ceiling": "clear",
+        "purpose": "detection", "expires": now.plus_micros(30 * DAY).to_string(),
+    });
+    let drafted = client.post("/api/v1/releases/drafts", &draft).await?;
+    let bytes = drafted.get("bytes").and_then(Value::as_str).unwrap_or_default();
+    let officers = from.officers.iter().take(2);
+    let approvals: Vec<_> =
+        officers.map(|officer| Approval::sign(officer, bytes.as_bytes()).to_text()).collect();
+    client.post("/api/v1/releases", &json!({"bytes": bytes, "approvals": approvals})).await?;
+    client.close().await;
+    Ok(())
 }
 
 fn write_secret(file: &Path, secret: &str) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use crate::harness::{Node, run, run_with, text};
 use crate::objects;
 
 /// Runs one of the scripts beside this file and gives what it prints; `None` after a skip.
-fn script(name: &str, args: &[&str], input: &[u8]) -> Option<String> {
+pub(crate) fn script(name: &str, args: &[&str], input: &[u8]) -> Option<String> {
     let python = testkit::python()?;
     let path = format!("{}/tests/e2e/{name}", env!("CARGO_MANIFEST_DIR"));
     let mut child = Command::new(python)

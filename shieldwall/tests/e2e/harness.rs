@@ -208,7 +208,8 @@ impl Serving {
             let (log, found) = (Arc::clone(&log), found.clone());
             std::thread::spawn(move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    if let Some(address) = address_in(&line) {
+                    // Where other nodes reach it is another port.
+                    if let Some(address) = address_in(&line).filter(|_| !line.contains("other nodes")) {
                         // Nobody listens any more after the first.
                         let _ = found.send(address);
                     }

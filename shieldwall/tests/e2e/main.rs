@@ -22,6 +22,7 @@ mod harness;
 mod hostile;
 mod objects;
 mod real_data;
+mod releases;
 mod serve;
 mod shape;
 mod tour;

@@ -223,6 +223,33 @@ pub fn narrowing_leaves_public(store: &dyn Store) {
     assert_eq!(f.last_versions(store, f.public), [(tool, 10)]);
 }
 
+/// A version that is given a new date comes again in every collection it is in, and nothing else changes.
+pub fn a_new_date_brings_a_version_again(store: &dyn Store) {
+    let f = Fixture::new(store);
+    let (tool, other) = (id("tool", 1), id("tool", 2));
+    let new =
+        |id, modified, raw| NewVersion { collections: vec![f.own, f.public], ..f.version(id, modified, raw) };
+    f.put(store, 100, &new(&tool, 10, "1"));
+    let (version, seq) = f.put(store, 200, &new(&tool, 20, "2"));
+    f.put(store, 300, &new(&other, 10, "3"));
+    store.transact(|tx| tx.redate(f.scope, at(400), version)).unwrap();
+    let read = store.read().unwrap();
+    for collection in [f.own, f.public] {
+        let page = read.page(f.scope, collection, &PageFilter::default(), Some(at(300)), 9, true).unwrap();
+        assert_eq!(page.entries.len(), 1);
+        assert_eq!(
+            (page.entries[0].added, &page.entries[0].content),
+            (at(400), &Some(("2".to_owned(), None)))
+        );
+        let whole = read.page(f.scope, collection, &PageFilter::default(), None, 9, false).unwrap();
+        assert_eq!(whole.entries.len(), 2, "each object once");
+    }
+    assert_eq!(read.journal(f.scope.tenant, seq, 9).unwrap().len(), 1, "of the other object alone");
+    drop(read);
+    let missing = store.transact(|tx| tx.redate(f.scope, at(500), VersionId(99_999)));
+    assert!(matches!(missing, Err(StoreError::Missing(_))));
+}
+
 /// A label is never widened.
 pub fn widening_does_nothing(store: &dyn Store) {
     let f = Fixture::new(store);

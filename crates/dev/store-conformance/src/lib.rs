@@ -58,7 +58,7 @@ macro_rules! suite {
             tenants_and_worlds_are_apart, spellings_of_time_at_the_edges,
             dates_added_never_go_back, pages_neither_skip_nor_repeat, newer_versions_take_the_last_place,
             filters_select, enrolling_gives_a_new_date, what_is_no_longer_public_leaves, fuller_rendition_replaces_narrower, removal_is_local,
-            narrowing_leaves_public, widening_does_nothing, unknown_collections_are_missing,
+            narrowing_leaves_public, a_new_date_brings_a_version_again, widening_does_nothing, unknown_collections_are_missing,
             journal_is_gap_free_under_writers, failures_stay_alone, panics_stay_alone, readers_are_bounded_not_stuck,
             journal_tells_what_happened, cursors_expire_and_resynchronise,
             erased_is_gone, tombstones_outrank_replay, erasing_the_unknown_bars_it, references_survive_erasure,

@@ -19,6 +19,7 @@ use crate::terms::{PersonalData, Set};
 use crate::text::{Fields, LIMITS, Malformed, Object};
 
 const KIND: &str = "consumer-release";
+const APPROVAL: &str = "consumer-release-approval";
 const END: &str = "consumer-release-end";
 /// The longest a release lasts, in days.
 pub const LONGEST_DAYS: i64 = 366;
@@ -130,7 +131,17 @@ impl Release {
     /// The exact bytes that release officers approve.
     #[must_use]
     pub fn approval_text(&self) -> String {
-        self.object("consumer-release-approval").finish()
+        self.object(APPROVAL).finish()
+    }
+
+    /// Reads [`Release::approval_text`]: a release that nobody has approved yet.
+    ///
+    /// # Errors
+    /// [`Malformed`] with a pointer into the text, for any other spelling too.
+    pub fn read_approval_text(text: &str) -> Result<Self, Malformed> {
+        let mut tape = Tape::new();
+        let release = Self::from_value(tape.parse(text.as_bytes(), &LIMITS)?, APPROVAL)?;
+        if release.approval_text() == text { Ok(release) } else { Err(respelled()) }
     }
 
     /// The body to be signed under [`context::RELEASE`].
@@ -154,15 +165,11 @@ impl Release {
     /// [`Malformed`] with a pointer into the body.
     pub fn read(signed: &Signed) -> Result<Self, Malformed> {
         let mut tape = Tape::new();
-        let release = Self::from_value(tape.parse(signed.body.as_bytes(), &LIMITS)?)?;
-        if release.to_body() == signed.body {
-            Ok(release)
-        } else {
-            Err(Malformed::new("", "a member has another spelling than its own"))
-        }
+        let release = Self::from_value(tape.parse(signed.body.as_bytes(), &LIMITS)?, KIND)?;
+        if release.to_body() == signed.body { Ok(release) } else { Err(respelled()) }
     }
 
-    fn from_value(value: Value<'_>) -> Result<Self, Malformed> {
+    fn from_value(value: Value<'_>, kind: &str) -> Result<Self, Malformed> {
         let known = [
             "party",
             "client",
@@ -177,8 +184,11 @@ impl Release {
             "issued",
             "approvals",
         ];
-        let fields = Fields::document(value, KIND, &known)?;
-        let approvals = fields.list("approvals")?.into_iter().take(17).map(|(at, item)| {
+        let approved = kind == KIND;
+        let fields =
+            Fields::document(value, kind, known.get(..if approved { 12 } else { 11 }).unwrap_or(&known))?;
+        let approvals = if approved { fields.list("approvals")? } else { Vec::new() };
+        let approvals = approvals.into_iter().take(17).map(|(at, item)| {
             Approval::read(item, &at).map_err(|error| Malformed::new(error.pointer, error.problem))
         });
         let is_any = fields.value("types")?.is("any");
@@ -240,6 +250,38 @@ impl Release {
         Ok(())
     }
 
+    /// Verifies that a release is ours, that it is not over-broad, and that enough officers approved it. Whether it is
+    /// valid at some instant is for [`Release::holds_at`] and the ends to say.
+    ///
+    /// # Errors
+    /// [`ReleaseRefused`]: the first reason why it gives nobody anything.
+    pub fn authentic(signed: &Signed, officers: &Officers<'_>) -> Result<Self, ReleaseRefused> {
+        let release = Self::read(signed)?;
+        let history = officers.history;
+        if release.party != history.party() {
+            return Err(ReleaseRefused::OtherParty(release.party));
+        }
+        let key = history.verify(context::RELEASE, signed, release.issued);
+        key.map_err(|error| ReleaseRefused::Signature(error.to_string()))?;
+        release.check()?;
+        officers.check(&release)?;
+        Ok(release)
+    }
+
+    /// Whether its dates cover an instant of our own clock.
+    ///
+    /// # Errors
+    /// [`ReleaseRefused::NotYet`] or [`ReleaseRefused::Expired`].
+    pub fn holds_at(&self, now: Timestamp) -> Result<(), ReleaseRefused> {
+        if now < self.valid_from {
+            return Err(ReleaseRefused::NotYet(self.valid_from));
+        }
+        if now >= self.expires {
+            return Err(ReleaseRefused::Expired(self.expires));
+        }
+        Ok(())
+    }
+
     /// Verifies a release and says whether it is valid now, by our own clock. `ends` are the ends of releases, which
     /// are verified too; `needed` is how many release officers must have approved.
     ///
@@ -251,26 +293,14 @@ impl Release {
         officers: &Officers<'_>,
         now: Timestamp,
     ) -> Result<Self, ReleaseRefused> {
-        let release = Self::read(signed)?;
+        let release = Self::authentic(signed, officers)?;
         let history = officers.history;
-        if release.party != history.party() {
-            return Err(ReleaseRefused::OtherParty(release.party));
-        }
-        let key = history.verify(context::RELEASE, signed, release.issued);
-        key.map_err(|error| ReleaseRefused::Signature(error.to_string()))?;
-        release.check()?;
-        officers.check(&release)?;
         let hash = signed.hash();
         let ended = ends.iter().filter_map(|end| ReleaseEnd::verify(end, history).ok());
         if let Some(end) = ended.filter(|end| end.release == hash).min_by_key(|end| end.issued) {
             return Err(ReleaseRefused::Ended(end.reason));
         }
-        if now < release.valid_from {
-            return Err(ReleaseRefused::NotYet(release.valid_from));
-        }
-        if now >= release.expires {
-            return Err(ReleaseRefused::Expired(release.expires));
-        }
+        release.holds_at(now)?;
         Ok(release)
     }
 }
@@ -345,6 +375,10 @@ impl ReleaseEnd {
         key.map_err(|error| ReleaseRefused::Signature(error.to_string()))?;
         Ok(end)
     }
+}
+
+fn respelled() -> Malformed {
+    Malformed::new("", "a member has another spelling than its own")
 }
 
 fn sign(body: &str, epoch: &SecretKey) -> Result<Signed, ReleaseRefused> {

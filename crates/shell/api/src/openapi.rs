@@ -27,6 +27,7 @@ use crate::rest;
         (name = "exchange", description = "In and out, in bulk"),
         (name = "sources", description = "Where objects come from"),
         (name = "held", description = "What a person should look at first"),
+        (name = "releases", description = "What clients without a node may have, and for how long"),
         (name = "administration", description = "Accounts, tokens, audit, the store"),
     )
 )]

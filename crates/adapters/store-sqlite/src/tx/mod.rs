@@ -370,6 +370,10 @@ impl Tx for SqliteTx<'_> {
         Ok(put::relabel(self, scope, now, version, label)?)
     }
 
+    fn redate(&mut self, scope: Scope, now: Timestamp, version: VersionId) -> Result<(), StoreError> {
+        Ok(put::redate(self, scope, now, version)?)
+    }
+
     fn enroll(
         &mut self,
         scope: Scope,

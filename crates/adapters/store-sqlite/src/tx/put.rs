@@ -255,3 +255,18 @@ pub(super) fn relabel(
     membership::narrowed(tx, scope, now, version.0, label)?;
     tx.note(scope, now, JournalKind::Relabel, SourceId(source), Some(version.0))
 }
+
+pub(super) fn redate(
+    tx: &mut SqliteTx<'_>,
+    scope: Scope,
+    now: Timestamp,
+    version: VersionId,
+) -> Result<(), Fault> {
+    let label = tx.row(
+        "SELECT label FROM version WHERE tenant = ?1 AND number = ?2 AND world = ?3",
+        params![scope.tenant.0, version.0, Col(scope.world)],
+        |row| Ok(row.get::<_, Col<Label>>(0)?.0),
+    )?;
+    let label = label.ok_or_else(|| StoreError::Missing(format!("version {version}")))?;
+    membership::narrowed(tx, scope, now, version.0, label)
+}

@@ -8,5 +8,6 @@
 
 mod adversary;
 mod alliance;
+mod consumers;
 mod sim;
 mod trust;

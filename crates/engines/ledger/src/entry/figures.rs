@@ -77,6 +77,30 @@ names! {
     Access = "access",
     /// The rules changed: what that exposes and withdraws.
     Policy = "policy",
+    /// A release to a client without a node.
+    Consumer = "consumer",
+    /// Objects left to somebody who is no party: under a release, or as an export.
+    Departure = "departure",
+}
+
+names! {
+    /// What happened to a release to a client without a node.
+    ConsumerAct, "an act on a consumer release":
+    /// Our officers gave it.
+    Granted = "granted",
+    /// It was ended before its time.
+    Ended = "ended",
+    /// Something given under it was taken back. Such a client gives no receipt.
+    TakenBack = "taken-back",
+}
+
+names! {
+    /// How something left to somebody who is no party.
+    Way, "a way out":
+    /// Under a release that officers signed.
+    Release = "release",
+    /// As an export that one of our people made.
+    Export = "export",
 }
 
 names! {
@@ -252,6 +276,30 @@ pub enum Figures {
         /// Objects that may no longer leave.
         withdraws: u64,
     },
+    /// A release to a client without a node.
+    Consumer {
+        /// Which client.
+        consumer: Word,
+        /// What happened.
+        act: ConsumerAct,
+    },
+    /// Objects left to somebody who is no party.
+    Departure {
+        /// How.
+        way: Way,
+        /// To whom, by pseudonym.
+        recipient: Word,
+        /// What for.
+        purpose: Word,
+        /// Of what category.
+        category: Word,
+        /// Under which label.
+        label: Label,
+        /// How many objects.
+        count: u64,
+        /// Of these, how many left without personal data that was found in them.
+        redacted: u64,
+    },
 }
 
 /// What passed between us and a party.
@@ -364,6 +412,8 @@ impl Figures {
             Self::Retention { .. } => Kind::Retention,
             Self::Access { .. } => Kind::Access,
             Self::Policy { .. } => Kind::Policy,
+            Self::Consumer { .. } => Kind::Consumer,
+            Self::Departure { .. } => Kind::Departure,
         }
     }
 
@@ -449,6 +499,12 @@ impl Figures {
                 .text("agreement", agreement)
                 .number("exposes", *exposes)
                 .number("withdraws", *withdraws),
+            Self::Consumer { consumer, act } => object.text("act", act).text("consumer", consumer),
+            Self::Departure { way, recipient, purpose, category, label, count, redacted } => {
+                let object = object.text("category", category).number("count", *count).text("label", label);
+                let object = object.text("purpose", purpose).text("recipient", recipient);
+                object.number("redacted", *redacted).text("way", way)
+            }
         }
         .finish()
     }
@@ -573,6 +629,22 @@ impl Figures {
                 let (exposes, withdraws) = (fields.number("exposes")?, fields.number("withdraws")?);
                 Self::Policy { agreement: AgreementId(fields.digest("agreement")?), exposes, withdraws }
             }
+            Kind::Consumer => {
+                let fields = of(&["act", "consumer"])?;
+                Self::Consumer { consumer: fields.parsed("consumer")?, act: fields.parsed("act")? }
+            }
+            Kind::Departure => {
+                let fields = of(&["category", "count", "label", "purpose", "recipient", "redacted", "way"])?;
+                Self::Departure {
+                    way: fields.parsed("way")?,
+                    recipient: fields.parsed("recipient")?,
+                    purpose: fields.parsed("purpose")?,
+                    category: fields.parsed("category")?,
+                    label: fields.parsed("label")?,
+                    count: fields.number("count")?,
+                    redacted: fields.number("redacted")?,
+                }
+            }
         };
         figures.check(pointer)?;
         Ok(figures)
@@ -601,6 +673,12 @@ impl Figures {
             Self::Query { values, answer, .. } => [*values, answer.unwrap_or(0)],
             Self::Access { count, .. } => [*count, 0],
             Self::Policy { exposes, withdraws, .. } => [*exposes, *withdraws],
+            Self::Departure { count, redacted, .. } => {
+                if redacted > count {
+                    return fail("redacted", "more was redacted than left");
+                }
+                [*count, *redacted]
+            }
             _ => [0, 0],
         };
         if numbers.iter().any(|number| *number > EXACT) {

@@ -33,8 +33,8 @@ use crate::fields::{EXACT, Fields, Malformed, Object};
 use crate::merkle::leaf_hash;
 
 pub use figures::{
-    AgreementAct, BreakGlassAct, Decision, ErasureAct, Figures, Flow, Kind, MisdirectedAct, Personal,
-    ReleaseAct, Side,
+    AgreementAct, BreakGlassAct, ConsumerAct, Decision, ErasureAct, Figures, Flow, Kind, MisdirectedAct,
+    Personal, ReleaseAct, Side, Way,
 };
 pub use word::{InvalidWord, Item, Word};
 

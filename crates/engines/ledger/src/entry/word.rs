@@ -51,6 +51,14 @@ impl Word {
         let digest = keyed("shieldwall/ledger/pseudonym/v1", key, &party.0.0);
         Self(format!("p-{}", digest.to_string().get(..16).unwrap_or_default()).into_boxed_str())
     }
+
+    /// The same for somebody who is no party: a client without a node, the recipient of an export, by what our people
+    /// call it.
+    #[must_use]
+    pub fn stranger(key: &[u8; 32], name: &str) -> Self {
+        let digest = keyed("shieldwall/ledger/stranger/v1", key, name.as_bytes());
+        Self(format!("x-{}", digest.to_string().get(..16).unwrap_or_default()).into_boxed_str())
+    }
 }
 
 impl FromStr for Word {

@@ -115,13 +115,15 @@ enum Name {
     Reviews,
     Access,
     Policy,
+    Consumers,
+    Departures,
     Keys,
     Kinds,
     Withheld,
 }
 
 impl Name {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::InForce,
         Self::Agreements,
         Self::Flows,
@@ -137,6 +139,8 @@ impl Name {
         Self::Reviews,
         Self::Access,
         Self::Policy,
+        Self::Consumers,
+        Self::Departures,
         Self::Keys,
         Self::Kinds,
         Self::Withheld,
@@ -160,6 +164,12 @@ impl Name {
             Self::Reviews => ("reviews", &["detector", "decision", "reason"], COUNT),
             Self::Access => ("access", &["post", "action"], COUNT),
             Self::Policy => ("policy", &["agreement"], &["changes", "exposes", "withdraws"]),
+            Self::Consumers => ("consumers", &["consumer", "act"], COUNT),
+            Self::Departures => (
+                "departures",
+                &["way", "recipient", "purpose", "category", "label"],
+                &["count", "objects", "redacted"],
+            ),
             Self::Keys => ("keys", &["party", "event"], COUNT),
             Self::Kinds => ("kinds", &["kind"], COUNT),
             Self::Withheld => ("withheld", &["reason"], COUNT),
@@ -312,6 +322,14 @@ impl Tally {
             }
             Figures::Policy { agreement, exposes, withdraws } if counted => {
                 self.add(Name::Policy, &[&agreement.to_string()], leaf, &[1, *exposes, *withdraws]);
+            }
+            Figures::Consumer { consumer, act } if counted => {
+                self.add(Name::Consumers, &[consumer.as_str(), act.as_str()], leaf, &[1]);
+            }
+            Figures::Departure { way, recipient, purpose, category, label, count, redacted } if counted => {
+                let key =
+                    [way.as_str(), recipient.as_str(), purpose.as_str(), category.as_str(), label.as_str()];
+                self.add(Name::Departures, &key, leaf, &[1, *count, *redacted]);
             }
             Figures::Agreement { agreement, act, version } => {
                 if counted {

@@ -1,8 +1,8 @@
 //! Entries, their commitments, and that nothing shown can be turned back into content.
 
 use ledger::entry::{
-    AgreementAct, BreakGlassAct, Decision, Entry, ErasureAct, Figures, Flow, Item, Kind, MisdirectedAct,
-    Opening, Personal, ReleaseAct, Shown, Side, Word,
+    AgreementAct, BreakGlassAct, ConsumerAct, Decision, Entry, ErasureAct, Figures, Flow, Item, Kind,
+    MisdirectedAct, Opening, Personal, ReleaseAct, Shown, Side, Way, Word,
 };
 use ledger::merkle::leaf_hash;
 use model::{AgreementId, Digest, Label, Tlp};
@@ -71,6 +71,17 @@ pub(crate) fn one_of_each() -> Vec<Figures> {
     {
         all.push(Figures::Release { item: item(4), act });
     }
+    let siem = || word("x-0123456789abcdef");
+    all.extend(ConsumerAct::ALL.iter().map(|act| Figures::Consumer { consumer: siem(), act: *act }));
+    all.extend(Way::ALL.iter().map(|way| Figures::Departure {
+        way: *way,
+        recipient: siem(),
+        purpose: word("detection"),
+        category: word("malware"),
+        label: Label::Tlp(Tlp::Green),
+        count: 400,
+        redacted: 3,
+    }));
     all
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
-use model::{AccountId, Timestamp};
+use model::{AccountId, Timestamp, TokenId};
 use ports::{Account, Collection, CollectionKind, Role, Token};
 
 use crate::app::Shared;
@@ -22,6 +22,8 @@ pub(crate) struct Caller {
     role: Role,
     /// Collections the caller is confined to; `None` for callers that are not.
     confined: Option<Vec<model::CollectionId>>,
+    /// The API token it came with, if it came with one.
+    token: Option<TokenId>,
     /// When the credential ends by itself.
     expires: Option<Timestamp>,
     proof: Proof,
@@ -51,6 +53,7 @@ impl Caller {
             account: None,
             role: Role::Admin,
             confined: None,
+            token: None,
             expires: None,
             proof: Proof::Local,
         }
@@ -62,6 +65,7 @@ impl Caller {
             account: Some(account.id),
             role: account.role,
             confined: None,
+            token: None,
             expires: None,
             proof,
         }
@@ -70,9 +74,15 @@ impl Caller {
     pub(crate) fn token(account: &Account, token: &Token) -> Self {
         Self {
             confined: (!token.collections.is_empty()).then(|| token.collections.clone()),
+            token: Some(token.id),
             expires: token.expires,
             ..Self::account(account, Proof::Token(token.hash))
         }
+    }
+
+    /// The same as an outsider's, whatever its account may.
+    pub(crate) fn outside(self) -> Self {
+        Self { role: Role::Follower, ..self }
     }
 
     /// The name audit and logs know the caller by.
@@ -86,6 +96,11 @@ impl Caller {
 
     pub(crate) const fn account_id(&self) -> Option<AccountId> {
         self.account
+    }
+
+    /// For tokens: which one.
+    pub(crate) const fn token_id(&self) -> Option<TokenId> {
+        self.token
     }
 
     /// For tokens: when it ends. What it makes must not outlive it.
@@ -106,15 +121,24 @@ impl Caller {
         self.confined.is_some() || matches!(self.role, Role::Follower)
     }
 
+    /// Whether the caller is none of this organisation: a client without a node.
+    pub(crate) const fn is_outsider(&self) -> bool {
+        matches!(self.role, Role::Follower)
+    }
+
     pub(crate) fn same_rights(&self, other: &Self) -> bool {
         self.account == other.account && self.role == other.role && self.confined == other.confined
     }
 
-    /// Whether the caller may read this collection. Followers are outsiders: until an agreement says otherwise, they
-    /// read `public` and nothing else, whatever their token names.
+    /// Whether the caller's credential leaves this collection to it.
+    pub(crate) fn may_name(&self, collection: &Collection) -> bool {
+        self.confined.as_ref().is_none_or(|named| named.contains(&collection.id))
+    }
+
+    /// Whether the caller may read this collection by its role alone. Followers are outsiders: on a node that is nobody's
+    /// party they read `public` and nothing else, and on any other what a release says ([`crate::taxii_server::rights`]).
     pub(crate) fn may_read(&self, collection: &Collection) -> bool {
-        let named = self.confined.as_ref().is_none_or(|named| named.contains(&collection.id));
-        named && (self.role >= Role::Viewer || collection.kind == CollectionKind::Public)
+        self.may_name(collection) && (self.role >= Role::Viewer || collection.kind == CollectionKind::Public)
     }
 
     /// Whether the caller may add to this collection. What enters `public` is decided by labels alone.

@@ -134,7 +134,13 @@ async fn token(app: &Shared, hash: [u8; 32]) -> Result<Caller, Problem> {
     let (token, account) = found
         .filter(|(token, account)| !account.disabled && token.expires.is_none_or(|expires| expires > now))
         .ok_or_else(denied)?;
-    Ok(Caller::token(&account, &token))
+    let caller = Caller::token(&account, &token);
+    if caller.is_outsider() {
+        return Ok(caller);
+    }
+    // Who was let in as a client without a node stays one, whatever its account becomes.
+    let named = app.blocking(move |app| Ok(app.core().is_consumer(token.id)?)).await?;
+    Ok(if named { caller.outside() } else { caller })
 }
 
 /// Verifies a name and a password. Unknown names cost as much time as wrong passwords.

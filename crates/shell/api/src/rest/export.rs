@@ -1,4 +1,8 @@
 //! Export: what is held, in a form others read.
+//!
+//! Without a recipient it is a copy for this organisation itself, made by one of its own. With one it is a departure:
+//! each object is decided on, what leaves is booked before the first byte does, and what no officer has signed for
+//! leaves up to TLP:GREEN only.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +20,7 @@ use utoipa::IntoParams;
 
 use super::objects::Filter;
 use crate::app::Shared;
-use crate::auth::Viewer;
+use crate::auth::{Caller, Viewer};
 use crate::extract::Query;
 use crate::problem::{Kind, Problem};
 use crate::stream::{self, Gone, Writer};
@@ -25,6 +29,8 @@ use crate::stream::{self, Gone, Writer};
 const BATCH: usize = 32;
 /// Objects in one MISP event at most.
 const MAX_EVENT: usize = 10_000;
+/// Objects that leave in one export at most: what is booked is kept in mind until it has left.
+const MOST_LEAVING: usize = 100_000;
 /// Batches between the store and a slow reader.
 const QUEUE: usize = 2;
 
@@ -51,6 +57,11 @@ pub(crate) struct ExportQuery {
     /// The bytes as received, without the labels this node adds: a copy for this organisation's own archive, which
     /// must not be handed on.
     faithful: Option<bool>,
+    /// Who outside this organisation is to have it. Then only newest versions up to TLP:GREEN leave, without personal
+    /// data, and the ledger says so.
+    recipient: Option<String>,
+    /// With `recipient`: what for, as a purpose's name such as `incident-response`.
+    purpose: Option<String>,
 }
 
 impl ExportQuery {
@@ -66,9 +77,38 @@ impl ExportQuery {
             ("faithful", self.faithful.filter(|set| *set).map(|_| "true")),
             // Which value was looked for can be as telling as what was found.
             ("observable", self.observable.as_ref().map(|_| "given")),
+            ("recipient", self.recipient.as_deref()),
+            ("purpose", self.purpose.as_deref()),
         ];
         let given = words.iter().filter_map(|(name, word)| word.map(|word| format!("{name}={word}")));
         given.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whom it is for and what for, when it is to leave this organisation.
+    fn departure(&self) -> Result<Option<(String, String)>, Problem> {
+        let (recipient, purpose) = match (&self.recipient, &self.purpose) {
+            (None, None) => return Ok(None),
+            (Some(recipient), Some(purpose)) => (recipient.trim(), purpose.trim()),
+            _ => {
+                return Err(Problem::bad("`recipient` and `purpose` belong together").hint(
+                    "say for whom and what for, or neither for a copy that stays in this organisation",
+                ));
+            }
+        };
+        if recipient.is_empty() || recipient.len() > 200 || recipient.chars().any(char::is_control) {
+            return Err(Problem::bad("`recipient` is 1 to 200 bytes without control characters"));
+        }
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !(1..=64).contains(&purpose.len()) || !purpose.chars().all(word) {
+            return Err(Problem::bad(
+                "`purpose` is 1 to 64 of a-z, 0-9 and `-`, such as `incident-response`",
+            ));
+        }
+        if self.faithful == Some(true) || self.all_versions == Some(true) {
+            return Err(Problem::bad("what leaves is the newest version, with its label")
+                .hint("leave out `faithful` and `all_versions`, or `recipient` for a copy that stays here"));
+        }
+        Ok(Some((recipient.to_owned(), purpose.to_owned())))
     }
 }
 
@@ -97,13 +137,8 @@ pub(crate) async fn export(
             );
         }
     };
-    // An export can leave the organisation: who made it, and of what, is kept before the first byte goes out.
+    let departure = query.departure()?;
     let asked = query.asked();
-    app.write(move |app, tx| {
-        let tenant = app.core().scope.tenant;
-        Ok(tx.audit(tenant, app.now(), caller.name(), "export", &asked, "")?)
-    })
-    .await?;
     let permit = Arc::clone(&app.streams)
         .try_acquire_owned()
         .map_err(|_| Problem::new(Kind::Overloaded, "as many streams are open as may be").retry_after(10))?;
@@ -116,11 +151,28 @@ pub(crate) async fn export(
     };
     let filter = Filter { types, source, label, observable, all_versions };
     let filter = app.read(move |app, read| filter.resolve(app, read)).await?;
+    let selection = Selection { filter, at_least, faithful };
+    // Who made it, and of what, is kept before the first byte goes out.
+    let leaving = match departure {
+        None => {
+            app.write(move |app, tx| {
+                let tenant = app.core().scope.tenant;
+                app.core().book_access(tx, caller.role().as_str(), "export")?;
+                Ok(tx.audit(tenant, app.now(), caller.name(), "export", &asked, "")?)
+            })
+            .await?;
+            None
+        }
+        Some((recipient, purpose)) => {
+            Some(depart(&app, &caller, &selection, &recipient, purpose, asked).await?)
+        }
+    };
+    let withheld = leaving.as_ref().map(|leaving| leaving.withheld);
     let (writer, body) = stream::channel(QUEUE, app.settings.stall_timeout);
-    let export = Export { app, filter, at_least, faithful, writer, _permit: permit };
+    let export = Export { app, selection, leaving, writer, _permit: permit };
     let media_type = match format {
         Format::Stix => "application/stix+json;version=2.1",
-        Format::Misp => return export.misp().await,
+        Format::Misp => return Ok(counted(export.misp().await?, withheld)),
         Format::List => "text/plain; charset=utf-8",
     };
     tokio::spawn(
@@ -138,7 +190,82 @@ pub(crate) async fn export(
     );
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    Ok(response)
+    Ok(counted(response, withheld))
+}
+
+/// Says how many objects that the filters let through do not leave.
+fn counted(mut response: Response, withheld: Option<u64>) -> Response {
+    if let Some(withheld) = withheld {
+        response.headers_mut().insert("x-shieldwall-withheld", HeaderValue::from(withheld));
+    }
+    response
+}
+
+/// Which objects are meant.
+#[derive(Clone)]
+struct Selection {
+    filter: ObjectFilter,
+    at_least: Label,
+    faithful: bool,
+}
+
+/// What leaves this organisation: nothing that was not booked.
+struct Leaving {
+    purpose: String,
+    booked: BTreeSet<VersionId>,
+    withheld: u64,
+}
+
+/// Decides on everything that is meant, and books what leaves.
+async fn depart(
+    app: &Shared,
+    caller: &Arc<Caller>,
+    selection: &Selection,
+    recipient: &str,
+    purpose: String,
+    asked: String,
+) -> Result<Leaving, Problem> {
+    // Without keys there is nobody to answer for it, and no ledger to show.
+    app.core().party()?;
+    let (mut left, mut leaving) = (Vec::new(), Leaving { purpose, booked: BTreeSet::new(), withheld: 0 });
+    let mut after = None;
+    loop {
+        let (selection, purpose) = (selection.clone(), leaving.purpose.clone());
+        let batch = app.read(move |app, read| {
+            let mut objects = read.objects(app.core().scope, &selection.filter, after, BATCH)?;
+            let last = objects.last().map(|stored| stored.version_id);
+            objects.retain(|stored| stored.label >= selection.at_least);
+            let mut decided = Vec::with_capacity(objects.len());
+            for stored in objects {
+                let outgoing = app.core().for_export(read, &stored, &purpose)?;
+                decided.push((stored.version_id, stored.id, outgoing.ok()));
+            }
+            Ok(last.map(|last| (decided, last)))
+        });
+        let Some((decided, last)) = batch.await? else { break };
+        for (version, id, outgoing) in decided {
+            match outgoing {
+                None => leaving.withheld += 1,
+                Some(outgoing) => {
+                    leaving.booked.insert(version);
+                    left.push((id, outgoing.facts, outgoing.redacted));
+                }
+            }
+        }
+        if left.len() > MOST_LEAVING {
+            let detail = format!("more than {MOST_LEAVING} objects do not leave in one export");
+            return Err(Problem::new(Kind::Refused, detail).hint("narrow the filters"));
+        }
+        after = Some(last);
+    }
+    let (caller, recipient, purpose) = (Arc::clone(caller), recipient.to_owned(), leaving.purpose.clone());
+    app.write(move |app, tx| {
+        app.core().book_export(tx, &recipient, &purpose, &left)?;
+        let target = format!("{asked} objects={}", left.len());
+        Ok(tx.audit(app.core().scope.tenant, app.now(), caller.name(), "export.depart", &target, &purpose)?)
+    })
+    .await?;
+    Ok(leaving)
 }
 
 #[derive(Clone, Copy)]
@@ -150,9 +277,8 @@ enum Format {
 
 struct Export {
     app: Shared,
-    filter: ObjectFilter,
-    at_least: Label,
-    faithful: bool,
+    selection: Selection,
+    leaving: Option<Leaving>,
     writer: Writer,
     _permit: OwnedSemaphorePermit,
 }
@@ -168,7 +294,7 @@ impl Export {
             for stored in objects {
                 let Ok(value) = tape.parse(stored.raw.as_bytes(), &Limits::OBJECT) else { continue };
                 text.push_str(separator);
-                let overlay = stored.overlay.filter(|_| !self.faithful);
+                let overlay = stored.overlay.filter(|_| !self.selection.faithful);
                 text.push_str(&intel::with_overlay(value, overlay));
                 separator = ",\n";
             }
@@ -261,14 +387,29 @@ impl Export {
     }
 
     async fn read(&self, after: Option<VersionId>) -> Result<Option<(Vec<Stored>, VersionId)>, Problem> {
-        let (filter, at_least) = (self.filter.clone(), self.at_least);
+        let selection = self.selection.clone();
+        let leaving = self.leaving.as_ref().map(|leaving| leaving.purpose.clone());
         let read = self.app.read(move |app, read| {
-            let mut objects = read.objects(app.core().scope, &filter, after, BATCH)?;
+            let mut objects = read.objects(app.core().scope, &selection.filter, after, BATCH)?;
             let last = objects.last().map(|stored| stored.version_id);
-            objects.retain(|stored| stored.label >= at_least);
-            Ok(last.map(|last| (objects, last)))
+            objects.retain(|stored| stored.label >= selection.at_least);
+            let Some(purpose) = leaving else { return Ok(last.map(|last| (objects, last))) };
+            let mut texts = Vec::with_capacity(objects.len());
+            for stored in objects {
+                // Asked once more: it may have been narrowed, or taken back, since it was booked.
+                if let Ok(outgoing) = app.core().for_export(read, &stored, &purpose)? {
+                    texts.push(Stored { raw: outgoing.text, overlay: None, ..stored });
+                }
+            }
+            Ok(last.map(|last| (texts, last)))
         });
-        read.await
+        let batch = read.await?;
+        Ok(batch.map(|(mut objects, last)| {
+            if let Some(leaving) = &self.leaving {
+                objects.retain(|stored| leaving.booked.contains(&stored.version_id));
+            }
+            (objects, last)
+        }))
     }
 }
 

@@ -10,8 +10,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use model::{Label, Seq};
+use model::{Label, Seq, TokenId};
 use ports::{Collection, CollectionKind, JournalKind, JournalRow};
+use runtime::Core;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
@@ -23,6 +24,7 @@ use crate::auth::{Anyone, Caller, still_valid};
 use crate::extract::Query;
 use crate::problem::{Kind, Problem};
 use crate::stream::{self, Gone, Writer};
+use crate::taxii_server::{is_consumer, rights};
 
 /// Rows read at once.
 const BATCH: usize = 256;
@@ -87,7 +89,8 @@ fn event_stream(body: Body) -> Response {
 /// What a stream shows.
 enum View {
     Everything,
-    Hints(Vec<Collection>),
+    /// For clients without a node, only of what a release of their token lets them have.
+    Hints(Vec<Collection>, Option<TokenId>),
 }
 
 async fn view(app: &Shared, caller: &Arc<Caller>, named: Option<String>) -> Result<View, Problem> {
@@ -98,14 +101,18 @@ async fn view(app: &Shared, caller: &Arc<Caller>, named: Option<String>) -> Resu
     app.read(move |app, read| {
         let mut collections = read.collections(app.core().scope.tenant)?;
         collections.retain(|collection| {
-            caller.may_read(collection)
-                && named
-                    .as_ref()
-                    .is_none_or(|name| *name == collection.alias || *name == collection.id.to_string())
+            named.as_ref().is_none_or(|name| *name == collection.alias || *name == collection.id.to_string())
         });
-        match (collections.is_empty(), named) {
+        let mut readable = Vec::new();
+        for collection in collections {
+            if rights(app, &caller, &collection)?.read {
+                readable.push(collection);
+            }
+        }
+        let token = if is_consumer(app, &caller)? { caller.token_id() } else { None };
+        match (readable.is_empty(), named) {
             (true, Some(name)) => Err(Problem::missing(format!("collection `{name}`"))),
-            _ => Ok(View::Hints(collections)),
+            _ => Ok(View::Hints(readable, token)),
         }
     })
     .await
@@ -113,8 +120,8 @@ async fn view(app: &Shared, caller: &Arc<Caller>, named: Option<String>) -> Resu
 
 impl View {
     /// Whether a row may concern one of the collections. A hint may come for nothing; a missing one is a bug.
-    fn concerns(&self, row: &JournalRow) -> bool {
-        let Self::Hints(collections) = self else { return true };
+    fn concerns(&self, core: &Core, row: &JournalRow) -> bool {
+        let Self::Hints(collections, consumer) = self else { return true };
         let changes = matches!(
             row.kind,
             JournalKind::Put
@@ -135,6 +142,7 @@ impl View {
                     _ => true,
                 },
             })
+            && consumer.is_none_or(|token| core.concerns_consumer(token, row))
     }
 }
 
@@ -209,7 +217,7 @@ impl Follower {
         let mut text = String::new();
         for row in &rows {
             self.after = row.seq;
-            if !self.view.concerns(row) {
+            if !self.view.concerns(self.app.core(), row) {
                 continue;
             }
             let (event, data) = match (&self.view, &names) {

@@ -4,6 +4,7 @@ mod accounts;
 mod agreements;
 mod audit;
 mod collections;
+mod consumers;
 mod export;
 mod findings;
 mod graph;
@@ -106,6 +107,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sharing::withhold))
         .routes(routes!(sharing::courier_export))
         .routes(routes!(sharing::courier_import))
+        .routes(routes!(consumers::list, consumers::sign))
+        .routes(routes!(consumers::draft))
+        .routes(routes!(consumers::get))
+        .routes(routes!(consumers::end))
+        .routes(routes!(consumers::explain))
         .routes(routes!(ledger::ledger))
         .routes(routes!(ledger::proof))
         .routes(routes!(ledger::report))

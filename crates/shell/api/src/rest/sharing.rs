@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use model::DecisionId;
 use ports::trust::{DisclosureRecord, HoldingRecord, ReviewRecord};
-use runtime::trust::Registry;
+use runtime::trust::{Consumer, Registry};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,6 +15,23 @@ use crate::app::{App, Shared};
 use crate::auth::{Admin, Analyst, Viewer};
 use crate::extract::{JsonBody, Path, Query};
 use crate::problem::Problem;
+
+/// What our people call whoever was given something: a party, or a client under a release of ours.
+fn given_to(app: &App, registry: &Registry, to: model::PartyId, under: model::AgreementId) -> String {
+    consumer(app, registry, to, under)
+        .map_or_else(|| name_of(registry, to), |consumer| consumer.release.client.clone())
+}
+
+/// The release that something was given under, where that was no agreement.
+fn consumer<'r>(
+    app: &App,
+    registry: &'r Registry,
+    to: model::PartyId,
+    under: model::AgreementId,
+) -> Option<&'r Consumer> {
+    let own = app.core().trust()?.party;
+    registry.releases(own).find(|consumer| to == own && consumer.hash == under.0)
+}
 
 /// What our people call a party.
 fn name_of(registry: &Registry, party: model::PartyId) -> String {
@@ -71,7 +88,7 @@ pub(crate) async fn decisions(
         let body = |row: ports::trust::DecisionRecord| DecisionBody {
             number: row.id.0,
             at: row.at.to_string(),
-            to: name_of(&registry, row.to),
+            to: given_to(app, &registry, row.to, row.agreement),
             agreement: row.agreement.to_string(),
             object: row.object.map(|id| id.to_string()),
             permitted: row.permitted,
@@ -92,7 +109,10 @@ fn object_id(text: Option<&str>) -> Result<Option<model::StixId>, Problem> {
 pub(crate) struct DisclosureBody {
     /// To whom.
     to: String,
+    /// Under which agreement, or release.
     agreement: String,
+    /// Whether it is a client without a node, under a release: such a client confirms nothing.
+    consumer: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<String>,
     clause: String,
@@ -103,7 +123,7 @@ pub(crate) struct DisclosureBody {
     /// By when its erasure must be confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<String>,
-    /// `erased`, or `held: …` for a legal hold.
+    /// `erased`, or `held: …` for a legal hold; `none: …` for whom it was taken back from and who can give none.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<String>,
     /// Whether the deadline passed without an answer.
@@ -113,19 +133,25 @@ pub(crate) struct DisclosureBody {
 impl DisclosureBody {
     fn new(app: &App, registry: &Registry, row: DisclosureRecord) -> Self {
         let now = app.now();
+        let consumer = consumer(app, registry, row.to, row.agreement).is_some();
+        let none = row.withdrawn.filter(|_| consumer).map(|_| NO_RECEIPT.to_owned());
         Self {
-            to: name_of(registry, row.to),
+            to: given_to(app, registry, row.to, row.agreement),
             agreement: row.agreement.to_string(),
+            consumer,
             object: row.object.map(|id| id.to_string()),
             clause: row.clause,
             at: row.at.to_string(),
             withdrawn: row.withdrawn.map(|at| at.to_string()),
             deadline: row.deadline.map(|at| at.to_string()),
             overdue: row.receipt.is_none() && row.deadline.is_some_and(|deadline| deadline <= now),
-            receipt: row.receipt.map(|(_, text)| text),
+            receipt: row.receipt.map(|(_, text)| text).or(none),
         }
     }
 }
+
+/// What stands in place of a receipt that will never come.
+const NO_RECEIPT: &str = "none: a client without a node confirms nothing; ask whoever runs it";
 
 /// Who holds what.
 #[derive(Serialize, ToSchema)]
@@ -193,7 +219,7 @@ pub(crate) async fn withdraw(
     app.blocking(move |app| {
         let registry = app.core().registry()?;
         let withdrawal = app.core().withdraw(&id, caller.name(), &reason)?;
-        let told = withdrawal.told.iter().map(|(party, _)| name_of(&registry, *party)).collect();
+        let told = withdrawal.told.iter().map(|(to, under)| given_to(app, &registry, *to, *under)).collect();
         Ok(Json(WithdrawnBody { told, as_creator: withdrawal.as_creator }))
     })
     .await

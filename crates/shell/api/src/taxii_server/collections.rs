@@ -5,9 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ports::{Collection, CollectionKind};
 
-use super::{Negotiated, ROOT, answer_json, visible};
+use super::{Negotiated, ROOT, Rights, answer_json, rights, visible};
 use crate::app::Shared;
-use crate::auth::{Anyone, Caller};
+use crate::auth::Anyone;
 use crate::extract::Path;
 use crate::problem::Problem;
 
@@ -51,12 +51,17 @@ pub(super) async fn list(
     Anyone(caller): Anyone,
     _: Negotiated,
 ) -> Result<Response, Problem> {
-    let collections = app.read(|app, read| Ok(read.collections(app.core().scope.tenant)?)).await?;
-    let collections = collections
-        .iter()
-        .map(|collection| wire(&caller, collection))
-        .filter(|collection| collection.can_read || collection.can_write)
-        .collect();
+    let collections = app.read(move |app, read| {
+        let mut there = Vec::new();
+        for collection in read.collections(app.core().scope.tenant)? {
+            let rights = rights(app, &caller, &collection)?;
+            if rights.read || rights.write {
+                there.push(wire(&rights, &collection));
+            }
+        }
+        Ok(there)
+    });
+    let collections = collections.await?;
     Ok(answer_json(StatusCode::OK, &taxii::Collections { collections }))
 }
 
@@ -67,12 +72,11 @@ pub(super) async fn one(
     _: Negotiated,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let by = caller.clone();
-    let collection = app.read(move |app, read| visible(app, read, &by, &name)).await?;
-    Ok(answer_json(StatusCode::OK, &wire(&caller, &collection)))
+    let (collection, rights) = app.read(move |app, read| visible(app, read, &caller, &name)).await?;
+    Ok(answer_json(StatusCode::OK, &wire(&rights, &collection)))
 }
 
-fn wire(caller: &Caller, collection: &Collection) -> taxii::Collection {
+fn wire(rights: &Rights, collection: &Collection) -> taxii::Collection {
     let description = match collection.kind {
         CollectionKind::Public => "Objects explicitly marked TLP:CLEAR",
         CollectionKind::Own => "Everything this organisation holds",
@@ -83,8 +87,8 @@ fn wire(caller: &Caller, collection: &Collection) -> taxii::Collection {
         title: collection.title.clone(),
         description: Some(description.to_owned()),
         alias: Some(collection.alias.clone()),
-        can_read: caller.may_read(collection),
-        can_write: caller.may_write(collection),
+        can_read: rights.read,
+        can_write: rights.write,
         media_types: vec!["application/stix+json;version=2.1".to_owned()],
     }
 }

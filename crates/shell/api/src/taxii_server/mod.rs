@@ -1,7 +1,8 @@
 //! TAXII 2.1 under `/taxii2/`: one API root, one collection for everything, one for what is public, one per source.
 //!
 //! A collection a caller may neither read nor add to does not exist for that caller (404); one that it may only
-//! read refuses what changes it (403).
+//! read refuses what changes it (403). To clients without a node a collection is there once a release names it for
+//! them, and is open while one that does is valid.
 
 mod add;
 mod collections;
@@ -14,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use ports::{Collection, Read};
+use runtime::trust::Access;
 use serde::Serialize;
 use taxii::QueryError;
 
@@ -92,30 +94,72 @@ fn answer_json(status: StatusCode, value: &impl Serialize) -> Response {
     }
 }
 
+/// What a caller may do with a collection.
+pub(crate) struct Rights {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    /// Why an outsider may not read what a release named for it.
+    pub(crate) closed: Option<String>,
+}
+
+/// What a caller may do with a collection: our own people and programs by their role, outsiders by a release.
+pub(crate) fn rights(app: &App, caller: &Caller, collection: &Collection) -> Result<Rights, Problem> {
+    if !is_consumer(app, caller)? {
+        let (read, write) = (caller.may_read(collection), caller.may_write(collection));
+        return Ok(Rights { read, write, closed: None });
+    }
+    let nothing = Rights { read: false, write: false, closed: None };
+    // A release is for a token: a password or a session of an outsider's is for nothing.
+    let Some(token) = caller.token_id().filter(|_| caller.may_name(collection)) else { return Ok(nothing) };
+    Ok(match app.core().consumer_access(token, collection.id)? {
+        Access::Open => Rights { read: true, ..nothing },
+        Access::Closed(why) => Rights { closed: Some(why), ..nothing },
+        Access::Unknown => nothing,
+    })
+}
+
+/// Whether a caller is served under a release or not at all. A node that is nobody's party has no officers to sign
+/// one: there an outsider reads what is marked for everyone.
+pub(crate) fn is_consumer(app: &App, caller: &Caller) -> Result<bool, Problem> {
+    Ok(caller.is_outsider() && app.core().has_promised()?)
+}
+
 /// The collection of this id or alias, if it exists for the caller.
-fn visible(app: &App, read: &dyn Read, caller: &Caller, name: &str) -> Result<Collection, Problem> {
+fn visible(app: &App, read: &dyn Read, caller: &Caller, name: &str) -> Result<(Collection, Rights), Problem> {
     let collections = read.collections(app.core().scope.tenant)?;
-    let found = collections.into_iter().find(|collection| {
-        let named = collection.alias == name || collection.id.to_string().eq_ignore_ascii_case(name);
-        named && (caller.may_read(collection) || caller.may_write(collection))
-    });
-    found.ok_or_else(|| Problem::missing(format!("collection `{name}`")))
+    let named = |collection: &Collection| {
+        collection.alias == name || collection.id.to_string().eq_ignore_ascii_case(name)
+    };
+    for collection in collections.into_iter().filter(named) {
+        let rights = rights(app, caller, &collection)?;
+        if rights.read || rights.write || rights.closed.is_some() {
+            return Ok((collection, rights));
+        }
+    }
+    let missing = Problem::missing(format!("collection `{name}`"));
+    if is_consumer(app, caller)? {
+        return Err(missing.hint(
+            "a client without a node reads what a release names for its token; ask this organisation's release officers",
+        ));
+    }
+    Err(missing)
 }
 
 /// The same, if the caller may also read from it.
 fn readable(app: &App, read: &dyn Read, caller: &Caller, name: &str) -> Result<Collection, Problem> {
-    let collection = visible(app, read, caller, name)?;
-    if caller.may_read(&collection) {
-        Ok(collection)
-    } else {
-        Err(Problem::forbidden(format!("`{name}` may not be read by `{}`", caller.name())))
+    let (collection, rights) = visible(app, read, caller, name)?;
+    match rights.closed {
+        _ if rights.read => Ok(collection),
+        Some(why) => Err(Problem::forbidden(format!("`{name}` may not be read with this token: {why}"))
+            .hint("ask this organisation's release officers for a release")),
+        None => Err(Problem::forbidden(format!("`{name}` may not be read by `{}`", caller.name()))),
     }
 }
 
 /// The same, if the caller may also change it.
 fn writable(app: &App, read: &dyn Read, caller: &Caller, name: &str) -> Result<Collection, Problem> {
-    let collection = visible(app, read, caller, name)?;
-    if caller.may_write(&collection) {
+    let (collection, rights) = visible(app, read, caller, name)?;
+    if rights.write {
         Ok(collection)
     } else {
         Err(Problem::forbidden(format!("`{name}` may not be changed by `{}`", caller.name())))

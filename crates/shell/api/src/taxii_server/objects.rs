@@ -1,20 +1,21 @@
 //! Reading a collection: objects, manifest, one object, its versions; and taking an object out of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use json::{Limits, Tape};
 use model::StixId;
-use ports::{Page, PageFilter, VersionMatch};
+use ports::{Collection, Page, PageFilter, VersionMatch};
 use taxii::{
     EnvelopeWriter, Manifest, ManifestEntry, Query, Versions, date_added, page_token, read_page_token,
 };
 
-use super::{Filters, Negotiated, answer, answer_json, date_headers, readable, writable};
+use super::{Filters, Negotiated, answer, answer_json, date_headers, is_consumer, readable, writable};
 use crate::app::{App, Shared};
-use crate::auth::Anyone;
+use crate::auth::{Anyone, Caller};
 use crate::extract::Path;
 use crate::problem::Problem;
 
@@ -122,19 +123,26 @@ async fn find(
     mut query: Query,
     listing: Listing,
 ) -> Result<Found, Problem> {
+    if let Some(id) = &object {
+        // `match[id]` and `match[type]` are not defined for one object (TAXII 2.1 §5.6): they cannot widen it.
+        query.ids = BTreeSet::from([id.clone()]);
+        query.types.clear();
+    }
+    let by = Arc::clone(&caller);
+    let (collection, consumer) = app
+        .read(move |app, read| Ok((readable(app, read, &by, &collection)?, is_consumer(app, &by)?)))
+        .await?;
+    let resource = match (listing, &object) {
+        (Listing::Objects, None) => format!("{}/objects", collection.id),
+        (Listing::Objects, Some(id)) => format!("{}/objects/{id}", collection.id),
+        (Listing::Manifest, _) => format!("{}/manifest", collection.id),
+        (Listing::Versions, _) => format!("{}/versions", collection.id),
+    };
+    if consumer {
+        // It waits its turn, so it holds no snapshot meanwhile.
+        return app.blocking(move |app| outside(app, &caller, &collection, object, query, &resource)).await;
+    }
     app.read(move |app, read| {
-        let collection = readable(app, read, &caller, &collection)?;
-        if let Some(id) = &object {
-            // `match[id]` and `match[type]` are not defined for one object (TAXII 2.1 §5.6): they cannot widen it.
-            query.ids = BTreeSet::from([id.clone()]);
-            query.types.clear();
-        }
-        let resource = match (listing, &object) {
-            (Listing::Objects, None) => format!("{}/objects", collection.id),
-            (Listing::Objects, Some(id)) => format!("{}/objects/{id}", collection.id),
-            (Listing::Manifest, _) => format!("{}/manifest", collection.id),
-            (Listing::Versions, _) => format!("{}/versions", collection.id),
-        };
         let after = read_page_token(&resource, &query)?;
         let filter = page_filter(&query);
         let limit = page_limit(app, &query);
@@ -156,6 +164,34 @@ async fn find(
         Ok(Found { page, next })
     })
     .await
+}
+
+/// The same for a client without a node: what its releases let it have, and nothing that tells of the rest. Of each
+/// object there is one version for it, the newest.
+fn outside(
+    app: &App,
+    caller: &Caller,
+    collection: &Collection,
+    object: Option<StixId>,
+    mut query: Query,
+    resource: &str,
+) -> Result<Found, Problem> {
+    let core = app.core();
+    let token = caller.token_id().ok_or_else(|| Problem::forbidden("a release is for a token"))?;
+    query.next = query.next.map(|next| core.unveiled(&next).unwrap_or_default());
+    let after = read_page_token(resource, &query)?;
+    let mut filter = page_filter(&query);
+    if filter.versions.iter().any(|version| !matches!(version, VersionMatch::Exact(_))) {
+        filter.versions.retain(|version| matches!(version, VersionMatch::Exact(_)));
+        filter.versions.push(VersionMatch::Last);
+    }
+    let served = core.serve_consumer(token, collection.id, &filter, after, page_limit(app, &query))?;
+    if let (Some(id), true) = (object, served.page.entries.is_empty()) {
+        return Err(Problem::missing(format!("`{id}` in collection `{}`", collection.alias)));
+    }
+    let reached = served.reached.filter(|_| served.page.more);
+    let next = reached.map(|reached| core.veiled(&page_token(reached, resource, &query)));
+    Ok(Found { page: served.page, next })
 }
 
 fn page_limit(app: &App, query: &Query) -> usize {

@@ -10,13 +10,13 @@ use shieldwall_api::Settings;
 use crate::desk::{Desk, clear, indicator, settings};
 
 /// Reads events until so many have come, as (id, event, data).
-struct Events {
+pub(crate) struct Events {
     body: Body,
     text: String,
 }
 
 impl Events {
-    async fn open(desk: &Desk, path: &str, secret: Option<&str>) -> Self {
+    pub(crate) async fn open(desk: &Desk, path: &str, secret: Option<&str>) -> Self {
         let ask = match secret {
             Some(secret) => desk.ask(&format!("GET {path}")).bearer(secret),
             None => desk.operator(&format!("GET {path}")),
@@ -28,7 +28,7 @@ impl Events {
     }
 
     /// The next event; `None` at the end of the stream. Hangs, and so fails, when neither comes.
-    async fn next(&mut self) -> Option<(String, String, String)> {
+    pub(crate) async fn next(&mut self) -> Option<(String, String, String)> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let (event, rest) = (event.to_owned(), rest.to_owned());

@@ -7,10 +7,13 @@
 )]
 
 mod accounts;
+mod consumers;
+mod departures;
 mod desk;
 mod live;
 mod matrix;
 mod objects;
+mod office;
 mod openapi;
 mod problems;
 mod serving;

@@ -65,6 +65,12 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("GET /api/v1/holdings", "viewer"),
     ("GET /api/v1/reviews", "viewer"),
     ("GET /api/v1/ledger", "viewer"),
+    ("GET /api/v1/releases", "viewer"),
+    ("GET /api/v1/releases/{release}", "viewer"),
+    ("GET /api/v1/releases/{release}/explanation", "analyst"),
+    ("POST /api/v1/releases/drafts", "analyst"),
+    ("POST /api/v1/releases", "admin"),
+    ("POST /api/v1/releases/{release}/end", "admin"),
     ("GET /api/v1/explanations", "analyst"),
     ("POST /api/v1/objects/{id}/withdraw", "analyst"),
     ("POST /api/v1/peers/{name}/questions", "analyst"),
@@ -129,6 +135,7 @@ fn filled(line: &str) -> String {
         .replace("{index}", "99")
         .replace("{name}", "nobody")
         .replace("{agreement}", &digest)
+        .replace("{release}", &digest)
         .replace("{version}", &digest)
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn word(text: &str) -> Word {
 }
 
 /// The category a flow is counted under.
-fn category(facts: &Facts) -> Word {
+pub(crate) fn category(facts: &Facts) -> Word {
     let joined: Vec<_> =
         facts.categories.iter().filter(|name| *name != Facts::MORE).map(String::as_str).take(3).collect();
     if joined.is_empty() { word(&facts.type_name) } else { word(&joined.join("-")) }

@@ -32,17 +32,28 @@ impl Core {
         let _turn = trust.turn();
         let tenant = self.scope.tenant;
         let now = self.clock.now();
-        let (given, creator) = {
+        let (given, newest) = {
             let read = self.store.read()?;
             let given = read.disclosures(tenant, Some(id), false, 0, 100_000)?;
-            (given, read.object(self.scope, id, None)?.is_some_and(|stored| stored.source.0 == 0))
+            (given, read.object(self.scope, id, None)?)
         };
+        let creator = newest.as_ref().is_some_and(|stored| stored.source.0 == 0);
         if given.is_empty() {
             return Err(TrustError::Missing(format!("a disclosure of `{id}`")));
         }
         let mut told = Vec::new();
         self.store.transact(|tx| {
             for record in given.iter().filter(|record| record.withdrawn.is_none()) {
+                let consumer = registry.releases(trust.party).find(|known| known.hash == record.agreement.0);
+                if let Some(consumer) = consumer.filter(|_| record.to == trust.party) {
+                    self.take_from(tx, consumer, record, now)?;
+                    // Who asks for what is new since its last pull is to meet it.
+                    if let Some(newest) = &newest {
+                        tx.redate(self.scope, now, newest.version_id)?;
+                    }
+                    told.push((record.to, record.agreement));
+                    continue;
+                }
                 let Some(force) = registry.last_force(record.agreement) else { continue };
                 let (to, agreement) = (record.to, record.agreement);
                 self.take_back(tx, to, agreement, &force, record.subject, "error", creator, now)?;
@@ -60,10 +71,14 @@ impl Core {
     /// When the store fails; the next step goes on.
     pub fn erasure_step(&self) -> Result<bool, TrustError> {
         let Some(trust) = self.trust() else { return Ok(false) };
-        if !trust.take_erasures() {
-            return Ok(false);
-        }
-        let waiting = self.ended_holdings()?;
+        let waiting = {
+            // A withdrawal that is being taken in says so before it is kept: it is waited for, or it would be missed.
+            let _turn = trust.turn_in();
+            if !trust.take_erasures() {
+                return Ok(false);
+            }
+            self.ended_holdings()?
+        };
         if waiting.is_empty() {
             return Ok(false);
         }

@@ -8,12 +8,14 @@
 mod agreements;
 mod book;
 mod calls;
+mod consumers;
 mod courier;
 mod deliver;
 mod departure;
 mod erasure;
 mod handler;
 mod keys;
+mod outlet;
 mod peers;
 mod queries;
 mod receive;
@@ -40,9 +42,11 @@ use release::Candidate;
 
 pub use agreements::{Exposure, LISTED, Listed, Proposed};
 pub use calls::Call;
+pub use consumers::{Access, Consumer, Draft, ReleaseState};
 pub use courier::Imported;
 pub use erasure::Withdrawal;
 pub use handler::Peers;
+pub use outlet::{Explained, Kept, Outgoing, Served};
 pub use peers::{INVITATION, PairingStep, PairingView};
 pub use queries::{Asked, Seen};
 pub use registry::{Agreed, InForce, Registry};

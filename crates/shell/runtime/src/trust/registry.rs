@@ -18,6 +18,8 @@ use policy::{Circumstances, Policy};
 use ports::trust::{Document, DocumentKind, PeerRecord, PeerState};
 use ports::{Read, StoreError};
 
+use super::consumers::{self, Consumer};
+
 /// Parties, their keys and posts, and agreements as they stand.
 pub struct Registry {
     /// Key histories by party, ours included.
@@ -34,6 +36,8 @@ pub struct Registry {
     speakers: BTreeMap<StixId, PartyId>,
     /// Requests for agreements that have no text yet, by the request's hash.
     pub requests: BTreeMap<Digest, State>,
+    /// Releases to clients without a node, by hash; see [`Registry::releases`].
+    pub(super) consumers: BTreeMap<Digest, Consumer>,
     /// How many documents are in here; `None` for one that was never built.
     built: Option<u64>,
     /// When it was built; agreements are judged anew once a minute.
@@ -73,6 +77,7 @@ impl Default for Registry {
             agreements: BTreeMap::new(),
             speakers: BTreeMap::new(),
             requests: BTreeMap::new(),
+            consumers: BTreeMap::new(),
             built: None,
             at: Timestamp::EPOCH,
         }
@@ -131,10 +136,12 @@ impl Registry {
             peers,
             agreements: BTreeMap::new(),
             requests: BTreeMap::new(),
+            consumers: BTreeMap::new(),
             built: Some(count),
             at: now,
         };
         registry.fold(of(DocumentKind::AgreementAct), &self.agreements, now);
+        registry.consumers = consumers::fold(of(DocumentKind::ConsumerRelease), &registry);
         Ok(Some(registry))
     }
 
