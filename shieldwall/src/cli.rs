@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod releases;
+pub mod rules;
 pub mod trust;
 
 use releases::Release;
+use rules::Rules;
 use trust::{Agreement, Audit, Courier, Key, Peer, Review};
 
 /// Everything that can be typed.
@@ -247,6 +249,9 @@ pub enum Command {
     /// What waits for a release officer
     #[command(subcommand)]
     Review(Review),
+    /// The node's own rules, which bind every agreement
+    #[command(subcommand)]
+    Rules(Rules),
     /// The same streams as files: across an air gap, or one way only
     #[command(subcommand)]
     Courier(Courier),
@@ -334,6 +339,12 @@ impl Command {
             )
             | Self::Audit(Audit::Report { node, .. })
             | Self::Ask { node, .. }
+            | Self::Rules(
+                Rules::Show { node }
+                | Rules::Check { node, .. }
+                | Rules::Diff { node, .. }
+                | Rules::Set { node, .. },
+            )
             | Self::Courier(Courier::Export { node, .. } | Courier::Import { node, .. }) => node,
             Self::Key(key) => return key.node(),
             Self::Peer(peer) => peer.node(),

@@ -29,11 +29,13 @@ pub enum DocumentKind {
     Report,
     /// Invitations, acceptances and openings; the subject is the invitation.
     Pairing,
+    /// The node's own rules, unsigned; the subject is zero, and the newest is in force.
+    NodeRules,
 }
 
 impl DocumentKind {
     /// Every kind, in the order of its stored number.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::KeyEvent,
         Self::Appointment,
         Self::AgreementAct,
@@ -41,6 +43,7 @@ impl DocumentKind {
         Self::PersonalDecision,
         Self::Report,
         Self::Pairing,
+        Self::NodeRules,
     ];
 }
 

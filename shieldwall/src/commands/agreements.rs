@@ -183,7 +183,7 @@ fn check(answer: &Value, policy: bool, as_json: bool) -> Outcome {
     Ok(if sound { Exit::Well } else { Exit::Findings })
 }
 
-fn diff(answer: &Value, as_json: bool) -> Outcome {
+pub(super) fn diff(answer: &Value, as_json: bool) -> Outcome {
     if as_json {
         output::line(answer);
         return Ok(Exit::Well);

@@ -12,6 +12,7 @@ mod objects;
 mod patterns;
 mod peers;
 mod releases;
+mod rules;
 mod serve;
 mod sharing;
 mod stix;
@@ -141,6 +142,7 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
             sharing::ask(client, peer, agreement, purpose, values, json).await
         }
         Command::Audit(Audit::Report { output, .. }) => audit::report(client, output, json).await,
+        Command::Rules(command) => rules::rules(client, command, json).await,
         Command::Courier(command) => sharing::courier(client, command, json).await,
         other => Err(Failure::new(format!("{other:?} needs no node"))),
     }

@@ -1,6 +1,7 @@
 //! The decision on one incoming object.
 
 use json::{Edits, Limits, Tape, Value};
+use label::Spifs;
 use model::{Finding, Label, Severity, SourceId, StixId, Timestamp, VersionId};
 use observable::Observable;
 use stix::marking::Meaning;
@@ -118,6 +119,8 @@ pub struct Rules<'a> {
     pub benign: &'a dyn Fn(&Observable) -> Option<String>,
     /// This organisation's identity: nobody else may speak in its name.
     pub own_identity: &'a StixId,
+    /// Policies by which confidentiality labels (STANAG 4774) are read. A label of any other lets nobody have it.
+    pub spifs: &'a Spifs,
 }
 
 /// What becomes of the object.
@@ -168,7 +171,7 @@ pub fn needs(input: &Input<'_>) -> Needs {
     let refs = object.value().get("object_marking_refs").into_iter().flat_map(|list| list.items());
     let granular = object.value().get("granular_markings").into_iter().flat_map(|list| list.items());
     for reference in refs.chain(granular.filter_map(|g| g.get("marking_ref"))) {
-        let id = reference.as_str().filter(|id| marking_meaning(id, None).is_none());
+        let id = reference.as_str().filter(|id| marking_meaning(id, None, &Spifs::NONE).is_none());
         markings.extend(id.and_then(|id| id.parse().ok()));
     }
     Needs { id: object.id().clone(), version: versioned.then(|| object.version()), markings }
@@ -222,7 +225,7 @@ pub fn decide(input: &Input<'_>, view: &View, rules: &Rules<'_>, now: Timestamp)
             None => return Decision::Hold(reasons),
         }
     }
-    accept(input, view, now)
+    accept(input, view, rules, now)
 }
 
 /// Whether a stored text says the same as an incoming object, as far as its identity goes.
@@ -243,11 +246,11 @@ fn is_versioned(object: &Valid<'_>) -> bool {
     object.modified().or(object.created()).is_some()
 }
 
-fn resolve(id: &str, definitions: &[(StixId, String)]) -> Option<Meaning> {
+fn resolve(id: &str, definitions: &[(StixId, String)], spifs: &Spifs) -> Option<Meaning> {
     let definition = definitions.iter().find(|(known, _)| known.as_str() == id);
     let mut tape = Tape::new();
     let parsed = definition.and_then(|(_, raw)| tape.parse(raw.as_bytes(), &Limits::OBJECT).ok());
-    marking_meaning(id, parsed)
+    marking_meaning(id, parsed, spifs)
 }
 
 /// How the incoming object stands to the renditions held of its version.
@@ -272,7 +275,7 @@ fn same_version(input: &Input<'_>, view: &View, rules: &Rules<'_>) -> Same {
     // from travelling, which a person sees and can undo; a leak could not be undone.
     // About this organisation's own objects only the organisation itself decides.
     let ours = input.object.created_by().as_ref() == Some(rules.own_identity);
-    let said = if ours && !input.local { None } else { stated_label(input, view) };
+    let said = if ours && !input.local { None } else { stated_label(input, view, rules) };
     let mut conflict = false;
     for held in &view.same {
         // What its creator signed, label included, is not narrowed by a copy that they did not.
@@ -311,8 +314,8 @@ fn narrowed(object: &Valid<'_>, label: Label) -> Finding {
 }
 
 /// What the bytes and their wrapping say about handling; `None` when they say nothing.
-fn stated_label(input: &Input<'_>, view: &View) -> Option<Label> {
-    let resolve = |id: &str| resolve(id, &view.markings);
+fn stated_label(input: &Input<'_>, view: &View, rules: &Rules<'_>) -> Option<Label> {
+    let resolve = |id: &str| resolve(id, &view.markings, rules.spifs);
     let marked = marked_label(input.object.value(), &resolve, &mut Vec::new()).label();
     match (marked, input.narrowing) {
         (Some(marked), Some(narrow)) => Some(marked.meet(narrow)),
@@ -405,11 +408,12 @@ fn benign(observables: &[Observable], rules: &Rules<'_>) -> Vec<Finding> {
         .collect()
 }
 
-fn accept(input: &Input<'_>, view: &View, now: Timestamp) -> Decision {
+fn accept(input: &Input<'_>, view: &View, rules: &Rules<'_>, now: Timestamp) -> Decision {
     let object = input.object;
     let mut findings = Vec::new();
-    let labelled = marked_label(object.value(), &|id| resolve(id, &view.markings), &mut findings);
-    let (explicit, marked) = if marking_meaning(object.id().as_str(), None).is_some() {
+    let labelled =
+        marked_label(object.value(), &|id| resolve(id, &view.markings, rules.spifs), &mut findings);
+    let (explicit, marked) = if marking_meaning(object.id().as_str(), None, &Spifs::NONE).is_some() {
         // Definitions that every node knows by heart are nobody's secret, and a marking on them would change them.
         (Some(Label::CLEAR), Label::CLEAR)
     } else {

@@ -16,11 +16,11 @@ pub const OWN_ONLY_DEFINITION: &str = r#"{"type":"marking-definition","spec_vers
 /// What a marking reference means for TLP, by its id alone or by its definition when that is at hand. What else it
 /// restricts stands in [`label::Facts`], which policy decides by.
 #[must_use]
-pub fn marking_meaning(id: &str, definition: Option<Value<'_>>) -> Option<Meaning> {
+pub fn marking_meaning(id: &str, definition: Option<Value<'_>>, spifs: &Spifs) -> Option<Meaning> {
     if id == OWN_ONLY_MARKING {
         return Some(Meaning::Unknown);
     }
-    meaning_of_id(id).or_else(|| definition.map(|definition| tlp_meaning(definition, &Spifs::NONE)))
+    meaning_of_id(id).or_else(|| definition.map(|definition| tlp_meaning(definition, spifs)))
 }
 
 /// The text to give out: the object's own bytes, with the overlay label added as a marking reference.

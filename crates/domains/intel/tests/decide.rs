@@ -89,7 +89,12 @@ fn play(text: &str, case: &Case) -> Decision {
     };
     let benign = |_: &Observable| case.benign.then(|| "a list".to_owned());
     let own = OWN.parse().unwrap();
-    decide(&input, &case.view, &Rules { benign: &benign, own_identity: &own }, NOW.parse().unwrap())
+    decide(
+        &input,
+        &case.view,
+        &Rules { benign: &benign, own_identity: &own, spifs: &label::Spifs::NONE },
+        NOW.parse().unwrap(),
+    )
 }
 
 /// One word for a decision, with what matters about it.

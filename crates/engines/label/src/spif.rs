@@ -75,6 +75,8 @@ struct Tag {
     release: bool,
     /// Name and id of the tag set it belongs to, by which rules name it.
     set: [String; 2],
+    /// How many values a label must have of it: whatever its classification, and also where it has none.
+    least: usize,
     /// How many values a label may have of it.
     most: usize,
     values: BTreeMap<String, Category>,
@@ -285,6 +287,13 @@ fn tag(element: &Element, set: &Element) -> Result<Tag, InvalidSpif> {
     if element.attribute("singleSelection").is_some_and(|single| matches!(single, "true" | "1")) {
         most = most.min(1);
     }
+    let least = match element.attribute("minSelection") {
+        Some(least) => least.parse().map_err(|_| wrong(element, "a number was expected"))?,
+        None => 0,
+    };
+    if least > most {
+        return Err(wrong(element, "asks for more values than it lets choose"));
+    }
     let mut values = BTreeMap::new();
     for element in element.all("tagCategory") {
         let rules = [
@@ -305,7 +314,7 @@ fn tag(element: &Element, set: &Element) -> Result<Tag, InvalidSpif> {
         }
     }
     let set = [required(set, "name")?.to_owned(), set.attribute("id").unwrap_or_default().to_owned()];
-    Ok(Tag { kind, release, set, most, values })
+    Ok(Tag { kind, release, set, least, most, values })
 }
 
 fn category(element: &Element, release: bool) -> Result<Category, InvalidSpif> {

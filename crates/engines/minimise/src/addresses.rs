@@ -52,7 +52,7 @@ impl AddressKey {
 }
 
 /// One block of HKDF-Expand (RFC 5869 §2.3) with the purpose and the subject as info.
-fn expand(secret: &[u8; 32], purpose: &[u8], subject: &[u8]) -> [u8; 32] {
+pub(crate) fn expand(secret: &[u8; 32], purpose: &[u8], subject: &[u8]) -> [u8; 32] {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return [0; 32] };
     mac.update(b"shieldwall/minimise/v1\0");
     mac.update(purpose);

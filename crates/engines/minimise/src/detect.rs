@@ -1,6 +1,7 @@
 //! Finds personal data and internal names in an object's texts.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use json::{Kind, Value, escape_pointer};
@@ -28,10 +29,10 @@ pub struct Detectors {
 }
 
 /// Texts longer than this are looked at in full all the same; more findings than this in one object add nothing.
-const ENOUGH: usize = 64;
+pub(crate) const ENOUGH: usize = 64;
 
 /// Properties that hold ids, times and fixed words: nobody's data.
-const NOT_TEXT: [&str; 10] = [
+pub(crate) const NOT_TEXT: [&str; 10] = [
     "id",
     "type",
     "spec_version",
@@ -110,12 +111,11 @@ impl Detectors {
             if text.contains('+') && PHONE.is_match(text) {
                 hit("phone");
             }
-            if IBAN.find_iter(text).any(|found| is_iban(found.as_str())) {
+            if IBAN.find_iter(text).any(|found| iban_length(found.as_str()).is_some()) {
                 hit("iban");
             }
             for run in DIGITS.find_iter(text) {
-                let digits: Vec<u8> =
-                    run.as_str().bytes().filter(u8::is_ascii_digit).map(|byte| byte - b'0').collect();
+                let digits = digits_of(run.as_str());
                 if numbers::payment_card(&digits) {
                     hit("payment-card");
                 }
@@ -138,8 +138,65 @@ impl Detectors {
     }
 }
 
+/// What a value in a text says of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Personal {
+    Email,
+    Phone,
+    Iban,
+    PaymentCard,
+    BalticCode,
+    SpanishIdentity,
+}
+
+/// Values in a text that a person could be found by, in order and apart from each other, by the same expressions that
+/// [`Detectors`] look with.
+pub(crate) fn personal(text: &str) -> Vec<(Range<usize>, Personal)> {
+    let mut found: Vec<(Range<usize>, Personal)> = Vec::new();
+    let mut add = |range: Range<usize>, kind| {
+        if !found.iter().any(|(known, _)| known.start < range.end && range.start < known.end) {
+            found.push((range, kind));
+        }
+    };
+    EMAIL.find_iter(text).for_each(|found| add(found.range(), Personal::Email));
+    PHONE.find_iter(text).for_each(|found| add(found.range(), Personal::Phone));
+    for candidate in IBAN.find_iter(text) {
+        if let Some(length) = iban_length(candidate.as_str()) {
+            add(candidate.start()..candidate.start() + length, Personal::Iban);
+        }
+    }
+    for run in DIGITS.find_iter(text) {
+        let digits = digits_of(run.as_str());
+        if numbers::payment_card(&digits) {
+            add(run.range(), Personal::PaymentCard);
+        } else if run.as_str().len() == 11 && numbers::baltic_personal_code(&digits) {
+            add(run.range(), Personal::BalticCode);
+        }
+    }
+    for run in SPANISH.find_iter(text).filter(|run| numbers::spanish_identity(run.as_str())) {
+        add(run.range(), Personal::SpanishIdentity);
+    }
+    found.sort_by_key(|(range, _)| range.start);
+    found
+}
+
+fn digits_of(run: &str) -> Vec<u8> {
+    run.bytes().filter(u8::is_ascii_digit).map(|byte| byte - b'0').collect()
+}
+
+/// How much of a candidate is an IBAN: the expression is greedy, and what follows one may have been taken for a part.
+fn iban_length(candidate: &str) -> Option<usize> {
+    let mut compact = String::new();
+    candidate.char_indices().find_map(|(at, c)| {
+        if !c.is_whitespace() {
+            compact.push(c.to_ascii_uppercase());
+        }
+        numbers::iban(&compact).then(|| at + c.len_utf8())
+    })
+}
+
 /// Types that are about people as such: accounts, mail addresses, messages, identities of persons.
-fn is_about_a_person(object: Value<'_>) -> bool {
+pub(crate) fn is_about_a_person(object: Value<'_>) -> bool {
     let class = object.get("identity_class");
     match object.get("type").and_then(|name| name.as_str()).as_deref() {
         Some("email-addr" | "user-account" | "email-message") => true,
@@ -164,7 +221,7 @@ fn names(text: &str, domain: &str) -> bool {
 
 /// The addresses that stand in a text as whole words, with their byte ranges. A version number of four parts looks like
 /// one, and is taken for one.
-pub(crate) fn addresses(text: &str) -> impl Iterator<Item = (std::ops::Range<usize>, IpAddr)> + '_ {
+pub(crate) fn addresses(text: &str) -> impl Iterator<Item = (Range<usize>, IpAddr)> + '_ {
     ADDRESS.find_iter(text).filter_map(|found| {
         // A full stop or colon that ends a sentence is no part of the address.
         let word = found.as_str().trim_end_matches(['.', ':']);
@@ -184,13 +241,6 @@ fn within(address: IpAddr, (network, prefix): (IpAddr, u8)) -> bool {
         (IpAddr::V6(a), IpAddr::V6(b)) => same(u128::from(a) ^ u128::from(b), 128),
         _ => false,
     }
-}
-
-fn is_iban(candidate: &str) -> bool {
-    let compact: String =
-        candidate.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).collect();
-    // The expression is greedy: what follows an IBAN may have been taken for a part of it.
-    (15..=compact.len()).any(|end| compact.get(..end).is_some_and(numbers::iban))
 }
 
 #[expect(clippy::expect_used, reason = "constant expressions, each used by a test")]

@@ -1,16 +1,16 @@
 //! The text that may leave, or why there is none.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
-use json::{Edits, Kind, Value, write_string};
-use json::{Limits, Tape};
+use json::{Kind, Value};
 use model::StixId;
 use stix::redact::{Redaction, remove};
 use stix::refs::{is_required_reference, references};
 
 use crate::addresses::AddressKey;
-use crate::detect::{Detectors, Found, addresses};
+use crate::detect::{Detectors, ENOUGH, Found};
+use crate::pseudonym::PersonKey;
+use crate::stand_ins;
 
 /// Which properties may pass, by object type: RFC 6901 pointers in which `*` stands for every item of a list or member
 /// of an object. What lies below a property that passes, passes too. An object of a type that is not here is withheld.
@@ -19,12 +19,14 @@ use crate::detect::{Detectors, Found, addresses};
 pub type Profile = BTreeMap<String, BTreeSet<String>>;
 
 /// What to do about personal data that a detector finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Personal {
+#[derive(Clone, Copy)]
+pub enum Personal<'a> {
     /// Nothing passes in which some was found: a person decides.
     Review,
     /// What it was found in is taken out; an object that cannot do without waits for a person.
     Redact,
+    /// It goes with stand-ins in its place; what cannot have one is taken out.
+    Pseudonymise(&'a PersonKey),
     /// It passes.
     Allow,
 }
@@ -45,7 +47,7 @@ pub struct Plan<'a> {
     /// Properties that may pass; `None` for all.
     pub profile: Option<&'a Profile>,
     /// What to do about personal data.
-    pub personal: Personal,
+    pub personal: Personal<'a>,
     /// Detectors beyond the built-in ones.
     pub detectors: &'a Detectors,
     /// Gives addresses other names.
@@ -54,6 +56,8 @@ pub struct Plan<'a> {
     pub contributor: &'a Contributor,
     /// Whether the receiver may know of this object: asked for each reference.
     pub may_know: &'a dyn Fn(&StixId) -> bool,
+    /// The text of an object that is referred to, by which the id that it goes under is found.
+    pub referred: &'a dyn Fn(&StixId) -> Option<String>,
 }
 
 /// What came of it.
@@ -65,8 +69,10 @@ pub enum Released {
         text: String,
         /// Found, and allowed to pass.
         passed: Vec<Found>,
-        /// Found, and taken out.
+        /// Found, and taken out or given a stand-in.
         redacted: Vec<Found>,
+        /// Whether something goes under another name or value than its creator gave it.
+        renamed: bool,
         /// Pointers, into the original, of everything taken out.
         removed: Vec<String>,
     },
@@ -92,7 +98,8 @@ const ALWAYS: [&str; 9] = [
 /// Makes the text that may leave.
 ///
 /// In this order: references the receiver may not know of, properties outside the profile, the contributor, personal data,
-/// addresses. A required reference or property that would have to go withholds the object.
+/// addresses. A required reference or property that would have to go withholds the object. An id that was made from
+/// what got a stand-in is made anew from the stand-in (STIX 2.1 §2.9), and references follow.
 #[must_use]
 pub fn release(object: Value<'_>, plan: &Plan<'_>) -> Released {
     let type_name = object.get("type").and_then(|name| name.as_str()).unwrap_or_default().into_owned();
@@ -116,17 +123,25 @@ pub fn release(object: Value<'_>, plan: &Plan<'_>) -> Released {
             pointer.strip_prefix(out.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     };
-    let found: Vec<_> =
-        plan.detectors.find(object).into_iter().filter(|found| !gone(&found.pointer)).collect();
+    let found = plan.detectors.find(object);
+    // Nobody has counted what else there is, so nothing of it can be taken out.
+    let uncounted = found.len() >= ENOUGH;
+    let found: Vec<_> = found.into_iter().filter(|found| !gone(&found.pointer)).collect();
     let (passed, redacted) = match plan.personal {
         Personal::Allow => (found, Vec::new()),
+        _ if uncounted => return Released::Review(found),
         Personal::Review if !found.is_empty() => return Released::Review(found),
         Personal::Redact if found.iter().any(|found| found.pointer.is_empty()) => {
             return Released::Review(found);
         }
+        // What a message says of people, and who wrote it to whom, is in more than its addresses.
+        Personal::Pseudonymise(_) if type_name == "email-message" => return Released::Review(found),
         _ => (Vec::new(), found),
     };
-    hidden.extend(redacted.iter().map(|found| found.pointer.clone()));
+    match plan.personal {
+        Personal::Pseudonymise(_) => hidden.extend(stand_ins::beyond(object, &type_name, &redacted)),
+        _ => hidden.extend(redacted.iter().map(|found| found.pointer.clone())),
+    }
     let (text, removed) = match remove(object, &hidden) {
         Redaction::Whole => (object.raw().to_owned(), Vec::new()),
         Redaction::TearLine { text, removed } => (text, removed),
@@ -135,9 +150,12 @@ pub fn release(object: Value<'_>, plan: &Plan<'_>) -> Released {
         }
         Redaction::Withheld => return Released::Review(redacted),
     };
-    match rename(&text, plan) {
-        Some(text) => Released::Text { text, passed, redacted, removed },
-        None => Released::Withheld("the addresses in it cannot be given other names".to_owned()),
+    match stand_ins::given(&text, object, plan) {
+        Some(other) => {
+            let renamed = other != text;
+            Released::Text { text: other, passed, redacted, renamed, removed }
+        }
+        None => Released::Withheld("what is in it cannot be given other names".to_owned()),
     }
 }
 
@@ -236,76 +254,10 @@ fn hide(
     }
 }
 
-/// Gives addresses, their ids and the contributor other names.
-fn rename(text: &str, plan: &Plan<'_>) -> Option<String> {
-    let pseudonym = match plan.contributor {
-        Contributor::Pseudonym(id) => Some(id),
-        _ => None,
-    };
-    if plan.addresses.is_none() && pseudonym.is_none() {
-        return Some(text.to_owned());
-    }
-    let mut tape = Tape::new();
-    let object = tape.parse(text.as_bytes(), &Limits::OBJECT).ok()?;
-    let mut edits = Edits::new();
-    if let (Some(id), Some(creator)) = (pseudonym, object.get("created_by_ref")) {
-        edits.replace(creator, quoted(id.as_str()));
-    }
-    if let Some(key) = plan.addresses {
-        walk(object, "", key, &mut edits);
-    }
-    Some(if edits.is_empty() { text.to_owned() } else { edits.apply(object) })
-}
-
-fn walk(value: Value<'_>, property: &str, key: &AddressKey, edits: &mut Edits) {
-    match value.kind() {
-        Kind::Object => {
-            for (name, member) in value.entries() {
-                walk(member, &name.as_str().unwrap_or_default(), key, edits);
-            }
-        }
-        Kind::Array => value.items().for_each(|item| walk(item, property, key, edits)),
-        Kind::String => {
-            let Some(text) = value.as_str() else { return };
-            if property == "id" || property.ends_with("_ref") || property.ends_with("_refs") {
-                if let Some(id) = text.parse::<StixId>().ok().filter(is_address) {
-                    edits.replace(value, quoted(key.rename(&id).as_str()));
-                }
-            } else if let Some(renamed) = renamed(&text, key) {
-                edits.replace(value, quoted(&renamed));
-            }
-        }
-        _ => {}
-    }
-}
-
-fn is_address(id: &StixId) -> bool {
-    matches!(id.type_name(), "ipv4-addr" | "ipv6-addr")
-}
-
-/// The text with each address replaced by its pseudonym; `None` when there is none in it.
-fn renamed(text: &str, key: &AddressKey) -> Option<String> {
-    let (mut out, mut at) = (String::new(), 0);
-    for (range, address) in addresses(text) {
-        out.push_str(text.get(at..range.start)?);
-        out.push_str(&match key.pseudonym(address) {
-            // An IPv4 address may come out as one mapped into IPv6.
-            IpAddr::V6(six) => six.to_canonical().to_string(),
-            four => four.to_string(),
-        });
-        at = range.end;
-    }
-    (at > 0).then(|| out + text.get(at..).unwrap_or_default())
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    write_string(text, &mut out);
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use json::{Limits, Tape};
+
     use super::*;
 
     const SECRET: &str = "identity--0aaaaaaa-0000-4000-8000-000000000001";
@@ -315,7 +267,7 @@ mod tests {
     struct Case<'a> {
         object: &'a str,
         profile: Option<Profile>,
-        personal: Personal,
+        personal: Personal<'a>,
         key: Option<AddressKey>,
         contributor: Contributor,
         hides: &'a str,
@@ -346,6 +298,7 @@ mod tests {
                 addresses: case.key.as_ref(),
                 contributor: &case.contributor,
                 may_know: &|id| id.as_str() != case.hides,
+                referred: &|_| None,
             },
         )
     }

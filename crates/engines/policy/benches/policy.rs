@@ -14,6 +14,7 @@ use keys::KeyId;
 use label::{Facts, Handling, Onward, Origin};
 use model::{AgreementId, Digest, Label, PartyId, Tenant, Timestamp, Tlp};
 use policy::diff::{Standpoint, diff};
+use policy::people;
 use policy::people::{Object, Person, may};
 use policy::prove::{Ceiling, prove};
 use policy::{Caveats, Memo, Policy, Question, Request, decide};
@@ -270,13 +271,14 @@ fn compiling(bencher: Bencher<'_, '_>) {
     bencher.bench(|| Policy::compile(&terms, AgreementId(Digest::ZERO)));
 }
 
-#[divan::bench(args = ["object.read", "token.revoke", "agreement.sign", "object.erase"])]
-fn one_person(bencher: Bencher<'_, '_>, action: &str) {
+#[divan::bench(args = [
+    people::Action::ObjectRead, people::Action::TokenRevoke, people::Action::AgreementSign, people::Action::ObjectErase
+])]
+fn one_person(bencher: Bencher<'_, '_>, action: people::Action) {
     let person = Person {
         account: None,
         tenant: Tenant(1),
         role: policy::people::Role::Analyst,
-        officer: false,
         local: false,
         confined: None,
     };

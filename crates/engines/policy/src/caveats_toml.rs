@@ -19,12 +19,13 @@ const MOST: usize = 256;
 struct Document {
     format: String,
     #[serde(default)]
-    caveat: Vec<Entry>,
+    caveat: Vec<CaveatEntry>,
 }
 
-#[derive(Deserialize)]
+/// A caveat as it stands in a TOML text; see [`Caveats::parse_toml`] for what may stand where.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+pub struct CaveatEntry {
     id: String,
     reason: String,
     to_parties: Option<BTreeSet<String>>,
@@ -71,11 +72,21 @@ impl Caveats {
         if document.caveat.len() > MOST {
             return Err(invalid(format!("{} rules, and {MOST} are the most", document.caveat.len())));
         }
-        Self::compile(document.caveat.into_iter().map(caveat).collect::<Result<_, _>>()?)
+        Self::compile(document.caveat.into_iter().map(CaveatEntry::read).collect::<Result<_, _>>()?)
     }
 }
 
-fn caveat(entry: Entry) -> Result<Caveat, InvalidCaveats> {
+impl CaveatEntry {
+    /// The rule it states.
+    ///
+    /// # Errors
+    /// [`InvalidCaveats`]: an empty list, an unknown nation, party or level, receivers named in two ways.
+    pub fn read(self) -> Result<Caveat, InvalidCaveats> {
+        caveat(self)
+    }
+}
+
+fn caveat(entry: CaveatEntry) -> Result<Caveat, InvalidCaveats> {
     let wrong = |what: String| InvalidCaveats(format!("`{}`: {what}", entry.id));
     let named = !entry.id.is_empty() && entry.id.len() <= 64;
     if !named

@@ -71,6 +71,12 @@ pub enum CompileError {
 }
 
 impl Policy {
+    /// The nation whose law a party is under, by the agreement; `None` where that is not known.
+    #[must_use]
+    pub fn nation_of(&self, party: PartyId) -> Option<Nation> {
+        self.nations.get(&party).copied().flatten()
+    }
+
     /// Compiles terms.
     ///
     /// # Errors

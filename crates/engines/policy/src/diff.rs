@@ -77,13 +77,33 @@ pub fn diff<'c>(
     standpoint: &Standpoint<'_>,
     classes: impl IntoIterator<Item = (&'c str, Label, u64)>,
 ) -> DiffReport {
+    compare([(old, standpoint), (new, standpoint)], classes)
+}
+
+/// Compares what one agreement permits under our own rules of the standpoint with what it would under others.
+#[must_use]
+pub fn diff_rules<'c>(
+    policy: &Policy,
+    standpoint: &Standpoint<'_>,
+    rules: &Caveats,
+    classes: impl IntoIterator<Item = (&'c str, Label, u64)>,
+) -> DiffReport {
+    let then = Standpoint { caveats: rules, ..*standpoint };
+    compare([(Some(policy), standpoint), (Some(policy), &then)], classes)
+}
+
+fn compare<'c>(
+    [(old, standpoint), (new, then)]: [(Option<&Policy>, &Standpoint<'_>); 2],
+    classes: impl IntoIterator<Item = (&'c str, Label, u64)>,
+) -> DiffReport {
     let sides: Vec<&Policy> = [old, new].into_iter().flatten().collect();
+    let rules = [standpoint.caveats, then.caveats];
     let mut report = DiffReport::default();
     let mut alike: BTreeMap<Likeness, Vec<PartyId>> = BTreeMap::new();
     for party in sides.iter().flat_map(|policy| policy.parties()).filter(|party| party.id != standpoint.from)
     {
         if report.parties.insert(party.id, PartyDiff::default()).is_none() {
-            alike.entry(likeness(&sides, standpoint, party.id)).or_default().push(party.id);
+            alike.entry(likeness(&sides, rules, party.id)).or_default().push(party.id);
         }
     }
     let alike: Vec<Vec<PartyId>> = alike.into_values().collect();
@@ -102,7 +122,7 @@ pub fn diff<'c>(
         for group in groups {
             let Some(first) = group.first() else { continue };
             let before = old.and_then(|policy| outcome(policy, standpoint, &facts, *first));
-            let after = new.and_then(|policy| outcome(policy, standpoint, &facts, *first));
+            let after = new.and_then(|policy| outcome(policy, then, &facts, *first));
             for receiver in group {
                 let Some(party) = report.parties.get_mut(receiver) else { continue };
                 party.count(class, narrowed, &facts.type_name, objects, before.clone(), after.clone());
@@ -116,7 +136,7 @@ pub fn diff<'c>(
 type Likeness = (Vec<Option<Option<Nation>>>, Vec<bool>);
 
 /// Receivers of the same likeness are decided on once.
-fn likeness(sides: &[&Policy], standpoint: &Standpoint<'_>, receiver: PartyId) -> Likeness {
+fn likeness(sides: &[&Policy], rules: [&Caveats; 2], receiver: PartyId) -> Likeness {
     let nations = sides.iter().map(|policy| policy.nations.get(&receiver).copied()).collect();
     let mut is_in = Vec::new();
     for policy in sides {
@@ -132,7 +152,7 @@ fn likeness(sides: &[&Policy], standpoint: &Standpoint<'_>, receiver: PartyId) -
             }
         }
     }
-    for rule in standpoint.caveats.rules() {
+    for rule in rules.iter().flat_map(|caveats| caveats.rules()) {
         if let Receivers::Parties(parties) = &rule.to {
             is_in.push(parties.contains(&receiver));
         }

@@ -27,6 +27,7 @@ mod shortfall;
 mod view;
 
 pub use caveats::{Caveat, Caveats, InvalidCaveats, Receivers};
+pub use caveats_toml::CaveatEntry;
 pub use compile::{BREAK_GLASS, CompileError, Policy};
 pub use decide::{Question, WITHDRAWAL, clauses_of_text, decide, originator};
 pub use decision::{Decision, InvalidObligations, Obligations, Reason};

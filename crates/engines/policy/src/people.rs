@@ -28,6 +28,90 @@ pub enum Role {
     Admin,
 }
 
+macro_rules! actions {
+    ($($action:ident = $name:literal,)+) => {
+        /// Everything that people and programs can do here. What is not named in the policies is nobody's.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Action {
+            $(#[doc = concat!("`", $name, "`")] $action,)+
+        }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &[Self] = &[$(Self::$action,)+];
+
+            /// Its name in the policies.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$action => $name,)+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    MeRead = "me.read",
+    MePassword = "me.password",
+    SessionClose = "session.close",
+    LiveRead = "live.read",
+    NodeDiscover = "node.discover",
+    StatusRead = "status.read",
+    CollectionRead = "collection.read",
+    CollectionWrite = "collection.write",
+    ObjectRead = "object.read",
+    ObjectExport = "object.export",
+    ObjectWrite = "object.write",
+    ObjectErase = "object.erase",
+    ObjectWithdraw = "object.withdraw",
+    HeldRead = "held.read",
+    HeldDecide = "held.decide",
+    SourceRead = "source.read",
+    SourcePull = "source.pull",
+    SourceWrite = "source.write",
+    SourceOpen = "source.open",
+    WarningListRead = "warning-list.read",
+    WarningListWrite = "warning-list.write",
+    NodeRead = "node.read",
+    AuditRead = "audit.read",
+    AccountRead = "account.read",
+    AccountWrite = "account.write",
+    TokenRead = "token.read",
+    TokenAdd = "token.add",
+    TokenRevoke = "token.revoke",
+    StoreVerify = "store.verify",
+    StoreCompact = "store.compact",
+    StoreBackup = "store.backup",
+    RulesRead = "rules.read",
+    RulesWrite = "rules.write",
+    PeerRead = "peer.read",
+    PeerWrite = "peer.write",
+    KeyRead = "key.read",
+    KeyWrite = "key.write",
+    AgreementRead = "agreement.read",
+    AgreementPropose = "agreement.propose",
+    AgreementSign = "agreement.sign",
+    AgreementEnd = "agreement.end",
+    DisclosureRead = "disclosure.read",
+    DisclosureExplain = "disclosure.explain",
+    DisclosureHold = "disclosure.hold",
+    ReviewRead = "review.read",
+    ReviewDecide = "review.decide",
+    ReleaseRead = "release.read",
+    ReleaseDraft = "release.draft",
+    ReleaseGrant = "release.grant",
+    OrconRead = "orcon.read",
+    OrconAnswer = "orcon.answer",
+    BreakGlassUse = "break-glass.use",
+    QueryRead = "query.read",
+    QueryAsk = "query.ask",
+    LedgerRead = "ledger.read",
+    LedgerReport = "ledger.report",
+    CourierExport = "courier.export",
+    CourierImport = "courier.import",
+}
+
 /// Who asks. The caller has authenticated it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -37,8 +121,6 @@ pub struct Person {
     pub tenant: Tenant,
     /// Its role.
     pub role: Role,
-    /// Whether it holds the post of a release officer now.
-    pub officer: bool,
     /// Whether it is the operator of the node's own machine.
     pub local: bool,
     /// Collections that its token is confined to; `None` where nothing confines it. An empty set is none of them.
@@ -101,16 +183,17 @@ struct Ruled {
     needs: String,
 }
 
-static RULES: LazyLock<Result<BTreeMap<String, Ruled>, EngineError>> = LazyLock::new(load);
+/// Read and compiled once; a decision then looks at the few policies that are about its action.
+static RULES: LazyLock<Result<BTreeMap<Action, Ruled>, EngineError>> = LazyLock::new(load);
 
-/// Whether a person may do something to an object. Total: an action that is not known is nobody's.
+/// Whether a person may do something to an object. Total: where the policies cannot be asked, nobody may.
 #[must_use]
-pub fn may(person: &Person, action: &str, object: &Object) -> Decision {
+pub fn may(person: &Person, action: Action, object: &Object) -> Decision {
     let rules = match RULES.as_ref() {
         Ok(rules) => rules,
         Err(error) => return Decision::no("engine", format!("policies that can be read: {error}")),
     };
-    let Some(ruled) = rules.get(action) else { return Decision::no("", "an action that is known") };
+    let Some(ruled) = rules.get(&action) else { return Decision::no("", "a policy about it") };
     let answer = match request(person, ruled, object) {
         Ok(request) => ruled.engine.ask(&request),
         Err(error) => {
@@ -128,13 +211,7 @@ pub fn may(person: &Person, action: &str, object: &Object) -> Decision {
     Decision::no(first, forbidden.unwrap_or(&ruled.needs))
 }
 
-/// Every action, sorted.
-#[must_use]
-pub fn actions() -> Vec<&'static str> {
-    RULES.as_ref().map(|rules| rules.keys().map(String::as_str).collect()).unwrap_or_default()
-}
-
-fn load() -> Result<BTreeMap<String, Ruled>, EngineError> {
+fn load() -> Result<BTreeMap<Action, Ruled>, EngineError> {
     let wrong = |what: String| EngineError(what);
     let validator = validator(SCHEMA)?;
     let all = PolicySet::from_str(POLICIES).map_err(|error| wrong(error.to_string()))?;
@@ -144,6 +221,10 @@ fn load() -> Result<BTreeMap<String, Ruled>, EngineError> {
     policies.sort_by_key(|policy| policy.annotation("id").map(str::to_owned));
     let mut rules = BTreeMap::new();
     for action in validator.schema().actions() {
+        let name = action.id().unescaped();
+        let known = Action::ALL.iter().find(|known| known.as_str() == name);
+        let known =
+            known.ok_or_else(|| wrong(format!("a schema with the action `{name}`, which nobody takes")))?;
         let about: Vec<_> = policies
             .iter()
             .filter(|policy| match policy.action_constraint() {
@@ -160,7 +241,10 @@ fn load() -> Result<BTreeMap<String, Ruled>, EngineError> {
         let needs: Vec<&str> = permits.filter_map(|policy| policy.annotation("needs")).collect();
         let engine = Engine::load_with(&text.join("\n"), &validator)?;
         let ruled = Ruled { action: action.clone(), engine, needs: needs.join("; or ") };
-        rules.insert(action.id().unescaped().to_owned(), ruled);
+        rules.insert(*known, ruled);
+    }
+    if let Some(missing) = Action::ALL.iter().find(|action| !rules.contains_key(action)) {
+        return Err(wrong(format!("a schema without the action `{}`", missing.as_str())));
     }
     Ok(rules)
 }
@@ -183,7 +267,6 @@ fn request(person: &Person, ruled: &Ruled, object: &Object) -> Result<Request, E
         _ => false,
     };
     let flags = [
-        ("officer", person.officer),
         ("local", person.local),
         ("confined", person.confined.is_some()),
         ("own", own),

@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, info, info_span};
 
 use crate::app::Shared;
-use crate::auth::{Caller, authenticate};
+use crate::auth::{Caller, authenticate, refused};
 use crate::problem::{Kind, Problem};
 
 /// Through which door a request came.
@@ -44,7 +44,7 @@ pub const OPERATOR: &str = "x-shieldwall-operator";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Wraps routes so that they are reached only with a caller.
+/// Wraps routes so that they are reached only with a caller whom the policies let in.
 pub(crate) fn authenticated(router: Router<Shared>, app: &Shared, door: Door) -> Router<Shared> {
     let app = Arc::clone(app);
     router.layer(from_fn_with_state(
@@ -52,7 +52,10 @@ pub(crate) fn authenticated(router: Router<Shared>, app: &Shared, door: Door) ->
         move |State(app): State<Shared>, mut request: Request, next: Next| async move {
             let peer = request.extensions().get::<Peer>().copied().unwrap_or_default();
             let caller = match door {
-                Door::Local => Ok(Caller::local_operator(request.headers().get(OPERATOR))),
+                Door::Local => {
+                    let name = request.headers().get(OPERATOR);
+                    Ok(Caller::local_operator(app.core().scope.tenant, name))
+                }
                 Door::Network => authenticate(&app, peer, request.headers()).await,
             };
             let caller = match caller {
@@ -60,7 +63,11 @@ pub(crate) fn authenticated(router: Router<Shared>, app: &Shared, door: Door) ->
                 Err(problem) => return problem.into_response(),
             };
             request.extensions_mut().insert(Arc::clone(&caller));
-            let mut response = next.run(request).await;
+            let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+            let mut response = match refused(&caller, request.method(), route) {
+                Some(refusal) => refusal,
+                None => next.run(request).await,
+            };
             response.extensions_mut().insert(caller);
             response
         },
@@ -70,10 +77,7 @@ pub(crate) fn authenticated(router: Router<Shared>, app: &Shared, door: Door) ->
 /// Wraps everything, health and unknown paths included.
 pub(crate) fn guarded(router: Router<Shared>, app: &Shared) -> Router<Shared> {
     router
-        .fallback(|| async {
-            Problem::new(Kind::NotFound, "there is nothing at this path")
-                .hint("the reference is at /api/v1/docs")
-        })
+        .fallback(|| async { Problem::nothing_here() })
         .method_not_allowed_fallback(|| async {
             Problem::new(Kind::MethodNotAllowed, "this resource does not know that method")
         })

@@ -122,6 +122,11 @@ impl Problem {
         Self::new(Kind::NotFound, format!("{what} does not exist"))
     }
 
+    /// For paths that lead nowhere.
+    pub(crate) fn nothing_here() -> Self {
+        Self::new(Kind::NotFound, "there is nothing at this path").hint("the reference is at /api/v1/docs")
+    }
+
     pub(crate) fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Forbidden, detail)
     }
@@ -250,7 +255,9 @@ impl From<CoreError> for Problem {
         match error {
             CoreError::Store(error) => error.into(),
             CoreError::Refused(why) => Self::new(Kind::Refused, why),
-            CoreError::NotFounded | CoreError::Founded(_) | CoreError::Files(_) => Self::internal(&error),
+            CoreError::NotFounded | CoreError::Founded(_) | CoreError::Files(_) | CoreError::Rules(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use lists::{WarningIndex, WarningList};
-use minimise::Detectors;
 use model::{CollectionId, HeldId, Label, Seq, SourceId, StixId, Tenant, Timestamp, Tlp, World};
 use ports::{
     Clock, CollectionKind, HeldDecision, Ids, NodeRecord, Scope, SourceRecord, Store, StoreError, Tx,
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::ingest::{Committing, Fate, IngestReport, Piece, Summary};
 use crate::refused;
+use crate::rules::Shelf;
 use crate::trust::Trust;
 
 /// Everything a node needs to take objects in, without a runtime.
@@ -31,8 +31,7 @@ pub struct Core {
     pub dir: Option<PathBuf>,
     /// The organisation's own identity.
     pub identity: StixId,
-    /// What the organisation's own names and networks are, for the detectors that run before something leaves.
-    pub detectors: Detectors,
+    pub(crate) rules: Shelf,
     /// What opens the node's sealed keys, when a person or a service manager gave it.
     pub passphrase: Option<Zeroizing<String>>,
     pub(crate) trust: OnceLock<Arc<Trust>>,
@@ -67,6 +66,9 @@ pub enum CoreError {
     /// A file below the node's directory could not be changed.
     #[error("a file of refused records cannot be rewritten: {0}")]
     Files(#[from] std::io::Error),
+    /// The node's own rules, as they are kept, cannot be read by this version of the program.
+    #[error("the node's own rules cannot be read: {0}")]
+    Rules(String),
     /// A released value was refused after all.
     #[error("the value cannot be released: {0}")]
     Refused(String),
@@ -113,12 +115,13 @@ impl Core {
     /// Opens the node a store holds.
     ///
     /// # Errors
-    /// [`CoreError::NotFounded`] when it holds none.
+    /// [`CoreError::NotFounded`] when it holds none, [`CoreError::Rules`] when its rules cannot be read.
     pub fn open(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Result<Self, CoreError> {
-        let (identity, collections, head) = {
+        let (identity, collections, head, rules) = {
             let read = store.read()?;
             let node = read.node(SCOPE.tenant)?.ok_or(CoreError::NotFounded)?;
-            (node.identity, read.collections(SCOPE.tenant)?, read.head(SCOPE.tenant)?)
+            let rules = Shelf::load(&*read, SCOPE.tenant)?;
+            (node.identity, read.collections(SCOPE.tenant)?, read.head(SCOPE.tenant)?, rules)
         };
         let find = |kind| {
             let found = collections.iter().find(|collection| collection.kind == kind);
@@ -132,7 +135,7 @@ impl Core {
             scope: SCOPE,
             dir: None,
             identity,
-            detectors: Detectors::default(),
+            rules,
             passphrase: None,
             trust: OnceLock::new(),
             own,

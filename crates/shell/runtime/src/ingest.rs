@@ -13,6 +13,7 @@ use ports::{Edge, Existing, NewVersion, SourceRecord, StoreError, Tx};
 use stix::{Checks, PatternProblem, Valid};
 
 use crate::core::Core;
+use crate::trust::Registry;
 
 /// One object on its way in.
 #[derive(Debug, Clone)]
@@ -180,12 +181,14 @@ pub(crate) fn ingest(
             warnings.as_ref()?.check(observable).filter(|hit| hit.category == Category::FalsePositive)?;
         Some(hit.list)
     };
-    let now = core.clock.now();
+    // Looked at before the transaction: what reads the store from inside one waits for itself.
+    let (now, house, registry) = (core.clock.now(), core.rules(), core.registry().ok());
     let fates = core.store.transact(|tx| {
         let mut fates = vec![None; pieces.len()];
         let mut summary = Summary::default();
-        let rules = Rules { benign: &benign, own_identity: &core.identity };
-        let mut taker = Taker { core, source, tx, rules, now, markings: BTreeMap::new() };
+        let rules = Rules { benign: &benign, own_identity: &core.identity, spifs: &house.spifs };
+        let registry = registry.as_deref();
+        let mut taker = Taker { core, source, tx, rules, registry, now, markings: BTreeMap::new() };
         for index in order {
             let (Some(piece), Some(prepared), Some(slot)) =
                 (pieces.get(index), prepared.get(index), fates.get_mut(index))
@@ -264,6 +267,8 @@ struct Taker<'t, 'r> {
     source: &'t SourceRecord,
     tx: &'t mut dyn Tx,
     rules: Rules<'r>,
+    /// Who signs for which creator.
+    registry: Option<&'r Registry>,
     now: Timestamp,
     /// Marking definitions looked up in this batch; definitions come first in it, so none changes any more.
     markings: BTreeMap<StixId, Option<String>>,
@@ -357,7 +362,7 @@ impl Taker<'_, '_> {
 
     /// Whether the party that signs for its creator, if one is known, stands behind it.
     fn vouched(&self, valid: &Valid<'_>, piece: &Piece<'_>) -> Vouched {
-        let speaker = valid.created_by().and_then(|creator| self.core.speaker_for(&creator));
+        let speaker = valid.created_by().and_then(|creator| self.registry?.speaker(&creator));
         let origin = piece.provenance.and_then(|provenance| provenance.origin);
         match speaker {
             None => Vouched::Unknown,
@@ -380,15 +385,15 @@ impl Taker<'_, '_> {
         };
         // What the markings say that nobody understands, the kernel has reported already.
         // One label for the whole folds granular markings in; policy looks at the whole and at the parts.
+        let reader = label::Reader::new(&definition).with_spifs(self.rules.spifs);
         let granular = valid.value().get("granular_markings").is_some();
         let effective = if granular {
-            let reader = label::Reader::new(&definition);
             let whole = reader.effective(valid.value(), self.source.default_label, &mut Vec::new());
             piece.narrowing.map_or(whole, |narrow| whole.meet(narrow))
         } else {
             accepted.label
         };
-        let facts = label::facts(valid, effective, &definition, &mut Vec::new());
+        let facts = label::facts_with(&reader, valid, effective, &mut Vec::new());
         match piece.provenance {
             None if self.source.id.0 == 0 => facts.own(),
             None => facts.received(Origin::Other(self.source.kind.clone()), &Onward::Free),

@@ -19,6 +19,7 @@ mod ingest;
 mod node;
 mod peering;
 mod refused;
+mod rules;
 mod search;
 pub mod trust;
 
@@ -27,3 +28,4 @@ pub use core::{Core, CoreError, Founding};
 pub use import::{ImportError, ImportOptions, Progress};
 pub use ingest::{Committing, Fate, IngestReport, Piece, Provenance, Summary, check_pattern};
 pub use node::{Node, NodeOptions};
+pub use rules::{NodeRules, RulesProblem, RulesSet};

@@ -9,5 +9,6 @@
 mod adversary;
 mod alliance;
 mod consumers;
+mod house;
 mod sim;
 mod trust;

@@ -38,14 +38,14 @@ impl Ids for Counting {
     }
 }
 
-struct Member {
-    core: Arc<Core>,
+pub(crate) struct Member {
+    pub(crate) core: Arc<Core>,
     root: SecretKey,
     officer: SecretKey,
-    party: PartyId,
+    pub(crate) party: PartyId,
 }
 
-fn member(index: u64, country: &str) -> Member {
+pub(crate) fn member(index: u64, country: &str) -> Member {
     let clock = Arc::new(Still(std::sync::Mutex::new(
         "2026-11-01T00:00:00Z".parse::<Timestamp>().unwrap().as_micros(),
     )));
@@ -76,7 +76,7 @@ fn member(index: u64, country: &str) -> Member {
     Member { core: Arc::new(core), root, officer, party }
 }
 
-fn pair(a: &Member, b: &Member) {
+pub(crate) fn pair(a: &Member, b: &Member) {
     let invitation = a.core.invite(None, DAY).unwrap();
     let accepted = b.core.accept_invitation(&invitation, Some("inviter"), None).unwrap();
     let opened = a.core.take_acceptance(&accepted.answer, Some("accepter")).unwrap();
@@ -90,7 +90,7 @@ fn pair(a: &Member, b: &Member) {
 }
 
 /// Carries calls both ways until nobody has anything to say.
-fn settle(a: &Member, b: &Member) {
+pub(crate) fn settle(a: &Member, b: &Member) {
     for _ in 0..200 {
         let mut said = false;
         for (from, to) in [(a, b), (b, a)] {
@@ -115,7 +115,7 @@ fn settle(a: &Member, b: &Member) {
     panic!("they never stop");
 }
 
-fn bilateral(a: &Member, b: &Member) -> String {
+pub(crate) fn bilateral(a: &Member, b: &Member) -> String {
     let mut values = std::collections::BTreeMap::new();
     for (letter, member) in [("a", a), ("b", b)] {
         let history = member.core.own_history().unwrap();
@@ -151,7 +151,7 @@ fn bilateral(a: &Member, b: &Member) -> String {
     agreement::templates::instantiate("bilateral-cert", &values).unwrap()
 }
 
-fn sign(member: &Member, proposed: &runtime::trust::Proposed) {
+pub(crate) fn sign(member: &Member, proposed: &runtime::trust::Proposed) {
     let bytes = member.core.approval_bytes(proposed.agreement, proposed.version).unwrap();
     let approval = Approval::sign(&member.officer, bytes.as_bytes());
     member.core.sign_agreement(proposed.agreement, proposed.version, vec![approval], "t").unwrap();

@@ -96,7 +96,7 @@ impl Spifs {
             let meet = |known: &mut BTreeSet<String>| *known = &*known & &meant;
             target.entry(key).and_modify(meet).or_insert_with(|| meant.clone());
         }
-        if !level.allows(&chosen) {
+        if !level.allows(&chosen) || !spif.tags.iter().all(|(name, tag)| has_enough(label, name, tag)) {
             return Err(Unreadable::Combination);
         }
         Ok(self.translated(spif, level, own))
@@ -146,6 +146,13 @@ impl Spifs {
             None => own,
         }
     }
+}
+
+/// Whether a label has as many different values of a tag as its policy asks for. One that leaves a required category
+/// out could otherwise be read as one that restricts nobody.
+fn has_enough(label: &ConfidentialityLabel, name: &str, tag: &Tag) -> bool {
+    let values = label.categories.iter().find(|(known, ..)| known == name).map(|(_, _, values)| values.len());
+    values.unwrap_or_default() >= tag.least
 }
 
 /// A category that a label has.

@@ -165,6 +165,53 @@ fn what_a_policy_does_not_have_is_unreadable() {
     assert_eq!(classify(&Spifs::NONE, &xml(HOME, "OFFICIAL", &[])), Err(Unreadable::Policy));
 }
 
+/// A policy with a category that every label must have (`minSelection`), as many as it says.
+fn demanding(attributes: &str) -> String {
+    NATIONAL.replace(
+        r#"name="Community" tagType="permissive" singleSelection="true""#,
+        &format!(r#"name="Community" tagType="permissive" {attributes}"#),
+    )
+}
+
+#[test]
+fn a_label_without_a_category_that_its_policy_requires_is_unreadable() {
+    let with = |attributes: &str| Spifs::NONE.with_home(Spif::parse(&demanding(attributes)).unwrap());
+    let check = |spifs: &Spifs, categories: &[&str], readable: bool| {
+        let got = classify(spifs, &xml(HOME, "OFFICIAL", categories));
+        assert_eq!(got.is_ok(), readable, "{categories:?}: {got:?}");
+        assert!(readable || got == Err(Unreadable::Combination), "{got:?}");
+    };
+    let one = with(r#"minSelection="1""#);
+    check(&one, &[], false);
+    // Another category is not the one that is asked for.
+    check(&one, &["RESTRICTIVE|Codeword|KITE"], false);
+    check(&one, &["PERMISSIVE|Community|COM"], true);
+    check(&one, &["PERMISSIVE|Community|COM,OPS"], true);
+    let two = with(r#"minSelection="2""#);
+    check(&two, &["PERMISSIVE|Community|OPS"], false);
+    // The same value twice is one value.
+    check(&two, &["PERMISSIVE|Community|OPS,OPS"], false);
+    check(&two, &["PERMISSIVE|Community|COM,OPS"], true);
+    check(&with(r#"minSelection="0""#), &[], true);
+    // What it asks for holds with an allied label of that policy too, before anything is translated.
+    let ally = NATIONAL.replace("1.2.826.1\"", "1.2.826.9\"").replace("name=\"NATIONAL\"", "name=\"OTHER\"");
+    let spifs = with(r#"minSelection="1""#).with(Spif::parse(&ally).unwrap());
+    let other = "<PolicyIdentifier>OTHER</PolicyIdentifier>";
+    assert!(classify(&spifs, &xml(other, "OFFICIAL", &[])).is_ok(), "the other policy asks for nothing");
+}
+
+#[test]
+fn a_policy_that_asks_for_what_nobody_can_choose_is_none() {
+    for attributes in [
+        r#"minSelection="2" singleSelection="true""#,
+        r#"minSelection="3" maxSelection="2""#,
+        r#"minSelection="-1""#,
+        r#"minSelection="some""#,
+    ] {
+        assert!(Spif::parse(&demanding(attributes)).is_err(), "{attributes}");
+    }
+}
+
 #[test]
 fn combinations_that_a_policy_forbids_are_unreadable() {
     unreadable(&xml(HOME, "SECRET", &[]), Unreadable::Combination);

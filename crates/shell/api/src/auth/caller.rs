@@ -1,11 +1,12 @@
-//! Callers, and the extractors that say who may call a handler.
+//! Callers, and what the policies say about them.
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
-use model::{AccountId, Timestamp, TokenId};
+use model::{AccountId, Tenant, Timestamp, TokenId};
+use policy::people::{self, Action, Object, Person};
 use ports::{Account, Collection, CollectionKind, Role, Token};
 
 use crate::app::Shared;
@@ -18,10 +19,9 @@ const LOCAL_OPERATOR: &str = "local operator";
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     name: String,
-    account: Option<AccountId>,
     role: Role,
-    /// Collections the caller is confined to; `None` for callers that are not.
-    confined: Option<Vec<model::CollectionId>>,
+    /// What the policies know about the caller.
+    person: Person,
     /// The API token it came with, if it came with one.
     token: Option<TokenId>,
     /// When the credential ends by itself.
@@ -44,45 +44,45 @@ pub(crate) enum Proof {
 
 impl Caller {
     /// The operator of this machine, by the name given in [`crate::OPERATOR`].
-    pub(crate) fn local_operator(name: Option<&HeaderValue>) -> Self {
+    pub(crate) fn local_operator(tenant: Tenant, name: Option<&HeaderValue>) -> Self {
         let given = name.and_then(|name| name.to_str().ok()).map(percent_decode);
         let given = given.filter(|name| !name.is_empty() && name != LOCAL_OPERATOR);
         Self {
             name: given
                 .map_or_else(|| LOCAL_OPERATOR.to_owned(), |name| format!("{name} ({LOCAL_OPERATOR})")),
-            account: None,
             role: Role::Admin,
-            confined: None,
+            person: Person { account: None, tenant, role: step(Role::Admin), local: true, confined: None },
             token: None,
             expires: None,
             proof: Proof::Local,
         }
     }
 
-    pub(crate) fn account(account: &Account, proof: Proof) -> Self {
+    pub(crate) fn account(tenant: Tenant, account: &Account, proof: Proof) -> Self {
+        let role = step(account.role);
         Self {
             name: account.name.clone(),
-            account: Some(account.id),
             role: account.role,
-            confined: None,
+            person: Person { account: Some(account.id), tenant, role, local: false, confined: None },
             token: None,
             expires: None,
             proof,
         }
     }
 
-    pub(crate) fn token(account: &Account, token: &Token) -> Self {
-        Self {
-            confined: (!token.collections.is_empty()).then(|| token.collections.clone()),
-            token: Some(token.id),
-            expires: token.expires,
-            ..Self::account(account, Proof::Token(token.hash))
-        }
+    pub(crate) fn token(tenant: Tenant, account: &Account, token: &Token) -> Self {
+        let mut caller = Self::account(tenant, account, Proof::Token(token.hash));
+        caller.expires = token.expires;
+        caller.token = Some(token.id);
+        caller.person.confined =
+            (!token.collections.is_empty()).then(|| token.collections.iter().copied().collect());
+        caller
     }
 
     /// The same as an outsider's, whatever its account may.
     pub(crate) fn outside(self) -> Self {
-        Self { role: Role::Follower, ..self }
+        let person = Person { role: step(Role::Follower), ..self.person };
+        Self { role: Role::Follower, person, ..self }
     }
 
     /// The name audit and logs know the caller by.
@@ -95,7 +95,7 @@ impl Caller {
     }
 
     pub(crate) const fn account_id(&self) -> Option<AccountId> {
-        self.account
+        self.person.account
     }
 
     /// For tokens: which one.
@@ -116,105 +116,88 @@ impl Caller {
         matches!(self.proof, Proof::Local)
     }
 
-    /// Whether the caller sees collections only.
-    pub(crate) const fn is_confined(&self) -> bool {
-        self.confined.is_some() || matches!(self.role, Role::Follower)
-    }
-
     /// Whether the caller is none of this organisation: a client without a node.
     pub(crate) const fn is_outsider(&self) -> bool {
         matches!(self.role, Role::Follower)
     }
 
     pub(crate) fn same_rights(&self, other: &Self) -> bool {
-        self.account == other.account && self.role == other.role && self.confined == other.confined
+        self.person == other.person
     }
 
     /// Whether the caller's credential leaves this collection to it.
     pub(crate) fn may_name(&self, collection: &Collection) -> bool {
-        self.confined.as_ref().is_none_or(|named| named.contains(&collection.id))
+        self.person.confined.as_ref().is_none_or(|named| named.contains(&collection.id))
     }
 
-    /// Whether the caller may read this collection by its role alone. Followers are outsiders: on a node that is nobody's
-    /// party they read `public` and nothing else, and on any other what a release says ([`crate::taxii_server::rights`]).
-    pub(crate) fn may_read(&self, collection: &Collection) -> bool {
-        self.may_name(collection) && (self.role >= Role::Viewer || collection.kind == CollectionKind::Public)
+    /// Whether the policies let the caller do this to that very object.
+    pub(crate) fn may(&self, action: Action, object: &Object) -> bool {
+        people::may(&self.person, action, object).permitted
     }
 
-    /// Whether the caller may add to this collection. What enters `public` is decided by labels alone.
-    pub(crate) fn may_write(&self, collection: &Collection) -> bool {
-        self.role >= Role::Analyst && collection.kind != CollectionKind::Public && self.may_read(collection)
-    }
-}
-
-/// Any caller at all: the handler looks at what it may see.
-pub(crate) struct Anyone(pub(crate) Arc<Caller>);
-/// A caller that may read everything this organisation holds.
-pub(crate) struct Viewer(pub(crate) Arc<Caller>);
-/// A caller that may add, import and decide.
-pub(crate) struct Analyst(pub(crate) Arc<Caller>);
-/// A caller that manages the node.
-pub(crate) struct Admin(pub(crate) Arc<Caller>);
-/// The operator of this machine; no account over the network.
-pub(crate) struct Operator(pub(crate) Arc<Caller>);
-
-fn caller(parts: &Parts) -> Result<Arc<Caller>, Problem> {
-    let caller = parts.extensions.get::<Arc<Caller>>().map(Arc::clone);
-    caller.ok_or_else(|| Problem::new(Kind::Unauthenticated, "the request names no caller"))
-}
-
-fn at_least(parts: &Parts, role: Role) -> Result<Arc<Caller>, Problem> {
-    let caller = caller(parts)?;
-    if caller.confined.is_some() {
-        return Err(Problem::forbidden("this token is confined to collections")
-            .hint("read them over TAXII under /taxii2/, or use a token that is not confined"));
-    }
-    if caller.role < role {
-        let detail =
-            format!("this takes the role {}; `{}` is {}", role.as_str(), caller.name, caller.role.as_str());
-        return Err(Problem::forbidden(detail).hint("ask an admin of this node"));
-    }
-    Ok(caller)
-}
-
-impl FromRequestParts<Shared> for Anyone {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        caller(parts).map(Self)
-    }
-}
-
-impl FromRequestParts<Shared> for Viewer {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        at_least(parts, Role::Viewer).map(Self)
-    }
-}
-
-impl FromRequestParts<Shared> for Analyst {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        at_least(parts, Role::Analyst).map(Self)
-    }
-}
-
-impl FromRequestParts<Shared> for Admin {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        at_least(parts, Role::Admin).map(Self)
-    }
-}
-
-impl FromRequestParts<Shared> for Operator {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        let caller = caller(parts)?;
-        if caller.is_local() {
-            Ok(Self(caller))
-        } else {
-            Err(Problem::forbidden("only the operator of the node's own machine may do this")
-                .hint("run the `shieldwall` command there"))
+    /// The same as an answer that says what it would take.
+    pub(crate) fn check(&self, action: Action, object: &Object) -> Result<(), Problem> {
+        let decision = people::may(&self.person, action, object);
+        if decision.permitted {
+            return Ok(());
         }
+        let detail = format!(
+            "`{}` takes {}; `{}` is {}",
+            action.as_str(),
+            decision.needs,
+            self.name,
+            if self.person.confined.is_some() { "here with one that is" } else { self.role.as_str() }
+        );
+        Err(Problem::forbidden(detail).hint(match (&self.person.confined, action) {
+            (Some(_), _) => {
+                "read its collections over TAXII under /taxii2/, or use a token that is not confined"
+            }
+            (None, Action::StoreBackup | Action::SourceOpen) => "run the `shieldwall` command there",
+            (None, _) => "ask an admin of this node",
+        }))
+    }
+
+    /// Something of the organisation that the caller acts for, which is nobody's own: the store is asked for nothing
+    /// of another organisation.
+    pub(crate) const fn all(&self) -> Object {
+        Object::of(self.person.tenant)
+    }
+
+    /// Something that is the caller's own.
+    pub(crate) const fn own(&self) -> Object {
+        Object { owner: self.person.account, ..self.all() }
+    }
+
+    /// Something that belongs to an account: a token, a status, the account itself.
+    pub(crate) const fn of_account(&self, account: AccountId) -> Object {
+        self.all().owned_by(account)
+    }
+
+    /// A collection.
+    pub(crate) fn collection(&self, collection: &Collection) -> Object {
+        self.all().in_collection(collection.id, collection.kind == CollectionKind::Public)
+    }
+}
+
+/// A role as the policies call it.
+const fn step(role: Role) -> people::Role {
+    match role {
+        Role::Follower => people::Role::Follower,
+        Role::Viewer => people::Role::Viewer,
+        Role::Analyst => people::Role::Analyst,
+        Role::Admin => people::Role::Admin,
+    }
+}
+
+/// Who asks, for handlers that write down who did it or look at what is the caller's own. What the caller may do was
+/// decided by [`super::endpoints`] before the handler was reached.
+pub(crate) struct By(pub(crate) Arc<Caller>);
+
+impl FromRequestParts<Shared> for By {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Arc<Caller>>().map(Arc::clone);
+        caller.map(Self).ok_or_else(|| Problem::new(Kind::Unauthenticated, "the request names no caller"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who is asking, and what they may do.
 
 mod caller;
+mod endpoints;
 mod password;
 mod session;
 mod throttle;
@@ -17,7 +18,8 @@ use crate::guard::Peer;
 use crate::problem::{Kind, Problem};
 use crate::settings::Settings;
 
-pub(crate) use caller::{Admin, Analyst, Anyone, Caller, Operator, Viewer};
+pub(crate) use caller::{By, Caller};
+pub(crate) use endpoints::refused;
 pub(crate) use session::Opened;
 
 use caller::Proof;
@@ -114,7 +116,7 @@ pub(crate) async fn authenticate(app: &Shared, peer: Peer, headers: &HeaderMap) 
         Credentials::Basic { name, password } => {
             let account = sign_in(app, peer, name, password).await?;
             let proof = Proof::Password(session::stamp(&account));
-            Ok(Caller::account(&account, proof))
+            Ok(Caller::account(app.core().scope.tenant, &account, proof))
         }
         Credentials::Bearer(hash) => bearer(app, hash).await,
     }
@@ -125,7 +127,7 @@ async fn bearer(app: &Shared, hash: [u8; 32]) -> Result<Caller, Problem> {
     let Some(session) = app.auth.sessions.find(&hash, app.now()) else { return token(app, hash).await };
     let account = find_account(app, move |account| account.id == session.account).await?;
     let account = account.filter(|account| !account.disabled && session::stamp(account) == session.stamp);
-    Ok(Caller::account(&account.ok_or_else(denied)?, Proof::Session(hash)))
+    Ok(Caller::account(app.core().scope.tenant, &account.ok_or_else(denied)?, Proof::Session(hash)))
 }
 
 async fn token(app: &Shared, hash: [u8; 32]) -> Result<Caller, Problem> {
@@ -134,7 +136,7 @@ async fn token(app: &Shared, hash: [u8; 32]) -> Result<Caller, Problem> {
     let (token, account) = found
         .filter(|(token, account)| !account.disabled && token.expires.is_none_or(|expires| expires > now))
         .ok_or_else(denied)?;
-    let caller = Caller::token(&account, &token);
+    let caller = Caller::token(app.core().scope.tenant, &account, &token);
     if caller.is_outsider() {
         return Ok(caller);
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::{App, Shared};
-use crate::auth::{Admin, Auth, role};
+use crate::auth::{Auth, By, role};
 use crate::extract::{JsonBody, Path};
 use crate::problem::{Kind, Problem};
 
@@ -46,7 +46,7 @@ impl From<Account> for AccountBody {
 
 /// List accounts
 #[utoipa::path(get, path = "/users", tag = "administration", responses((status = 200, body = AccountList)))]
-pub(crate) async fn list(State(app): State<Shared>, Admin(_): Admin) -> Result<Json<AccountList>, Problem> {
+pub(crate) async fn list(State(app): State<Shared>) -> Result<Json<AccountList>, Problem> {
     app.read(|app, read| {
         let accounts = read.accounts(app.core().scope.tenant)?;
         Ok(Json(AccountList { users: accounts.into_iter().map(AccountBody::from).collect() }))
@@ -74,7 +74,7 @@ pub(crate) struct NewAccount {
 )]
 pub(crate) async fn add(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(new): JsonBody<NewAccount>,
 ) -> Result<(StatusCode, Json<AccountBody>), Problem> {
     let shaped = (1..=64).contains(&new.name.chars().count())
@@ -124,7 +124,7 @@ pub(crate) struct AccountChange {
 )]
 pub(crate) async fn change(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(name): Path<String>,
     JsonBody(change): JsonBody<AccountChange>,
 ) -> Result<Json<AccountBody>, Problem> {
@@ -168,7 +168,7 @@ pub(crate) async fn change(
 )]
 pub(crate) async fn remove(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let _one = app.administration.lock().await;

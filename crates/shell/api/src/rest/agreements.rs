@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::parties::party_named;
 use super::wire::Reason;
 use crate::app::Shared;
-use crate::auth::{Admin, Analyst, Viewer};
+use crate::auth::By;
 use crate::extract::{JsonBody, Path, Query};
 use crate::problem::{Kind, Problem};
 
@@ -40,7 +40,7 @@ pub(crate) struct TemplateList {
 
 /// List templates
 #[utoipa::path(get, path = "/agreement-templates", tag = "agreements", responses((status = 200, body = TemplateList)))]
-pub(crate) async fn templates(Viewer(_): Viewer) -> Json<TemplateList> {
+pub(crate) async fn templates() -> Json<TemplateList> {
     let body = |template: &agreement::templates::Template| TemplateBody {
         name: template.name,
         about: template.about,
@@ -67,7 +67,7 @@ pub(crate) struct FillBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TextBody {
     /// TOML.
-    text: String,
+    pub(super) text: String,
 }
 
 /// Fill a template in
@@ -76,7 +76,6 @@ pub(crate) struct TextBody {
     responses((status = 200, body = TextBody), (status = 422, response = super::ProblemBody))
 )]
 pub(crate) async fn fill(
-    Viewer(_): Viewer,
     Path(name): Path<String>,
     JsonBody(body): JsonBody<FillBody>,
 ) -> Result<Json<TextBody>, Problem> {
@@ -125,7 +124,6 @@ pub(crate) struct CheckBody {
 #[utoipa::path(post, path = "/agreements/check", tag = "agreements", request_body = TextBody, responses((status = 200, body = CheckBody)))]
 pub(crate) async fn check(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     JsonBody(body): JsonBody<TextBody>,
 ) -> Result<Json<CheckBody>, Problem> {
     app.blocking(move |app| {
@@ -174,7 +172,7 @@ pub(crate) struct ProposedBody {
 )]
 pub(crate) async fn propose(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(body): JsonBody<ProposeBody>,
 ) -> Result<Json<ProposedBody>, Problem> {
     app.blocking(move |app| {
@@ -293,10 +291,7 @@ pub(crate) struct AgreementList {
 
 /// List agreements
 #[utoipa::path(get, path = "/agreements", tag = "agreements", responses((status = 200, body = AgreementList)))]
-pub(crate) async fn list(
-    State(app): State<Shared>,
-    Viewer(_): Viewer,
-) -> Result<Json<AgreementList>, Problem> {
+pub(crate) async fn list(State(app): State<Shared>) -> Result<Json<AgreementList>, Problem> {
     app.blocking(|app| {
         let registry = app.core().registry()?;
         let agreements = registry.agreements.values().map(|agreed| AgreementBody::new(agreed, app.now()));
@@ -312,7 +307,6 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn get(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Path(text): Path<String>,
 ) -> Result<Json<AgreementBody>, Problem> {
     app.blocking(move |app| {
@@ -341,7 +335,6 @@ pub(crate) struct ApprovalText {
 )]
 pub(crate) async fn approval(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Path((agreement, version)): Path<(String, String)>,
 ) -> Result<Json<ApprovalText>, Problem> {
     app.blocking(move |app| {
@@ -385,7 +378,7 @@ impl StatusBody {
 )]
 pub(crate) async fn sign(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path((agreement, version)): Path<(String, String)>,
     JsonBody(body): JsonBody<ApprovalsBody>,
 ) -> Result<Json<StatusBody>, Problem> {
@@ -418,7 +411,7 @@ macro_rules! act {
         )]
         pub(crate) async fn $name(
             State(app): State<Shared>,
-            Admin(caller): Admin,
+            By(caller): By,
             Path(agreement): Path<String>,
             JsonBody(reason): JsonBody<Reason>,
         ) -> Result<Json<StatusBody>, Problem> {
@@ -512,9 +505,16 @@ impl From<Exposure> for ExposureBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DiffBody {
     /// TOML.
-    text: String,
+    pub(super) text: String,
     /// Objects to list at most.
     limit: Option<usize>,
+}
+
+impl DiffBody {
+    /// Objects to list at most, within bounds.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.unwrap_or(LISTED).min(100_000)
+    }
 }
 
 /// What a text would newly expose or withdraw
@@ -526,14 +526,9 @@ pub(crate) struct DiffBody {
 )]
 pub(crate) async fn diff(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     JsonBody(body): JsonBody<DiffBody>,
 ) -> Result<Json<ExposureBody>, Problem> {
-    app.blocking(move |app| {
-        let limit = body.limit.unwrap_or(LISTED).min(100_000);
-        Ok(Json(app.core().exposure(&body.text, limit)?.into()))
-    })
-    .await
+    app.blocking(move |app| Ok(Json(app.core().exposure(&body.text, body.limit())?.into()))).await
 }
 
 /// A ceiling to prove.
@@ -562,7 +557,6 @@ pub(crate) struct ProofBody {
 )]
 pub(crate) async fn proof(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Path(agreement): Path<String>,
     JsonBody(body): JsonBody<ProveBody>,
 ) -> Result<Json<ProofBody>, Problem> {
@@ -627,7 +621,6 @@ pub(crate) struct ExplainBody {
 )]
 pub(crate) async fn explain(
     State(app): State<Shared>,
-    Analyst(_): Analyst,
     Query(query): Query<ExplainQuery>,
 ) -> Result<Json<ExplainBody>, Problem> {
     let object = query.object.parse().map_err(|_| Problem::bad("`object` is not a STIX id"))?;

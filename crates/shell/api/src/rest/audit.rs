@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 use super::findings::AfterQuery;
 use super::page_size;
 use crate::app::Shared;
-use crate::auth::Admin;
 use crate::extract::Query;
 use crate::problem::Problem;
 
@@ -40,7 +39,6 @@ struct Act {
 #[utoipa::path(get, path = "/audit", tag = "administration", params(AfterQuery), responses((status = 200, body = AuditList)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
-    Admin(_): Admin,
     Query(query): Query<AfterQuery>,
 ) -> Result<Json<AuditList>, Problem> {
     let limit = page_size(&app, query.limit)?;

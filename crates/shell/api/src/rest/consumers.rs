@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::page_size;
 use super::wire::{Reason, instant};
 use crate::app::{App, Shared};
-use crate::auth::{Admin, Analyst, Viewer};
+use crate::auth::By;
 use crate::extract::{JsonBody, Path, Query};
 use crate::problem::{Kind, Problem};
 
@@ -111,7 +111,6 @@ fn ours<'r>(app: &App, registry: &'r Registry) -> Vec<&'r Consumer> {
 #[utoipa::path(get, path = "/releases", tag = "releases", params(ReleaseQuery), responses((status = 200, body = ReleaseList)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Query(query): Query<ReleaseQuery>,
 ) -> Result<Json<ReleaseList>, Problem> {
     let limit = page_size(&app, query.limit)?;
@@ -149,7 +148,6 @@ fn named<'r>(app: &App, registry: &'r Registry, text: &str) -> Result<&'r Consum
 )]
 pub(crate) async fn get(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Path(text): Path<String>,
 ) -> Result<Json<ReleaseBody>, Problem> {
     app.read(move |app, read| {
@@ -215,7 +213,6 @@ fn collections(app: &App, read: &dyn Read, names: &[String]) -> Result<BTreeSet<
 )]
 pub(crate) async fn draft(
     State(app): State<Shared>,
-    Analyst(_): Analyst,
     JsonBody(body): JsonBody<DraftBody>,
 ) -> Result<Json<DraftText>, Problem> {
     let token = body.token.parse().map_err(|_| Problem::bad("`token` is not the id of a token"))?;
@@ -263,7 +260,7 @@ pub(crate) struct SignedDraft {
 )]
 pub(crate) async fn sign(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(body): JsonBody<SignedDraft>,
 ) -> Result<(StatusCode, Json<ReleaseBody>), Problem> {
     let parse =
@@ -289,7 +286,7 @@ pub(crate) async fn sign(
 )]
 pub(crate) async fn end(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(text): Path<String>,
     JsonBody(reason): JsonBody<Reason>,
 ) -> Result<StatusCode, Problem> {
@@ -326,7 +323,6 @@ pub(crate) struct WhyBody {
 )]
 pub(crate) async fn explain(
     State(app): State<Shared>,
-    Analyst(_): Analyst,
     Path(text): Path<String>,
     Query(query): Query<ObjectQuery>,
 ) -> Result<Json<WhyBody>, Problem> {

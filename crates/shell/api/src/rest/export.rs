@@ -20,7 +20,7 @@ use utoipa::IntoParams;
 
 use super::objects::Filter;
 use crate::app::Shared;
-use crate::auth::{Caller, Viewer};
+use crate::auth::{By, Caller};
 use crate::extract::Query;
 use crate::problem::{Kind, Problem};
 use crate::stream::{self, Gone, Writer};
@@ -124,7 +124,7 @@ impl ExportQuery {
 )]
 pub(crate) async fn export(
     State(app): State<Shared>,
-    Viewer(caller): Viewer,
+    By(caller): By,
     Query(query): Query<ExportQuery>,
 ) -> Result<Response, Problem> {
     let format = match query.format.as_deref() {

@@ -8,7 +8,6 @@ use utoipa::{IntoParams, ToSchema};
 use super::page_size;
 use super::wire::{FindingBody, SourceNames};
 use crate::app::Shared;
-use crate::auth::Viewer;
 use crate::extract::Query;
 use crate::problem::Problem;
 
@@ -48,7 +47,6 @@ struct KeptFinding {
 #[utoipa::path(get, path = "/findings", tag = "objects", params(AfterQuery), responses((status = 200, body = FindingList)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Query(query): Query<AfterQuery>,
 ) -> Result<Json<FindingList>, Problem> {
     let limit = page_size(&app, query.limit)?;

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::page_size;
 use super::wire::{FindingBody, Reason, SourceNames};
 use crate::app::Shared;
-use crate::auth::{Analyst, Viewer};
+use crate::auth::By;
 use crate::extract::{JsonBody, Path, Query};
 use crate::problem::Problem;
 
@@ -90,7 +90,6 @@ impl HeldBody {
 #[utoipa::path(get, path = "/held", tag = "held", params(HeldQuery), responses((status = 200, body = HeldList)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Query(query): Query<HeldQuery>,
 ) -> Result<Json<HeldList>, Problem> {
     let limit = page_size(&app, query.limit)?;
@@ -110,7 +109,6 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn get(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Path(number): Path<i64>,
 ) -> Result<Json<HeldBody>, Problem> {
     app.blocking(move |app| {
@@ -142,7 +140,7 @@ pub(crate) struct Decided {
 )]
 pub(crate) async fn release(
     State(app): State<Shared>,
-    Analyst(caller): Analyst,
+    By(caller): By,
     Path(number): Path<i64>,
     JsonBody(reason): JsonBody<Reason>,
 ) -> Result<Json<Decided>, Problem> {
@@ -172,7 +170,7 @@ pub(crate) async fn release(
 )]
 pub(crate) async fn drop(
     State(app): State<Shared>,
-    Analyst(caller): Analyst,
+    By(caller): By,
     Path(number): Path<i64>,
     JsonBody(reason): JsonBody<Reason>,
 ) -> Result<Json<Decided>, Problem> {

@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::wire::{SummaryBody, label, source_named};
 use crate::app::Shared;
-use crate::auth::{Analyst, Caller};
+use crate::auth::{By, Caller};
 use crate::extract::Query;
 use crate::guard::RequestId;
 use crate::problem::{Kind, Problem, ProblemBody};
@@ -129,7 +129,7 @@ impl ImportProgress {
 )]
 pub(crate) async fn import(
     State(app): State<Shared>,
-    Analyst(caller): Analyst,
+    By(caller): By,
     Query(query): Query<ImportQuery>,
     Extension(id): Extension<RequestId>,
     request: Request,

@@ -9,7 +9,6 @@ use utoipa::{IntoParams, ToSchema};
 use super::page_size;
 use super::wire::{JournalBody, SourceNames};
 use crate::app::Shared;
-use crate::auth::Viewer;
 use crate::extract::Query;
 use crate::problem::Problem;
 
@@ -43,7 +42,6 @@ pub(crate) struct JournalPage {
 )]
 pub(crate) async fn journal(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Query(query): Query<JournalQuery>,
 ) -> Result<Json<JournalPage>, Problem> {
     let limit = page_size(&app, query.limit)?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::Shared;
-use crate::auth::{Admin, Viewer};
+use crate::auth::By;
 use crate::extract::Path;
 use crate::problem::Problem;
 
@@ -34,10 +34,7 @@ pub(crate) struct LedgerBody {
 
 /// The ledger
 #[utoipa::path(get, path = "/ledger", tag = "ledger", responses((status = 200, body = LedgerBody)))]
-pub(crate) async fn ledger(
-    State(app): State<Shared>,
-    Viewer(_): Viewer,
-) -> Result<Json<LedgerBody>, Problem> {
+pub(crate) async fn ledger(State(app): State<Shared>) -> Result<Json<LedgerBody>, Problem> {
     app.blocking(|app| {
         let core = app.core();
         let size = core.store.read()?.ledger_size(core.scope.tenant)?;
@@ -66,7 +63,6 @@ pub(crate) struct EntryProof {
 )]
 pub(crate) async fn proof(
     State(app): State<Shared>,
-    Admin(_): Admin,
     Path(index): Path<u64>,
 ) -> Result<Json<EntryProof>, Problem> {
     app.blocking(move |app| {
@@ -96,10 +92,7 @@ pub(crate) struct ReportBody {
     post, path = "/reports", tag = "ledger",
     responses((status = 200, body = ReportBody), (status = 422, response = super::ProblemBody))
 )]
-pub(crate) async fn report(
-    State(app): State<Shared>,
-    Admin(caller): Admin,
-) -> Result<Json<ReportBody>, Problem> {
+pub(crate) async fn report(State(app): State<Shared>, By(caller): By) -> Result<Json<ReportBody>, Problem> {
     app.blocking(move |app| {
         let made = app.core().report(caller.name())?;
         let history = app.core().own_history()?.to_text();

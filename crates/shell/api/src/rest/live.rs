@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use model::{Label, Seq, TokenId};
+use policy::people::Action;
 use ports::{Collection, CollectionKind, JournalKind, JournalRow};
 use runtime::Core;
 use serde::Deserialize;
@@ -20,7 +21,7 @@ use utoipa::IntoParams;
 
 use super::wire::{JournalBody, SourceNames};
 use crate::app::Shared;
-use crate::auth::{Anyone, Caller, still_valid};
+use crate::auth::{By, Caller, still_valid};
 use crate::extract::Query;
 use crate::problem::{Kind, Problem};
 use crate::stream::{self, Gone, Writer};
@@ -55,7 +56,7 @@ pub(crate) struct LiveQuery {
 )]
 pub(crate) async fn live(
     State(app): State<Shared>,
-    Anyone(caller): Anyone,
+    By(caller): By,
     Query(query): Query<LiveQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -94,7 +95,7 @@ enum View {
 }
 
 async fn view(app: &Shared, caller: &Arc<Caller>, named: Option<String>) -> Result<View, Problem> {
-    if named.is_none() && !caller.is_confined() {
+    if named.is_none() && caller.may(Action::ObjectRead, &caller.all()) {
         return Ok(View::Everything);
     }
     let caller = Arc::clone(caller);

@@ -19,6 +19,7 @@ mod objects;
 mod operations;
 mod parties;
 mod queries;
+mod rules;
 mod search;
 mod session;
 mod sharing;
@@ -116,6 +117,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(ledger::proof))
         .routes(routes!(ledger::report))
         .routes(routes!(queries::ask))
+        .routes(routes!(rules::get, rules::put))
+        .routes(routes!(rules::check))
+        .routes(routes!(rules::diff))
 }
 
 /// Signing in, the one thing under `/api/v1` that needs no caller: it makes one.

@@ -19,7 +19,7 @@ use super::wire::{
     FindingBody, ObjectBody, Reason, SourceNames, SummaryBody, instant, label, source_named, stix_id,
 };
 use crate::app::{App, Shared};
-use crate::auth::{Admin, Analyst, Viewer};
+use crate::auth::By;
 use crate::extract::{JsonBody, Path, Query, is_json, limits, read_body};
 use crate::problem::{Kind, Problem};
 
@@ -91,7 +91,6 @@ pub(crate) struct ObjectPage {
 )]
 pub(crate) async fn list(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<ObjectPage>, Problem> {
     let limit = page_size(&app, query.limit)?;
@@ -170,7 +169,6 @@ pub(crate) struct GetQuery {
 )]
 pub(crate) async fn get(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Path(id): Path<String>,
     Query(query): Query<GetQuery>,
     headers: HeaderMap,
@@ -218,7 +216,6 @@ pub(crate) struct Versions {
 )]
 pub(crate) async fn versions(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Path(id): Path<String>,
 ) -> Result<Json<Versions>, Problem> {
     let id = stix_id(&id)?;
@@ -269,7 +266,7 @@ struct AddedObject {
 )]
 pub(crate) async fn add(
     State(app): State<Shared>,
-    Analyst(caller): Analyst,
+    By(caller): By,
     request: Request,
 ) -> Result<(StatusCode, Json<Added>), Problem> {
     if !is_json(request.headers()) {
@@ -366,7 +363,7 @@ pub(crate) struct Erased {
 )]
 pub(crate) async fn erase(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(id): Path<String>,
     JsonBody(reason): JsonBody<Reason>,
 ) -> Result<Json<Erased>, Problem> {

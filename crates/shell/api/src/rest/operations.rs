@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::Shared;
-use crate::auth::{Admin, Operator};
+use crate::auth::By;
 use crate::extract::JsonBody;
 use crate::problem::Problem;
 
@@ -31,7 +31,7 @@ pub(crate) struct Verified {
 ///
 /// Checks everything against everything. It reads the whole store and may take a while.
 #[utoipa::path(post, path = "/store/verify", tag = "administration", responses((status = 200, body = Verified)))]
-pub(crate) async fn verify(State(app): State<Shared>, Admin(_): Admin) -> Result<Json<Verified>, Problem> {
+pub(crate) async fn verify(State(app): State<Shared>) -> Result<Json<Verified>, Problem> {
     app.blocking(|app| {
         let report = app.core().store.verify()?;
         let ok = report.problems.is_empty();
@@ -63,7 +63,7 @@ pub(crate) struct BackupTarget {
 )]
 pub(crate) async fn backup(
     State(app): State<Shared>,
-    Operator(caller): Operator,
+    By(caller): By,
     JsonBody(target): JsonBody<BackupTarget>,
 ) -> Result<StatusCode, Problem> {
     if !target.to.is_absolute() {
@@ -105,7 +105,7 @@ pub(crate) struct Compacted {
 )]
 pub(crate) async fn compact(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(compaction): JsonBody<Compaction>,
 ) -> Result<Json<Compacted>, Problem> {
     app.blocking(move |app| {

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::wire::Reason;
 use crate::app::Shared;
-use crate::auth::{Admin, Viewer};
+use crate::auth::By;
 use crate::extract::{JsonBody, Path};
 use crate::problem::Problem;
 
@@ -64,7 +64,7 @@ pub(crate) struct KeysBody {
 
 /// The node's keys
 #[utoipa::path(get, path = "/keys", tag = "keys", responses((status = 200, body = KeysBody), (status = 404, response = super::ProblemBody)))]
-pub(crate) async fn keys(State(app): State<Shared>, Viewer(_): Viewer) -> Result<Json<KeysBody>, Problem> {
+pub(crate) async fn keys(State(app): State<Shared>) -> Result<Json<KeysBody>, Problem> {
     app.blocking(|app| {
         let history = app.core().own_history()?;
         let epoch = history.current(app.now()).ok();
@@ -88,10 +88,7 @@ pub(crate) async fn keys(State(app): State<Shared>, Viewer(_): Viewer) -> Result
 ///
 /// Every key event, as a JSON list: it verifies itself.
 #[utoipa::path(get, path = "/keys/events", tag = "keys", responses((status = 200, body = DocumentBody), (status = 404, response = super::ProblemBody)))]
-pub(crate) async fn events(
-    State(app): State<Shared>,
-    Viewer(_): Viewer,
-) -> Result<Json<DocumentBody>, Problem> {
+pub(crate) async fn events(State(app): State<Shared>) -> Result<Json<DocumentBody>, Problem> {
     app.blocking(|app| Ok(Json(DocumentBody { document: app.core().own_history()?.to_text() }))).await
 }
 
@@ -115,7 +112,7 @@ pub(crate) struct RootsBody {
 )]
 pub(crate) async fn inception(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(body): JsonBody<RootsBody>,
 ) -> Result<Json<DocumentBody>, Problem> {
     let parse =
@@ -143,7 +140,7 @@ pub(crate) struct PartyBody {
 )]
 pub(crate) async fn add_event(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(body): JsonBody<DocumentBody>,
 ) -> Result<Json<PartyBody>, Problem> {
     let signed = body.read()?;
@@ -167,10 +164,7 @@ pub(crate) struct RotationBody {
     post, path = "/keys/rotation", tag = "keys",
     responses((status = 200, body = RotationBody), (status = 422, response = super::ProblemBody))
 )]
-pub(crate) async fn rotate(
-    State(app): State<Shared>,
-    Admin(caller): Admin,
-) -> Result<Json<RotationBody>, Problem> {
+pub(crate) async fn rotate(State(app): State<Shared>, By(caller): By) -> Result<Json<RotationBody>, Problem> {
     app.blocking(move |app| {
         let (signed, kept) = app.core().rotate_keys(caller.name())?;
         Ok(Json(RotationBody { document: signed.to_text(), kept }))
@@ -205,10 +199,7 @@ pub(crate) struct AppointmentList {
 
 /// List our officers
 #[utoipa::path(get, path = "/appointments", tag = "keys", responses((status = 200, body = AppointmentList)))]
-pub(crate) async fn appointments(
-    State(app): State<Shared>,
-    Viewer(_): Viewer,
-) -> Result<Json<AppointmentList>, Problem> {
+pub(crate) async fn appointments(State(app): State<Shared>) -> Result<Json<AppointmentList>, Problem> {
     app.blocking(|app| {
         let trust = app.core().party()?;
         let roster = app.core().registry()?.roster(trust.party);
@@ -235,7 +226,7 @@ pub(crate) async fn appointments(
 )]
 pub(crate) async fn appoint(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(body): JsonBody<DocumentBody>,
 ) -> Result<axum::http::StatusCode, Problem> {
     let signed = body.read()?;
@@ -264,7 +255,7 @@ pub(crate) struct InvitationBody {
 )]
 pub(crate) async fn invite(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(body): JsonBody<InvitationBody>,
 ) -> Result<Json<DocumentBody>, Problem> {
     let good_for = body.hours.map_or(INVITATION, |hours| i64::from(hours) * 3_600_000_000);
@@ -311,7 +302,7 @@ pub(crate) struct PairingBody {
 )]
 pub(crate) async fn accept(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(body): JsonBody<AcceptBody>,
 ) -> Result<Json<PairingBody>, Problem> {
     let invitation = DocumentBody { document: body.document }.read()?;
@@ -359,7 +350,6 @@ pub(crate) struct AnswerBody {
 )]
 pub(crate) async fn answer(
     State(app): State<Shared>,
-    Admin(_): Admin,
     JsonBody(body): JsonBody<AnswerBody>,
 ) -> Result<Json<PairingBody>, Problem> {
     let document = DocumentBody { document: body.document }.read()?;
@@ -430,7 +420,7 @@ pub(crate) struct PeerList {
 
 /// List peers
 #[utoipa::path(get, path = "/peers", tag = "peers", responses((status = 200, body = PeerList)))]
-pub(crate) async fn peers(State(app): State<Shared>, Viewer(_): Viewer) -> Result<Json<PeerList>, Problem> {
+pub(crate) async fn peers(State(app): State<Shared>) -> Result<Json<PeerList>, Problem> {
     app.blocking(|app| {
         let peers = app.core().pairings()?.into_iter().map(PeerBody::from).collect();
         Ok(Json(PeerList { peers }))
@@ -442,7 +432,6 @@ pub(crate) async fn peers(State(app): State<Shared>, Viewer(_): Viewer) -> Resul
 #[utoipa::path(get, path = "/peers/{name}", tag = "peers", params(("name" = String, Path)), responses((status = 200, body = PeerBody), (status = 404, response = super::ProblemBody)))]
 pub(crate) async fn peer(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Path(name): Path<String>,
 ) -> Result<Json<PeerBody>, Problem> {
     app.blocking(move |app| Ok(Json(app.core().pairing(&name)?.into()))).await
@@ -465,7 +454,7 @@ pub(crate) struct WordsBody {
 )]
 pub(crate) async fn confirm(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(name): Path<String>,
     JsonBody(body): JsonBody<WordsBody>,
 ) -> Result<Json<PeerBody>, Problem> {
@@ -485,7 +474,7 @@ pub(crate) async fn confirm(
 )]
 pub(crate) async fn end(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(name): Path<String>,
     JsonBody(reason): JsonBody<Reason>,
 ) -> Result<Json<PeerBody>, Problem> {
@@ -512,7 +501,7 @@ pub(crate) struct EndpointBody {
 )]
 pub(crate) async fn endpoint(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(name): Path<String>,
     JsonBody(body): JsonBody<EndpointBody>,
 ) -> Result<Json<PeerBody>, Problem> {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::agreements::agreement_named;
 use super::parties::party_named;
 use crate::app::Shared;
-use crate::auth::Analyst;
+use crate::auth::By;
 use crate::extract::{JsonBody, Path};
 use crate::problem::{Kind, Problem};
 
@@ -45,7 +45,7 @@ pub(crate) struct SeenBody {
 )]
 pub(crate) async fn ask(
     State(app): State<Shared>,
-    Analyst(caller): Analyst,
+    By(caller): By,
     Path(name): Path<String>,
     JsonBody(body): JsonBody<QuestionBody>,
 ) -> Result<Json<SeenBody>, Problem> {

@@ -8,7 +8,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::page_size;
 use crate::app::Shared;
-use crate::auth::Viewer;
 use crate::extract::Query;
 use crate::problem::Problem;
 
@@ -61,7 +60,6 @@ struct HitBody {
 )]
 pub(crate) async fn search(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Query(query): Query<SearchQuery>,
 ) -> Result<Json<Found>, Problem> {
     let limit = page_size(&app, query.limit)?;

@@ -4,11 +4,12 @@ use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use policy::people::Action;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::Shared;
-use crate::auth::{Anyone, Auth, sign_in};
+use crate::auth::{Auth, By, sign_in};
 use crate::extract::JsonBody;
 use crate::guard::Peer;
 use crate::problem::{Kind, Problem};
@@ -66,7 +67,7 @@ pub(crate) async fn open(
     delete, path = "/session", tag = "session",
     responses((status = 204), (status = 404, response = super::ProblemBody))
 )]
-pub(crate) async fn close(State(app): State<Shared>, Anyone(caller): Anyone) -> Result<StatusCode, Problem> {
+pub(crate) async fn close(State(app): State<Shared>, By(caller): By) -> Result<StatusCode, Problem> {
     if Auth::close_session(&app, &caller) {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -87,8 +88,12 @@ pub(crate) struct Me {
 
 /// Who am I
 #[utoipa::path(get, path = "/me", tag = "session", responses((status = 200, body = Me)))]
-pub(crate) async fn me(Anyone(caller): Anyone) -> Json<Me> {
-    Json(Me { name: caller.name().to_owned(), role: caller.role().as_str(), confined: caller.is_confined() })
+pub(crate) async fn me(By(caller): By) -> Json<Me> {
+    Json(Me {
+        name: caller.name().to_owned(),
+        role: caller.role().as_str(),
+        confined: !caller.may(Action::ObjectRead, &caller.all()),
+    })
 }
 
 /// A change of one's own password.
@@ -108,7 +113,7 @@ pub(crate) struct PasswordChange {
 )]
 pub(crate) async fn change_password(
     State(app): State<Shared>,
-    Anyone(caller): Anyone,
+    By(caller): By,
     peer: Option<Extension<Peer>>,
     JsonBody(change): JsonBody<PasswordChange>,
 ) -> Result<StatusCode, Problem> {
@@ -117,7 +122,9 @@ pub(crate) async fn change_password(
             .hint("name an account: PATCH /api/v1/users/{name}"));
     }
     let peer = peer.map(|Extension(peer)| peer).unwrap_or_default();
+    // A name can pass to another account; the password that is changed is that of the caller's own.
     let proved = sign_in(&app, peer, caller.name().to_owned(), change.old).await?;
+    caller.check(Action::MePassword, &caller.of_account(proved.id))?;
     let password = Some(Auth::hash(&app, change.new).await?);
     let _one = app.administration.lock().await;
     // What an admin did to the account while the hashes were made stands: only the password is ours to change.

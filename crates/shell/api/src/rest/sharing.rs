@@ -12,7 +12,7 @@ use super::page_size;
 use super::parties::party_named;
 use super::wire::Reason;
 use crate::app::{App, Shared};
-use crate::auth::{Admin, Analyst, Viewer};
+use crate::auth::By;
 use crate::extract::{JsonBody, Path, Query};
 use crate::problem::Problem;
 
@@ -76,7 +76,6 @@ pub(crate) struct DecisionList {
 #[utoipa::path(get, path = "/decisions", tag = "sharing", params(DecisionQuery), responses((status = 200, body = DecisionList)))]
 pub(crate) async fn decisions(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Query(query): Query<DecisionQuery>,
 ) -> Result<Json<DecisionList>, Problem> {
     let limit = page_size(&app, query.limit)?;
@@ -177,7 +176,6 @@ pub(crate) struct DisclosureQuery {
 #[utoipa::path(get, path = "/disclosures", tag = "sharing", params(DisclosureQuery), responses((status = 200, body = DisclosureList)))]
 pub(crate) async fn disclosures(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Query(query): Query<DisclosureQuery>,
 ) -> Result<Json<DisclosureList>, Problem> {
     let limit = page_size(&app, query.limit)?;
@@ -210,7 +208,7 @@ pub(crate) struct WithdrawnBody {
 )]
 pub(crate) async fn withdraw(
     State(app): State<Shared>,
-    Analyst(caller): Analyst,
+    By(caller): By,
     Path(id): Path<String>,
     JsonBody(reason): JsonBody<Reason>,
 ) -> Result<Json<WithdrawnBody>, Problem> {
@@ -266,7 +264,6 @@ pub(crate) struct HoldingQuery {
 #[utoipa::path(get, path = "/holdings", tag = "sharing", params(HoldingQuery), responses((status = 200, body = HoldingList)))]
 pub(crate) async fn holdings(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Query(query): Query<HoldingQuery>,
 ) -> Result<Json<HoldingList>, Problem> {
     let limit = page_size(&app, query.limit)?;
@@ -313,7 +310,7 @@ pub(crate) struct HeldBackBody {
 )]
 pub(crate) async fn hold(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(id): Path<String>,
     JsonBody(body): JsonBody<HoldBody>,
 ) -> Result<Json<HeldBackBody>, Problem> {
@@ -368,7 +365,6 @@ pub(crate) struct ReviewQuery {
 #[utoipa::path(get, path = "/reviews", tag = "sharing", params(ReviewQuery), responses((status = 200, body = ReviewList)))]
 pub(crate) async fn reviews(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Query(query): Query<ReviewQuery>,
 ) -> Result<Json<ReviewList>, Problem> {
     let limit = page_size(&app, query.limit)?;
@@ -409,7 +405,7 @@ macro_rules! review {
         )]
         pub(crate) async fn $name(
             State(app): State<Shared>,
-            Admin(caller): Admin,
+            By(caller): By,
             Path(number): Path<u64>,
             JsonBody(reason): JsonBody<Reason>,
         ) -> Result<axum::http::StatusCode, Problem> {
@@ -450,7 +446,7 @@ pub(crate) struct CourierFiles {
 )]
 pub(crate) async fn courier_export(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(name): Path<String>,
     JsonBody(body): JsonBody<CourierBody>,
 ) -> Result<Json<CourierFiles>, Problem> {
@@ -495,7 +491,7 @@ pub(crate) struct CourierImported {
 )]
 pub(crate) async fn courier_import(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(body): JsonBody<CourierFile>,
 ) -> Result<Json<CourierImported>, Problem> {
     use base64::Engine as _;

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::{CollectionId, Label, SourceId};
+use policy::people::Action;
 use ports::pull::FieldKind;
 use ports::{Read, SourceRecord, SourceState};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::wire::label;
 use crate::app::{App, Shared};
-use crate::auth::{Admin, Analyst, Caller, Viewer};
+use crate::auth::{By, Caller};
 use crate::extract::{JsonBody, Path};
 use crate::problem::{Kind, Problem};
 
@@ -113,7 +114,7 @@ impl SourceBody {
 
 /// List sources
 #[utoipa::path(get, path = "/sources", tag = "sources", responses((status = 200, body = SourceList)))]
-pub(crate) async fn list(State(app): State<Shared>, Viewer(_): Viewer) -> Result<Json<SourceList>, Problem> {
+pub(crate) async fn list(State(app): State<Shared>) -> Result<Json<SourceList>, Problem> {
     let sources = app.read(|app, read| Ok(read.sources(app.core().scope.tenant)?)).await?;
     let sources = sources
         .into_iter()
@@ -138,7 +139,6 @@ pub(crate) async fn list(State(app): State<Shared>, Viewer(_): Viewer) -> Result
 )]
 pub(crate) async fn get(
     State(app): State<Shared>,
-    Viewer(_): Viewer,
     Path(name): Path<String>,
 ) -> Result<Json<SourceBody>, Problem> {
     let (record, state) = app.read(move |app, read| find(app, read, &name)).await?;
@@ -180,7 +180,7 @@ pub(crate) struct NewSource {
 )]
 pub(crate) async fn add(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     JsonBody(new): JsonBody<NewSource>,
 ) -> Result<(StatusCode, Json<SourceBody>), Problem> {
     let shaped = (1..=64).contains(&new.name.len())
@@ -238,7 +238,7 @@ pub(crate) struct SourceChange {
 )]
 pub(crate) async fn change(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(name): Path<String>,
     JsonBody(change): JsonBody<SourceChange>,
 ) -> Result<Json<SourceBody>, Problem> {
@@ -273,7 +273,7 @@ pub(crate) async fn change(
 )]
 pub(crate) async fn remove(
     State(app): State<Shared>,
-    Admin(caller): Admin,
+    By(caller): By,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let _one = app.administration.lock().await;
@@ -298,11 +298,7 @@ pub(crate) async fn remove(
     post, path = "/sources/{name}/pull", tag = "sources", params(("name" = String, Path)),
     responses((status = 202), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
 )]
-pub(crate) async fn pull(
-    State(app): State<Shared>,
-    Analyst(_): Analyst,
-    Path(name): Path<String>,
-) -> Result<StatusCode, Problem> {
+pub(crate) async fn pull(State(app): State<Shared>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     let (record, _) = app.read(move |app, read| find(app, read, &name)).await?;
     if app.node.pull_now(record.id) {
         Ok(StatusCode::ACCEPTED)
@@ -331,7 +327,7 @@ fn check_config(
         };
     };
     known.open(kind, config).map_err(|error| Problem::bad(error.to_string()))?;
-    if caller.is_local() {
+    if caller.may(Action::SourceOpen, &caller.all()) {
         return Ok(());
     }
     let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();

@@ -4,13 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use model::{CollectionId, TokenId};
+use policy::people::Action;
 use ports::{Account, CollectionKind, Read, Role, Token};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::wire::instant;
 use crate::app::{App, Shared};
-use crate::auth::{Caller, Viewer, fingerprint, secret};
+use crate::auth::{By, Caller, fingerprint, secret};
 use crate::extract::{JsonBody, Path};
 use crate::problem::Problem;
 
@@ -57,15 +58,12 @@ impl TokenBody {
 ///
 /// One's own; for admins, all.
 #[utoipa::path(get, path = "/tokens", tag = "administration", responses((status = 200, body = TokenList)))]
-pub(crate) async fn list(
-    State(app): State<Shared>,
-    Viewer(caller): Viewer,
-) -> Result<Json<TokenList>, Problem> {
+pub(crate) async fn list(State(app): State<Shared>, By(caller): By) -> Result<Json<TokenList>, Problem> {
     app.read(move |app, read| {
         let tenant = app.core().scope.tenant;
         let (accounts, collections) = (read.accounts(tenant)?, read.collections(tenant)?);
         let tokens = read.tokens(tenant)?;
-        let tokens = tokens.iter().filter(|token| may_manage(&caller, token)).map(|token| {
+        let tokens = tokens.iter().filter(|token| may(&caller, Action::TokenRead, token)).map(|token| {
             let user = accounts.iter().find(|account| account.id == token.account);
             TokenBody::new(token, user.map_or("", |account| account.name.as_str()), &collections)
         });
@@ -74,8 +72,8 @@ pub(crate) async fn list(
     .await
 }
 
-fn may_manage(caller: &Caller, token: &Token) -> bool {
-    caller.role() == Role::Admin || caller.account_id() == Some(token.account)
+fn may(caller: &Caller, action: Action, token: &Token) -> bool {
+    caller.may(action, &caller.of_account(token.account))
 }
 
 /// A new token.
@@ -111,7 +109,7 @@ pub(crate) struct MadeToken {
 )]
 pub(crate) async fn add(
     State(app): State<Shared>,
-    Viewer(caller): Viewer,
+    By(caller): By,
     JsonBody(new): JsonBody<NewToken>,
 ) -> Result<(StatusCode, Json<MadeToken>), Problem> {
     if new.name.trim().is_empty() || new.name.len() > 200 {
@@ -129,6 +127,7 @@ pub(crate) async fn add(
     let (account, collections, all) = app
         .read(move |app, read| {
             let account = account(app, read, &by, for_whom.as_deref())?;
+            by.check(Action::TokenAdd, &by.of_account(account.id))?;
             let all = read.collections(app.core().scope.tenant)?;
             let named = |name: &String| {
                 let found = all
@@ -173,7 +172,7 @@ pub(crate) async fn add(
     .await
 }
 
-/// The account a token is for, if the caller may make one for it.
+/// The account a token is for. Whether an account of that name exists is no business of those who may not make it one.
 fn account(app: &App, read: &dyn Read, caller: &Caller, name: Option<&str>) -> Result<Account, Problem> {
     let accounts = read.accounts(app.core().scope.tenant)?;
     let own = accounts.iter().find(|account| caller.account_id() == Some(account.id));
@@ -181,7 +180,7 @@ fn account(app: &App, read: &dyn Read, caller: &Caller, name: Option<&str>) -> R
         (None, Some(own)) => Ok(own.clone()),
         (None, None) => Err(Problem::bad("say whose token it is: `user`")),
         (Some(name), Some(own)) if own.name == name => Ok(own.clone()),
-        (Some(name), _) if caller.role() == Role::Admin => accounts
+        (Some(name), _) if caller.may(Action::TokenAdd, &caller.all()) => accounts
             .iter()
             .find(|account| account.name == name)
             .cloned()
@@ -197,7 +196,7 @@ fn account(app: &App, read: &dyn Read, caller: &Caller, name: Option<&str>) -> R
 )]
 pub(crate) async fn revoke(
     State(app): State<Shared>,
-    Viewer(caller): Viewer,
+    By(caller): By,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let missing = || Problem::missing(format!("token `{id}`"));
@@ -207,7 +206,7 @@ pub(crate) async fn revoke(
     // Another's token is as good as none: its existence is not the caller's business.
     let token = tokens
         .into_iter()
-        .find(|token| token.id == wanted && may_manage(&caller, token))
+        .find(|token| token.id == wanted && may(&caller, Action::TokenRevoke, token))
         .ok_or_else(missing)?;
     app.write(move |app, tx| {
         let tenant = app.core().scope.tenant;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::app::Shared;
-use crate::auth::{Analyst, Viewer};
+use crate::auth::By;
 use crate::extract::{JsonBody, Path};
 use crate::problem::Problem;
 
@@ -27,10 +27,7 @@ struct WarningList {
 
 /// List warning lists
 #[utoipa::path(get, path = "/warning-lists", tag = "held", responses((status = 200, body = WarningLists)))]
-pub(crate) async fn list(
-    State(app): State<Shared>,
-    Viewer(_): Viewer,
-) -> Result<Json<WarningLists>, Problem> {
+pub(crate) async fn list(State(app): State<Shared>) -> Result<Json<WarningLists>, Problem> {
     app.read(|app, read| {
         let lists = read.warning_lists(app.core().scope.tenant)?;
         let lists = lists.into_iter().map(|(name, raw)| WarningList { name, bytes: raw.len() }).collect();
@@ -56,7 +53,7 @@ pub(crate) struct Put {
 )]
 pub(crate) async fn put(
     State(app): State<Shared>,
-    Analyst(caller): Analyst,
+    By(caller): By,
     Path(name): Path<String>,
     JsonBody(raw): JsonBody<Box<RawValue>>,
 ) -> Result<Json<Put>, Problem> {

@@ -179,6 +179,12 @@ impl Reason {
     }
 }
 
+impl From<String> for Reason {
+    fn from(reason: String) -> Self {
+        Self { reason }
+    }
+}
+
 /// Names of sources by number.
 pub(crate) struct SourceNames(BTreeMap<SourceId, String>);
 

@@ -4,22 +4,25 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use json::{Kind as JsonKind, Tape, Value};
-use model::{SourceId, StatusId};
-use ports::{CollectionKind, InboxEntry, ItemOutcome, Role, StatusItem, StatusRecord};
+use model::{AccountId, SourceId, StatusId, Uuid};
+use policy::people::{Action, Object};
+use ports::{CollectionKind, InboxEntry, ItemOutcome, StatusItem, StatusRecord};
 
 use super::{Negotiated, answer_json, writable};
 use crate::app::Shared;
-use crate::auth::Anyone;
+use crate::auth::By;
 use crate::extract::{Path, limits, read_body};
 use crate::problem::{Kind, Problem};
 
 /// Objects in one request at most; the status resource lists each.
 const MAX_OBJECTS: usize = 50_000;
+/// Stands for the operator of this machine, who has no account.
+const OPERATORS: AccountId = AccountId(Uuid([0; 16]));
 
 /// Accepts objects for a collection (TAXII 2.1 §5.5). They are on disk before the answer leaves.
 pub(super) async fn add(
     State(app): State<Shared>,
-    Anyone(caller): Anyone,
+    By(caller): By,
     _: Negotiated,
     Path(name): Path<String>,
     request: Request,
@@ -41,8 +44,7 @@ pub(super) async fn add(
             let record = StatusRecord {
                 id: StatusId(core.ids.uuid()),
                 collection: collection.id,
-                // The local operator has no account; its requests are its own to see as an admin.
-                account: caller.account_id().unwrap_or(model::AccountId(model::Uuid([0; 16]))),
+                account: caller.account_id().unwrap_or(OPERATORS),
                 received: core.clock.now(),
                 complete: items.is_empty(),
                 items,
@@ -104,7 +106,7 @@ fn cut(text: &str) -> String {
 /// A status resource (TAXII 2.1 §4.3), for whoever made the request, and for admins.
 pub(super) async fn status(
     State(app): State<Shared>,
-    Anyone(caller): Anyone,
+    By(caller): By,
     _: Negotiated,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
@@ -113,8 +115,8 @@ pub(super) async fn status(
     let record = app.read(move |app, read| Ok(read.status(app.core().scope.tenant, wanted)?)).await?;
     let record = record
         .filter(|record| {
-            let admin = caller.role() == Role::Admin && !caller.is_confined();
-            admin || caller.account_id() == Some(record.account)
+            let owner = Some(record.account).filter(|account| *account != OPERATORS);
+            caller.may(Action::StatusRead, &Object { owner, ..caller.all() })
         })
         .ok_or_else(missing)?;
     Ok(answer_json(StatusCode::OK, &wire(&record)))

@@ -7,16 +7,12 @@ use ports::{Collection, CollectionKind};
 
 use super::{Negotiated, ROOT, Rights, answer_json, rights, visible};
 use crate::app::Shared;
-use crate::auth::Anyone;
+use crate::auth::By;
 use crate::extract::Path;
 use crate::problem::Problem;
 
 /// Server discovery (TAXII 2.1 §4.1).
-pub(super) async fn discovery(
-    State(app): State<Shared>,
-    Anyone(_): Anyone,
-    _: Negotiated,
-) -> Result<Response, Problem> {
+pub(super) async fn discovery(State(app): State<Shared>, _: Negotiated) -> Result<Response, Problem> {
     let title = app.blocking(|app| Ok(app.core().node()?.name)).await?;
     let root = format!("{ROOT}/");
     let discovery = taxii::Discovery {
@@ -30,11 +26,7 @@ pub(super) async fn discovery(
 }
 
 /// The API root (TAXII 2.1 §4.2).
-pub(super) async fn api_root(
-    State(app): State<Shared>,
-    Anyone(_): Anyone,
-    _: Negotiated,
-) -> Result<Response, Problem> {
+pub(super) async fn api_root(State(app): State<Shared>, _: Negotiated) -> Result<Response, Problem> {
     let title = app.blocking(|app| Ok(app.core().node()?.name)).await?;
     let root = taxii::ApiRoot {
         title,
@@ -48,7 +40,7 @@ pub(super) async fn api_root(
 /// The collections there are for the caller (TAXII 2.1 §5.1).
 pub(super) async fn list(
     State(app): State<Shared>,
-    Anyone(caller): Anyone,
+    By(caller): By,
     _: Negotiated,
 ) -> Result<Response, Problem> {
     let collections = app.read(move |app, read| {
@@ -68,7 +60,7 @@ pub(super) async fn list(
 /// One collection (TAXII 2.1 §5.2).
 pub(super) async fn one(
     State(app): State<Shared>,
-    Anyone(caller): Anyone,
+    By(caller): By,
     _: Negotiated,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {

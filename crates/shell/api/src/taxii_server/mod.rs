@@ -14,6 +14,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use policy::people::Action;
 use ports::{Collection, Read};
 use runtime::trust::Access;
 use serde::Serialize;
@@ -105,7 +106,9 @@ pub(crate) struct Rights {
 /// What a caller may do with a collection: our own people and programs by their role, outsiders by a release.
 pub(crate) fn rights(app: &App, caller: &Caller, collection: &Collection) -> Result<Rights, Problem> {
     if !is_consumer(app, caller)? {
-        let (read, write) = (caller.may_read(collection), caller.may_write(collection));
+        let object = caller.collection(collection);
+        let may = |action| caller.may(action, &object);
+        let (read, write) = (may(Action::CollectionRead), may(Action::CollectionWrite));
         return Ok(Rights { read, write, closed: None });
     }
     let nothing = Rights { read: false, write: false, closed: None };

@@ -15,7 +15,7 @@ use taxii::{
 
 use super::{Filters, Negotiated, answer, answer_json, date_headers, is_consumer, readable, writable};
 use crate::app::{App, Shared};
-use crate::auth::{Anyone, Caller};
+use crate::auth::{By, Caller};
 use crate::extract::Path;
 use crate::problem::Problem;
 
@@ -36,35 +36,35 @@ struct Found {
 /// The objects of a collection (TAXII 2.1 §5.4).
 pub(super) async fn objects(
     State(app): State<Shared>,
-    anyone: Anyone,
+    by: By,
     _: Negotiated,
     Path(collection): Path<String>,
     Filters(query): Filters,
 ) -> Result<Response, Problem> {
-    envelope(find(&app, anyone, collection, None, query, Listing::Objects).await?)
+    envelope(find(&app, by, collection, None, query, Listing::Objects).await?)
 }
 
 /// One object of a collection (TAXII 2.1 §5.6).
 pub(super) async fn by_id(
     State(app): State<Shared>,
-    anyone: Anyone,
+    by: By,
     _: Negotiated,
     Path((collection, object)): Path<(String, String)>,
     Filters(query): Filters,
 ) -> Result<Response, Problem> {
     let id = stix_id(&object)?;
-    envelope(find(&app, anyone, collection, Some(id), query, Listing::Objects).await?)
+    envelope(find(&app, by, collection, Some(id), query, Listing::Objects).await?)
 }
 
 /// The manifest of a collection (TAXII 2.1 §5.3).
 pub(super) async fn manifest(
     State(app): State<Shared>,
-    anyone: Anyone,
+    by: By,
     _: Negotiated,
     Path(collection): Path<String>,
     Filters(query): Filters,
 ) -> Result<Response, Problem> {
-    let found = find(&app, anyone, collection, None, query, Listing::Manifest).await?;
+    let found = find(&app, by, collection, None, query, Listing::Manifest).await?;
     let entries = found.page.entries.iter().map(|entry| ManifestEntry {
         id: entry.id.to_string(),
         date_added: date_added(entry.added),
@@ -78,14 +78,14 @@ pub(super) async fn manifest(
 /// The versions of an object in a collection (TAXII 2.1 §5.8).
 pub(super) async fn versions(
     State(app): State<Shared>,
-    anyone: Anyone,
+    by: By,
     _: Negotiated,
     Path((collection, object)): Path<(String, String)>,
     Filters(mut query): Filters,
 ) -> Result<Response, Problem> {
     let id = stix_id(&object)?;
     query.versions = BTreeSet::from([taxii::VersionMatch::All]);
-    let found = find(&app, anyone, collection, Some(id), query, Listing::Versions).await?;
+    let found = find(&app, by, collection, Some(id), query, Listing::Versions).await?;
     let versions = found.page.entries.iter().map(|entry| entry.version.to_string()).collect();
     let versions = Versions { more: found.page.more, next: found.next, versions };
     Ok(dated(answer_json(StatusCode::OK, &versions), &found.page))
@@ -117,7 +117,7 @@ fn dated(mut response: Response, page: &Page) -> Response {
 
 async fn find(
     app: &Shared,
-    Anyone(caller): Anyone,
+    By(caller): By,
     collection: String,
     object: Option<StixId>,
     mut query: Query,
@@ -229,7 +229,7 @@ fn stix_id(text: &str) -> Result<StixId, Problem> {
 /// Without `match[version]`, all versions leave. Version keywords are resolved against what is there.
 pub(super) async fn delete(
     State(app): State<Shared>,
-    Anyone(caller): Anyone,
+    By(caller): By,
     _: Negotiated,
     Path((collection, object)): Path<(String, String)>,
     Filters(query): Filters,

@@ -7,8 +7,8 @@ use keys::posts::Approval;
 use label::Facts;
 use ledger::entry::{AgreementAct, Decision as BookedDecision, Figures};
 use model::{AgreementId, Digest, PartyId, Severity, StixId};
-use policy::diff::{Change, DiffReport, Standpoint, diff};
-use policy::{Action, Explanation, Policy, Request, explain};
+use policy::diff::{Change, DiffReport, Standpoint, diff, diff_rules};
+use policy::{Action, Caveats, Explanation, Policy, Request, explain};
 use ports::StoreError;
 use ports::trust::{ClassCount, DocumentKind, OutboxRecord};
 
@@ -340,21 +340,40 @@ impl Core {
         self.compare(Some(&force.policy), None, list)
     }
 
+    /// What an agreement would newly expose or withdraw under other rules of our own.
+    pub(crate) fn compare_rules(
+        &self,
+        policy: &Policy,
+        then: &Caveats,
+        list: usize,
+    ) -> Result<Exposure, TrustError> {
+        self.replay(list, |standpoint, classes| diff_rules(policy, standpoint, then, classes))
+    }
+
     fn compare(
         &self,
         old: Option<&Policy>,
         new: Option<&Policy>,
         list: usize,
     ) -> Result<Exposure, TrustError> {
+        self.replay(list, |standpoint, classes| diff(old, new, standpoint, classes))
+    }
+
+    /// A comparison over everything we hold, and the first objects that it concerns.
+    fn replay(
+        &self,
+        list: usize,
+        compare: impl FnOnce(&Standpoint<'_>, Vec<(&str, model::Label, u64)>) -> DiffReport,
+    ) -> Result<Exposure, TrustError> {
         let trust = self.party()?;
-        let caveats = trust.caveats();
+        let rules = self.rules();
         let standpoint =
-            Standpoint { from: trust.party, at: self.clock.now(), caveats: &caveats, exercise: None };
+            Standpoint { from: trust.party, at: self.clock.now(), caveats: &rules.caveats, exercise: None };
         let read = self.store.read()?;
         let classes = read.classes(self.scope)?;
         let counted =
             classes.iter().map(|ClassCount { class, label, objects }| (class.as_str(), *label, *objects));
-        let report = diff(old, new, &standpoint, counted);
+        let report = compare(&standpoint, counted.collect());
         let (mut listed, mut more) = (Vec::new(), false);
         for (to, party) in &report.parties {
             let changes: [(&'static str, &[Change]); 3] =
@@ -390,11 +409,11 @@ impl Core {
         let stored = stored.ok_or_else(|| TrustError::Missing(format!("`{object}`")))?;
         let candidate = self.candidate(&*read, stored.version_id)?;
         let candidate = candidate.ok_or_else(|| TrustError::Missing(format!("facts about `{object}`")))?;
-        let caveats = trust.caveats();
+        let rules = self.rules();
         let request = Request {
             action: Action::Receive,
             via: &candidate.via,
-            caveats: &caveats,
+            caveats: &rules.caveats,
             ..Request::delivery(&candidate.facts, trust.party, to, self.clock.now())
         };
         Ok(explain(registry.in_force().map(|(_, force)| &*force.policy), &request))

@@ -151,6 +151,26 @@ impl Core {
         self.book(tx, now, figures, &format!(r#"{{"document":"{document}"}}"#)).map(|_| ())
     }
 
+    /// A change of our own rules, for one agreement.
+    pub(crate) fn book_rules(
+        &self,
+        tx: &mut dyn Tx,
+        agreement: AgreementId,
+        exposure: &super::Exposure,
+        version: Digest,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let parties = || exposure.report.parties.values();
+        let count =
+            |changes: &[policy::diff::Change]| changes.iter().map(|change| change.objects).sum::<u64>();
+        let figures = Figures::Policy {
+            agreement,
+            exposes: parties().map(|party| count(&party.exposed)).sum(),
+            withdraws: parties().map(|party| count(&party.withdrawn)).sum(),
+        };
+        self.book(tx, now, figures, &format!(r#"{{"rules":"{version}"}}"#)).map(|_| ())
+    }
+
     pub(crate) fn book_receipt(
         &self,
         tx: &mut dyn Tx,

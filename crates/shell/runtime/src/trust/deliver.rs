@@ -7,9 +7,9 @@ use agreement::PersonalData;
 use exchange::origin::{Batch, Statement};
 use exchange::{Content, Item, Kind, Position, Relabel, StreamId, append, seal};
 use json::{Limits, Tape};
-use label::{Facts, Onward, Reader};
-use minimise::{AddressKey, Contributor, Personal, Plan, Released, release};
-use model::{AgreementId, DecisionId, Digest, PartyId, StixId, Timestamp, VersionId};
+use label::{Facts, Handling, Onward, Reader, Receiver, Spifs};
+use minimise::{AddressKey, Contributor, PersonKey, Personal, Plan, Released, release};
+use model::{AgreementId, DecisionId, Digest, Label, PartyId, StixId, Timestamp, VersionId};
 use policy::{Action, Decision};
 use ports::trust::{
     DisclosureRecord, EntryRecord, OutboxRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition,
@@ -305,10 +305,16 @@ impl View<'_> {
         };
         let ceiling = &clause.ceiling;
         let definitions = |id: &str| self.core.definition_in(self.read, id);
-        let may_see = |handling: &label::Handling| handling.is_within(ceiling);
+        let may_see = |handling: &Handling| handling.is_within(ceiling);
         let whole = whole_label(stored, candidate.facts.granular);
-        let (text, mut removed) = match Reader::new(&definitions).tear_line(value, whole, &may_see) {
+        let rules = self.core.rules();
+        let reader = Reader::new(&definitions).with_spifs(&rules.spifs);
+        let (text, mut removed) = match reader.tear_line(value, whole, &may_see) {
             Redaction::Whole => (labelled.clone(), Vec::new()),
+            Redaction::TearLine { .. } if !self.may_cut(&reader, value, whole, &may_see) => {
+                let reason = "its ACS marking does not permit `TEARLINE`, so it goes whole or not at all";
+                return Ok(refuse(candidate, "granular", reason));
+            }
             Redaction::TearLine { text, removed } => (text, removed),
             Redaction::Withheld => {
                 let reason = "its granular markings leave nothing this party may see";
@@ -318,10 +324,10 @@ impl View<'_> {
         let mut tape = Tape::new();
         let Ok(value) = tape.parse(text.as_bytes(), &Limits::OBJECT) else { return Ok(Outcome::Dropped) };
         let released = self.minimised(value, &candidate, &decision)?;
-        let (text, passed, redacted) = match released {
-            Released::Text { text, passed, redacted, removed: more } => {
+        let (text, passed, redacted, renamed) = match released {
+            Released::Text { text, passed, redacted, renamed, removed: more } => {
                 removed.extend(more);
-                (text, passed, redacted)
+                (text, passed, redacted, renamed)
             }
             Released::Review(found) => {
                 let found: Vec<_> = found
@@ -339,7 +345,9 @@ impl View<'_> {
         let names = self.trust.names(self.to, self.agreement);
         let (with, along) = self.companions(&text, &names, &candidate, &decision)?;
         let kept = self.read.origin(self.scope().tenant, version)?;
-        let (origin, stated) = self.statement_for(&candidate, &decision, kept, &removed);
+        // A creator's statement is about what the creator said: with stand-ins in it nobody could check it.
+        let (origin, stated) =
+            if renamed { (None, None) } else { self.statement_for(&candidate, &decision, kept, &removed) };
         let changed = !removed.is_empty() || text != labelled;
         let content = Content {
             object: &text,
@@ -367,6 +375,25 @@ impl View<'_> {
             }),
             along,
         })))
+    }
+
+    /// Whether what the recipient may not see may be cut out for it: ACS has a right of its own for that.
+    fn may_cut(
+        &self,
+        reader: &Reader<'_>,
+        object: json::Value<'_>,
+        whole: Label,
+        may_see: &dyn Fn(&Handling) -> bool,
+    ) -> bool {
+        let nothing = BTreeSet::new();
+        let nation = self.force.policy.nation_of(self.to);
+        let receiver = Receiver { nation, organisations: &nothing, accesses: &nothing, purpose: None };
+        let mut ignored = Vec::new();
+        reader.whole(object, whole, &mut ignored).may_be_cut(&receiver)
+            && reader
+                .parts(object, whole, &mut ignored)
+                .iter()
+                .all(|part| may_see(&part.handling) || part.handling.may_be_cut(&receiver))
     }
 
     /// The origin statement that goes with a copy, and the one to be kept when it was made just now. Only what may be
@@ -413,6 +440,7 @@ impl View<'_> {
         let key = obligations
             .pseudonymise_addresses
             .then(|| AddressKey::derive(&secrets.pseudonyms, &self.agreement.0.0));
+        let persons = PersonKey::derive(&secrets.pseudonyms, &self.agreement.0.0);
         let contributor = match profile.map(|profile| profile.contributor) {
             Some(agreement::Contributor::Anonymous) => Contributor::Anonymous,
             Some(agreement::Contributor::Pseudonym) => {
@@ -424,7 +452,8 @@ impl View<'_> {
         let personal = match obligations.personal {
             _ if reviewed => Personal::Allow,
             PersonalData::Refuse => Personal::Review,
-            PersonalData::Redact | PersonalData::Pseudonymise => Personal::Redact,
+            PersonalData::Redact => Personal::Redact,
+            PersonalData::Pseudonymise => Personal::Pseudonymise(&persons),
             PersonalData::Allow => Personal::Allow,
         };
         let mut known = BTreeMap::new();
@@ -440,20 +469,25 @@ impl View<'_> {
                 slot.insert(may);
             }
         }
+        let rules = self.core.rules();
         let plan = Plan {
             profile: profile.map(|profile| &profile.keep),
             personal,
-            detectors: &self.core.detectors,
+            detectors: &rules.detectors,
             addresses: key.as_ref(),
             contributor: &contributor,
             may_know: &|id| known.get(id).copied().unwrap_or(false),
+            referred: &|id| {
+                let stored = self.read.object(self.scope(), id, None).ok().flatten();
+                stored.map(|stored| stored.raw)
+            },
         };
         Ok(release(value, &plan))
     }
 
     /// Whether the recipient may know of an object: it was given, or may be given, under this agreement. Unknown is no.
     fn may_know(&self, id: &StixId) -> Result<bool, StoreError> {
-        if intel::marking_meaning(id.as_str(), None).is_some() {
+        if intel::marking_meaning(id.as_str(), None, &Spifs::NONE).is_some() {
             return Ok(true);
         }
         let Some(stored) = self.read.object(self.scope(), id, None)? else { return Ok(false) };
@@ -501,7 +535,7 @@ impl View<'_> {
         let (mut with, mut along) = (Vec::new(), Vec::new());
         for id in wanted.into_iter().take(Content::MAX_WITH) {
             // Everyone has the definitions whose meaning is fixed.
-            if intel::marking_meaning(id.as_str(), None).is_some() {
+            if intel::marking_meaning(id.as_str(), None, &Spifs::NONE).is_some() {
                 continue;
             }
             let subject = names.object(&id);

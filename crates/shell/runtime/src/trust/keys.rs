@@ -135,7 +135,13 @@ impl Core {
         });
         // Keys whose inception was never signed by the roots: making them anew loses nothing.
         let Some((party, _)) = ours else { return Ok(false) };
-        let _ = self.trust.set(std::sync::Arc::new(Trust::new(party, vault, secrets, naming)));
+        let _ = self.trust.set(std::sync::Arc::new(Trust::new(
+            party,
+            vault,
+            secrets,
+            naming,
+            self.rules.clone(),
+        )));
         self.finish_rotation()?;
         Ok(true)
     }
@@ -161,7 +167,13 @@ impl Core {
         }
         let naming = self.store.read()?.naming_key(self.scope.tenant)?;
         let party = history.party();
-        let _ = self.trust.set(std::sync::Arc::new(Trust::new(party, vault, secrets, naming)));
+        let _ = self.trust.set(std::sync::Arc::new(Trust::new(
+            party,
+            vault,
+            secrets,
+            naming,
+            self.rules.clone(),
+        )));
         self.keep_key_event(party, signed)?;
         Ok(party)
     }

@@ -32,12 +32,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use ::keys::Signed;
 use exchange::{Follows, NamingKey};
 use model::{AgreementId, Digest, PartyId, StixId, Timestamp};
-use policy::{Action, Caveats, Decision, Memo, Request};
+use policy::{Action, Decision, Memo, Request};
 use ports::StoreError;
 use ports::trust::{DocumentKind, StreamKey, StreamPosition};
 use tokio::sync::watch;
 
 use crate::core::Core;
+use crate::rules::Shelf;
 use release::Candidate;
 
 pub use agreements::{Exposure, LISTED, Listed, Proposed};
@@ -87,7 +88,7 @@ pub struct Trust {
     secrets: RwLock<Arc<Secrets>>,
     registry: Mutex<Arc<Registry>>,
     memo: Mutex<Memo>,
-    caveats: RwLock<Arc<Caveats>>,
+    rules: Shelf,
     naming: [u8; 32],
     /// Released, delivered and taken back one after the other.
     outgoing: Mutex<()>,
@@ -101,14 +102,14 @@ pub struct Trust {
 }
 
 impl Trust {
-    fn new(party: PartyId, vault: Vault, secrets: Secrets, naming: [u8; 32]) -> Self {
+    fn new(party: PartyId, vault: Vault, secrets: Secrets, naming: [u8; 32], rules: Shelf) -> Self {
         Self {
             party,
             vault,
             secrets: RwLock::new(Arc::new(secrets)),
             registry: Mutex::default(),
             memo: Mutex::new(Memo::new(MEMO)),
-            caveats: RwLock::default(),
+            rules,
             naming,
             outgoing: Mutex::default(),
             incoming: Mutex::default(),
@@ -132,18 +133,6 @@ impl Trust {
         secrets
     }
 
-    /// Our own rules that bind every agreement.
-    #[must_use]
-    pub fn caveats(&self) -> Arc<Caveats> {
-        Arc::clone(&self.caveats.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Changes our own rules.
-    pub fn set_caveats(&self, caveats: Caveats) {
-        *self.caveats.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(caveats);
-        self.wake();
-    }
-
     /// Moves whenever there may be something to tell a peer.
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<u64> {
@@ -154,7 +143,7 @@ impl Trust {
         self.changed.send_modify(|count| *count += 1);
     }
 
-    fn turn(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
         self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,11 +179,11 @@ impl Trust {
         action: Action,
         now: Timestamp,
     ) -> Arc<Decision> {
-        let caveats = self.caveats();
+        let rules = self.rules.get();
         let request = Request {
             action,
             via: &candidate.via,
-            caveats: &caveats,
+            caveats: &rules.caveats,
             circumstances: registry.circumstances(force, to, &candidate.stored.id, now),
             ..Request::delivery(&candidate.facts, self.party, to, now)
         };
@@ -264,12 +253,18 @@ impl Core {
         let mut current = trust.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let newer = {
             let read = self.store.read()?;
-            current.brought_up(&*read, self.scope.tenant, now)?
+            current.brought_up(&*read, self.scope.tenant, now, self.sites(trust.party))?
         };
         if let Some(newer) = newer {
             *current = Arc::new(newer);
         }
         Ok(Arc::clone(&current))
+    }
+
+    /// Where officers use passkeys, by party.
+    fn sites(&self, own: PartyId) -> BTreeMap<PartyId, ::keys::posts::Site> {
+        let rules = self.rules();
+        rules.sites.iter().map(|(party, site)| (party.unwrap_or(own), site.clone())).collect()
     }
 
     /// Forgets what was derived, so that it is derived anew.
@@ -278,12 +273,6 @@ impl Core {
             trust.registry.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&Arc::default());
             trust.wake();
         }
-    }
-
-    /// The party that signs for a creator, if one is known.
-    pub(crate) fn speaker_for(&self, creator: &StixId) -> Option<PartyId> {
-        self.trust()?;
-        self.registry().ok()?.speaker(creator)
     }
 
     /// The text of a marking definition that is held.

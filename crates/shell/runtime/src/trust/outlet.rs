@@ -192,7 +192,9 @@ impl<'a> Outlet<'a> {
                 && handling.admits(&self.receiver(), facts.origin != Origin::Own, self.now).is_ok()
         };
         let whole = whole_label(&stored, facts.granular);
-        let text = match Reader::new(&definitions).tear_line(value, whole, &may_see) {
+        let rules = self.core.rules();
+        let reader = Reader::new(&definitions).with_spifs(&rules.spifs);
+        let text = match reader.tear_line(value, whole, &may_see) {
             Redaction::Whole => stored.raw.clone(),
             Redaction::TearLine { text, .. } if facts.handling.may_be_cut(&self.receiver()) => text,
             _ => {
@@ -218,10 +220,12 @@ impl<'a> Outlet<'a> {
                 // Those who signed nothing get no pseudonyms either.
                 _ => Personal::Review,
             },
-            detectors: &self.core.detectors,
+            detectors: &rules.detectors,
             addresses: None,
             contributor: &contributor,
             may_know: &|id| known.get(id).copied().unwrap_or(false),
+            // Nothing goes under another id: values are taken out, not replaced.
+            referred: &|_| None,
         };
         let (text, redacted) = match release(value, &plan) {
             Released::Text { text, redacted, .. } => (text, !redacted.is_empty()),
@@ -496,13 +500,15 @@ impl Core {
             return Ok(None);
         }
         let bare = Profile::from([(stored.id.type_name().to_owned(), BTreeSet::new())]);
+        let rules = self.rules();
         let plan = Plan {
             profile: Some(&bare),
             personal: Personal::Redact,
-            detectors: &self.detectors,
+            detectors: &rules.detectors,
             addresses: None,
             contributor: &Contributor::Named,
             may_know: &|id| id.type_name() == "marking-definition" || *id == self.identity,
+            referred: &|_| None,
         };
         let Released::Text { text, .. } = release(value, &plan) else { return Ok(None) };
         let mut tape = Tape::new();

@@ -98,6 +98,7 @@ impl Registry {
         read: &dyn Read,
         tenant: Tenant,
         now: Timestamp,
+        sites: BTreeMap<PartyId, Site>,
     ) -> Result<Option<Self>, StoreError> {
         let fresh = self.built.is_some() && now < self.at.plus_micros(GOOD_FOR) && now >= self.at;
         if fresh {
@@ -132,7 +133,7 @@ impl Registry {
             speakers,
             histories,
             rosters,
-            sites: BTreeMap::new(),
+            sites,
             peers,
             agreements: BTreeMap::new(),
             requests: BTreeMap::new(),

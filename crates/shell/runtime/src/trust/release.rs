@@ -48,6 +48,18 @@ fn cursor_name(agreement: AgreementId, force: &InForce, to: PartyId) -> String {
 }
 
 impl Core {
+    /// Names of the cursors that follow the journal now: what was decided with them is decided anew once they are gone.
+    pub(crate) fn release_cursors(&self) -> Result<Vec<String>, TrustError> {
+        let Some(trust) = self.trust() else { return Ok(Vec::new()) };
+        let registry = self.registry()?;
+        let mut names = Vec::new();
+        for (agreement, force) in registry.in_force() {
+            let recipients = registry.recipients(agreement, trust.party);
+            names.extend(recipients.into_iter().map(|to| cursor_name(agreement, force, to)));
+        }
+        Ok(names)
+    }
+
     /// Decides on the next stretch of the journal for every agreement in force. Returns whether there may be more.
     ///
     /// # Errors

@@ -1,0 +1,169 @@
+//! What each endpoint is to the policies for people: the one place that says who may call what.
+//!
+//! An endpoint that is not in the table is not reached, whatever routes there are.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use axum::http::{Method, header};
+use axum::response::{IntoResponse, Response};
+use policy::people::Action;
+
+use super::Caller;
+use crate::problem::{Kind, Problem};
+
+/// On what an endpoint acts, which is what the policies are asked about.
+#[derive(Debug, Clone, Copy)]
+enum On {
+    /// On what the organisation holds. Whose it is is all that the policies ask of it, and the store is asked in that
+    /// organisation's name alone.
+    All(Action),
+    /// On what is the caller's own; on what is another's too where the policies permit that. The handler asks about
+    /// each object once it is loaded.
+    Own(Action),
+    /// On collections: the handler asks about each, and one that the caller may do nothing with does not exist.
+    Collection,
+}
+
+use Action as A;
+use On::{All, Collection, Own};
+
+const ENDPOINTS: &[(&str, &str, On)] = &[
+    ("DELETE", "/api/v1/session", Own(A::SessionClose)),
+    ("GET", "/api/v1/me", Own(A::MeRead)),
+    ("PUT", "/api/v1/me/password", Own(A::MePassword)),
+    ("GET", "/api/v1/docs", All(A::NodeDiscover)),
+    ("GET", "/api/v1/openapi.json", All(A::NodeDiscover)),
+    ("GET", "/api/v1/live", All(A::LiveRead)),
+    ("GET", "/api/v1/node", All(A::NodeRead)),
+    ("GET", "/metrics", All(A::NodeRead)),
+    ("GET", "/api/v1/objects", All(A::ObjectRead)),
+    ("POST", "/api/v1/objects", All(A::ObjectWrite)),
+    ("GET", "/api/v1/objects/{id}", All(A::ObjectRead)),
+    ("DELETE", "/api/v1/objects/{id}", All(A::ObjectErase)),
+    ("GET", "/api/v1/objects/{id}/versions", All(A::ObjectRead)),
+    ("POST", "/api/v1/objects/{id}/withdraw", All(A::ObjectWithdraw)),
+    ("PUT", "/api/v1/objects/{id}/hold", All(A::DisclosureHold)),
+    ("GET", "/api/v1/search", All(A::ObjectRead)),
+    ("GET", "/api/v1/graph", All(A::ObjectRead)),
+    ("GET", "/api/v1/findings", All(A::ObjectRead)),
+    ("GET", "/api/v1/journal", All(A::ObjectRead)),
+    ("GET", "/api/v1/export", All(A::ObjectExport)),
+    ("POST", "/api/v1/import", All(A::ObjectWrite)),
+    ("GET", "/api/v1/collections", All(A::SourceRead)),
+    ("GET", "/api/v1/held", All(A::HeldRead)),
+    ("GET", "/api/v1/held/{number}", All(A::HeldRead)),
+    ("POST", "/api/v1/held/{number}/release", All(A::HeldDecide)),
+    ("POST", "/api/v1/held/{number}/drop", All(A::HeldDecide)),
+    ("GET", "/api/v1/sources", All(A::SourceRead)),
+    ("POST", "/api/v1/sources", All(A::SourceWrite)),
+    ("GET", "/api/v1/sources/{name}", All(A::SourceRead)),
+    ("PATCH", "/api/v1/sources/{name}", All(A::SourceWrite)),
+    ("DELETE", "/api/v1/sources/{name}", All(A::SourceWrite)),
+    ("POST", "/api/v1/sources/{name}/pull", All(A::SourcePull)),
+    ("GET", "/api/v1/warning-lists", All(A::WarningListRead)),
+    ("PUT", "/api/v1/warning-lists/{name}", All(A::WarningListWrite)),
+    ("GET", "/api/v1/users", All(A::AccountRead)),
+    ("POST", "/api/v1/users", All(A::AccountWrite)),
+    ("PATCH", "/api/v1/users/{name}", All(A::AccountWrite)),
+    ("DELETE", "/api/v1/users/{name}", All(A::AccountWrite)),
+    ("GET", "/api/v1/tokens", Own(A::TokenRead)),
+    ("POST", "/api/v1/tokens", Own(A::TokenAdd)),
+    ("DELETE", "/api/v1/tokens/{id}", Own(A::TokenRevoke)),
+    ("GET", "/api/v1/audit", All(A::AuditRead)),
+    ("POST", "/api/v1/store/verify", All(A::StoreVerify)),
+    ("POST", "/api/v1/store/compact", All(A::StoreCompact)),
+    ("POST", "/api/v1/store/backup", All(A::StoreBackup)),
+    ("GET", "/api/v1/keys", All(A::KeyRead)),
+    ("GET", "/api/v1/keys/events", All(A::KeyRead)),
+    ("POST", "/api/v1/keys/events", All(A::KeyWrite)),
+    ("POST", "/api/v1/keys/inception", All(A::KeyWrite)),
+    ("POST", "/api/v1/keys/rotation", All(A::KeyWrite)),
+    ("GET", "/api/v1/appointments", All(A::KeyRead)),
+    ("POST", "/api/v1/appointments", All(A::KeyWrite)),
+    ("GET", "/api/v1/peers", All(A::PeerRead)),
+    ("POST", "/api/v1/peers", All(A::PeerWrite)),
+    ("POST", "/api/v1/peers/invitations", All(A::PeerWrite)),
+    ("POST", "/api/v1/peers/answers", All(A::PeerWrite)),
+    ("GET", "/api/v1/peers/{name}", All(A::PeerRead)),
+    ("POST", "/api/v1/peers/{name}/confirm", All(A::PeerWrite)),
+    ("POST", "/api/v1/peers/{name}/end", All(A::PeerWrite)),
+    ("PUT", "/api/v1/peers/{name}/endpoint", All(A::PeerWrite)),
+    ("POST", "/api/v1/peers/{name}/questions", All(A::QueryAsk)),
+    ("POST", "/api/v1/peers/{name}/courier", All(A::CourierExport)),
+    ("POST", "/api/v1/courier", All(A::CourierImport)),
+    ("GET", "/api/v1/agreement-templates", All(A::AgreementRead)),
+    ("POST", "/api/v1/agreement-templates/{name}", All(A::AgreementRead)),
+    ("POST", "/api/v1/agreements/check", All(A::AgreementRead)),
+    ("POST", "/api/v1/agreements/diff", All(A::AgreementRead)),
+    ("GET", "/api/v1/agreements", All(A::AgreementRead)),
+    ("POST", "/api/v1/agreements", All(A::AgreementPropose)),
+    ("GET", "/api/v1/agreements/{agreement}", All(A::AgreementRead)),
+    ("GET", "/api/v1/agreements/{agreement}/versions/{version}/approval", All(A::AgreementRead)),
+    ("POST", "/api/v1/agreements/{agreement}/versions/{version}/signature", All(A::AgreementSign)),
+    ("POST", "/api/v1/agreements/{agreement}/suspend", All(A::AgreementEnd)),
+    ("POST", "/api/v1/agreements/{agreement}/end", All(A::AgreementEnd)),
+    ("POST", "/api/v1/agreements/{agreement}/leave", All(A::AgreementEnd)),
+    ("POST", "/api/v1/agreements/{agreement}/proof", All(A::AgreementRead)),
+    ("GET", "/api/v1/explanations", All(A::DisclosureExplain)),
+    ("GET", "/api/v1/decisions", All(A::DisclosureRead)),
+    ("GET", "/api/v1/disclosures", All(A::DisclosureRead)),
+    ("GET", "/api/v1/holdings", All(A::DisclosureRead)),
+    ("GET", "/api/v1/reviews", All(A::ReviewRead)),
+    ("POST", "/api/v1/reviews/{number}/release", All(A::ReviewDecide)),
+    ("POST", "/api/v1/reviews/{number}/withhold", All(A::ReviewDecide)),
+    ("GET", "/api/v1/releases", All(A::ReleaseRead)),
+    ("POST", "/api/v1/releases", All(A::ReleaseGrant)),
+    ("POST", "/api/v1/releases/drafts", All(A::ReleaseDraft)),
+    ("GET", "/api/v1/releases/{release}", All(A::ReleaseRead)),
+    ("GET", "/api/v1/releases/{release}/explanation", All(A::ReleaseDraft)),
+    ("POST", "/api/v1/releases/{release}/end", All(A::ReleaseGrant)),
+    ("GET", "/api/v1/rules", All(A::RulesRead)),
+    ("PUT", "/api/v1/rules", All(A::RulesWrite)),
+    ("POST", "/api/v1/rules/check", All(A::RulesRead)),
+    ("POST", "/api/v1/rules/diff", All(A::RulesRead)),
+    ("GET", "/api/v1/ledger", All(A::LedgerRead)),
+    ("GET", "/api/v1/ledger/entries/{index}/proof", All(A::LedgerReport)),
+    ("POST", "/api/v1/reports", All(A::LedgerReport)),
+    ("GET", "/taxii2", All(A::NodeDiscover)),
+    ("GET", "/taxii2/default", All(A::NodeDiscover)),
+    ("GET", "/taxii2/default/status/{status}", Own(A::StatusRead)),
+    ("GET", "/taxii2/default/collections", Collection),
+    ("GET", "/taxii2/default/collections/{collection}", Collection),
+    ("GET", "/taxii2/default/collections/{collection}/manifest", Collection),
+    ("GET", "/taxii2/default/collections/{collection}/objects", Collection),
+    ("POST", "/taxii2/default/collections/{collection}/objects", Collection),
+    ("GET", "/taxii2/default/collections/{collection}/objects/{object}", Collection),
+    ("DELETE", "/taxii2/default/collections/{collection}/objects/{object}", Collection),
+    ("GET", "/taxii2/default/collections/{collection}/objects/{object}/versions", Collection),
+];
+
+static BY_ROUTE: LazyLock<BTreeMap<&str, BTreeMap<&str, On>>> = LazyLock::new(|| {
+    let mut routes: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for (method, route, on) in ENDPOINTS {
+        routes.entry(*route).or_default().insert(*method, *on);
+    }
+    routes
+});
+
+/// The answer to a caller whom the policies do not let through to the handler; `route` is the
+/// matched path.
+pub(crate) fn refused(caller: &Caller, method: &Method, route: Option<&str>) -> Option<Response> {
+    // What has no route ends in the answer to unknown paths.
+    let route = route?;
+    let Some(methods) = BY_ROUTE.get(route.strip_suffix('/').unwrap_or(route)) else {
+        return Some(Problem::nothing_here().into_response());
+    };
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    let Some(on) = methods.get(method.as_str()) else {
+        let problem = Problem::new(Kind::MethodNotAllowed, "this resource does not know that method");
+        let allowed = methods.keys().copied().collect::<Vec<_>>().join(", ");
+        return Some(([(header::ALLOW, allowed)], problem).into_response());
+    };
+    let permitted = match on {
+        All(action) => caller.check(*action, &caller.all()),
+        Own(action) => caller.check(*action, &caller.own()),
+        Collection => Ok(()),
+    };
+    permitted.err().map(IntoResponse::into_response)
+}
