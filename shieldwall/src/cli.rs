@@ -7,10 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod releases;
 pub mod rules;
+pub mod terms;
 pub mod trust;
 
 use releases::Release;
 use rules::Rules;
+use terms::{BreakGlass, Orcon, Sharing};
 use trust::{Agreement, Audit, Courier, Key, Peer, Review};
 
 /// Everything that can be typed.
@@ -255,6 +257,15 @@ pub enum Command {
     /// The same streams as files: across an air gap, or one way only
     #[command(subcommand)]
     Courier(Courier),
+    /// How the terms of agreements stand, and notice
+    #[command(subcommand)]
+    Sharing(Sharing),
+    /// The emergency clause: declare, list, report
+    #[command(subcommand)]
+    BreakGlass(BreakGlass),
+    /// Originator control: ask to let an object go, and answer
+    #[command(subcommand)]
+    Orcon(Orcon),
     /// Ask a peer "have you seen any of these?" without telling which
     Ask {
         #[command(flatten)]
@@ -349,6 +360,9 @@ impl Command {
             Self::Key(key) => return key.node(),
             Self::Peer(peer) => peer.node(),
             Self::Release(release) => release.node(),
+            Self::Sharing(sharing) => sharing.node(),
+            Self::BreakGlass(command) => command.node(),
+            Self::Orcon(command) => command.node(),
             Self::Agreement(agreement) => return agreement.node(),
             _ => return None,
         })
@@ -417,6 +431,9 @@ pub enum Object {
         /// Handling label (red, amber+strict, amber, green, clear); without one it stays here
         #[arg(long)]
         tlp: Option<String>,
+        /// The exercise it belongs to, by the name in the agreement: it never goes under a text for the real world
+        #[arg(long, value_name = "NAME")]
+        exercise: Option<String>,
     },
     /// Publish a new version of an object of this organisation
     Revise {

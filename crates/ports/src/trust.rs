@@ -236,6 +236,31 @@ pub struct HoldingRecord {
     pub erased: Option<Timestamp>,
     /// Why it is kept although it was withdrawn: a legal hold.
     pub hold: Option<String>,
+    /// Whether it has ended and the object stays all the same: another holding or our own work keeps it. Word of that went
+    /// to the giver.
+    pub kept: bool,
+}
+
+/// Something that flowed under an agreement, as its caps count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassageRecord {
+    /// When.
+    pub at: Timestamp,
+    /// How many objects.
+    pub objects: u64,
+    /// Bytes of their texts.
+    pub bytes: u64,
+}
+
+/// What waits to be put into a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WaitingCount {
+    /// How many objects: what takes back or confirms is not counted.
+    pub objects: u64,
+    /// When the first of them may go as far as its own delay is concerned.
+    pub not_before: Option<Timestamp>,
+    /// The version that is next.
+    pub first: Option<VersionId>,
 }
 
 /// What a peer holds because we gave it to them: "who still has it".
@@ -261,7 +286,8 @@ pub struct DisclosureRecord {
     pub withdrawn: Option<Timestamp>,
     /// By when its erasure must be confirmed.
     pub deadline: Option<Timestamp>,
-    /// What the peer answered: `erased`, or `held: …` for a legal hold; and when.
+    /// What the peer answered: `erased`, `kept` when the object stays there for another reason, or `held: …` for a legal
+    /// hold; and when.
     pub receipt: Option<(Timestamp, String)>,
 }
 
@@ -373,6 +399,17 @@ pub trait TrustTx {
 
     /// Takes queued entries out again: they were sent, or may no longer go.
     fn unqueue(&mut self, tenant: Tenant, ids: &[u64]) -> Result<(), StoreError>;
+
+    /// Remembers that something flowed. What is older than any cap looks back may be forgotten.
+    fn add_passage(
+        &mut self,
+        tenant: Tenant,
+        key: StreamKey,
+        passage: &PassageRecord,
+    ) -> Result<(), StoreError>;
+
+    /// Dates passages that are later than `now` to `now`: the clock was put back.
+    fn settle_passages(&mut self, tenant: Tenant, key: StreamKey, now: Timestamp) -> Result<(), StoreError>;
 
     /// How far a stream has come, as this transaction sees it.
     fn stream(&mut self, tenant: Tenant, key: StreamKey) -> Result<Option<StreamPosition>, StoreError>;
@@ -529,17 +566,74 @@ pub trait TrustRead {
         limit: usize,
     ) -> Result<Vec<DecisionRecord>, StoreError>;
 
-    /// What waits for a stream and may go by `now` (`not_before` included), in order of queuing, at most `limit`. Without
-    /// `content`, only what carries no version, and relabellings.
+    /// What waits for a stream and may go by `now` (`not_before` included), in order of queuing, at most `limit`.
     fn outbox(
         &self,
         tenant: Tenant,
         to: PartyId,
         agreement: AgreementId,
-        content: bool,
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<OutboxRecord>, StoreError>;
+
+    /// As [`TrustRead::outbox`], of entries that carry no object: they wait for nothing.
+    fn outbox_statements(
+        &self,
+        tenant: Tenant,
+        to: PartyId,
+        agreement: AgreementId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<OutboxRecord>, StoreError>;
+
+    /// The objects that wait for a stream.
+    fn waiting(
+        &self,
+        tenant: Tenant,
+        to: PartyId,
+        agreement: AgreementId,
+    ) -> Result<WaitingCount, StoreError>;
+
+    /// What flowed in a stream after an instant, oldest first.
+    fn passages(
+        &self,
+        tenant: Tenant,
+        key: StreamKey,
+        since: Timestamp,
+    ) -> Result<Vec<PassageRecord>, StoreError>;
+
+    /// How many different objects a party gave us under an agreement after an instant. What it took back is not counted.
+    fn given_since(
+        &self,
+        tenant: Tenant,
+        from: PartyId,
+        agreement: AgreementId,
+        since: Timestamp,
+    ) -> Result<u64, StoreError>;
+
+    /// Live holdings from a party under an agreement that were received by an instant, oldest first, at most `limit`.
+    fn holdings_due(
+        &self,
+        tenant: Tenant,
+        from: PartyId,
+        agreement: AgreementId,
+        received: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<HoldingRecord>, StoreError>;
+
+    /// Holdings that have ended, are under no legal hold, and of which neither erasure nor anything else was told yet,
+    /// oldest first, at most `limit`.
+    fn holdings_ended(&self, tenant: Tenant, limit: usize) -> Result<Vec<HoldingRecord>, StoreError>;
+
+    /// How many holdings from a party under an agreement, received by an instant, are here still: neither erased, nor under
+    /// a legal hold, nor ended and kept for another reason.
+    fn holdings_count(
+        &self,
+        tenant: Tenant,
+        from: PartyId,
+        agreement: AgreementId,
+        received: Timestamp,
+    ) -> Result<u64, StoreError>;
 
     /// How many entries wait, over all streams.
     fn outbox_len(&self, tenant: Tenant) -> Result<u64, StoreError>;

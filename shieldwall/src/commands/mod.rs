@@ -17,6 +17,7 @@ mod serve;
 mod sharing;
 mod stix;
 mod taxii;
+mod terms;
 
 use std::io::Read;
 use std::path::Path;
@@ -143,6 +144,9 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
         }
         Command::Audit(Audit::Report { output, .. }) => audit::report(client, output, json).await,
         Command::Rules(command) => rules::rules(client, command, json).await,
+        Command::Sharing(command) => terms::sharing(client, command, json).await,
+        Command::BreakGlass(command) => terms::break_glass(client, command, json).await,
+        Command::Orcon(command) => terms::orcon(client, command, json).await,
         Command::Courier(command) => sharing::courier(client, command, json).await,
         other => Err(Failure::new(format!("{other:?} needs no node"))),
     }

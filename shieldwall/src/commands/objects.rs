@@ -85,9 +85,9 @@ pub async fn search(
 
 pub async fn object(client: &Client, command: &Object, as_json: bool) -> Outcome {
     match command {
-        Object::New { file, tlp, .. } => {
+        Object::New { file, tlp, exercise, .. } => {
             let bytes = read_file(file)?;
-            let text = complete(&bytes, &identity(client).await?, tlp.as_deref())?;
+            let text = complete(&bytes, &identity(client).await?, tlp.as_deref(), exercise.as_deref())?;
             add(client, &text, as_json).await
         }
         Object::Revise { id, file, .. } => {
@@ -131,7 +131,12 @@ async fn identity(client: &Client) -> Result<String, Failure> {
 }
 
 /// Fills in what a person need not type: id, times, creator, marking.
-fn complete(bytes: &[u8], identity: &str, tlp: Option<&str>) -> Result<String, Failure> {
+fn complete(
+    bytes: &[u8],
+    identity: &str,
+    tlp: Option<&str>,
+    exercise: Option<&str>,
+) -> Result<String, Failure> {
     let given: serde_json::Map<String, Value> =
         serde_json::from_slice(bytes).map_err(|error| Failure::new(format!("not a JSON object: {error}")))?;
     let kind = given.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -165,6 +170,19 @@ fn complete(bytes: &[u8], identity: &str, tlp: Option<&str>) -> Result<String, F
     }
     for (name, value) in given {
         object.insert(name, value);
+    }
+    if let Some(name) = exercise {
+        if observable {
+            return Err(Failure::new("observables have no labels (STIX 2.1 §6)")
+                .hint("put what belongs to an exercise into an object that has: observed-data, indicator"));
+        }
+        if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')) {
+            return Err(Failure::new("the name of an exercise is made of a-z, 0-9 and -"));
+        }
+        let labels = object.entry("labels").or_insert_with(|| json!([]));
+        if let Some(labels) = labels.as_array_mut() {
+            labels.push(json!(format!("exercise:{name}")));
+        }
     }
     if !object.contains_key("id") {
         let text = Value::Object(object.clone()).to_string();

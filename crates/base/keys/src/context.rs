@@ -27,8 +27,11 @@ pub const ERASURE: &str = "shieldwall/erasure/v1";
 /// Invitations, their acceptance and confirmation.
 pub const INVITATION: &str = "shieldwall/invitation/v1";
 
+/// Decisions under an agreement that persons answer for: emergencies, releases by originators, notice.
+pub const DECISION: &str = "shieldwall/decision/v1";
+
 /// Every context. No two are equal.
-pub const ALL: [&str; 13] = [
+pub const ALL: [&str; 14] = [
     KEY_EVENT,
     LEAF,
     AGREEMENT,
@@ -42,4 +45,5 @@ pub const ALL: [&str; 13] = [
     RELEASE,
     ERASURE,
     INVITATION,
+    DECISION,
 ];

@@ -200,6 +200,8 @@ impl Member {
     /// When the store fails.
     pub fn publish(&self, texts: &[&str]) -> Result<Summary, Problem> {
         let own = self.core.own_source()?;
+        // A store in memory has one connection: what a transaction would look up anew is looked up before it.
+        self.core.registry()?;
         let pieces: Vec<_> = texts.iter().map(|text| Piece::stix(text.as_bytes())).collect();
         Ok(self.core.ingest(&own, &pieces, &mut |_| {})?)
     }
@@ -254,10 +256,15 @@ impl Member {
     pub fn work(&self) -> Result<(), Problem> {
         while self.core.release_step()? {}
         while self.core.deliver_step()? {}
-        self.core.erasure_step()?;
+        while self.core.retention_step()? {}
+        while self.core.erasure_step()? {}
+        self.core.notice_step()?;
         self.core.agreement_step()?;
         while self.core.deliver_step()? {}
         self.core.deadline_step()?;
+        self.core.emergency_step()?;
+        self.core.coming_step()?;
+        self.core.quorum_step()?;
         self.core.checkpoint_step()?;
         Ok(())
     }

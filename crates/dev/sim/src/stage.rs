@@ -271,7 +271,10 @@ pub fn sign_all(among: &[&Member], proposed: &Proposed) -> Result<(), Problem> {
 }
 
 /// The text of an agreement of two, or of a circle, up to a ceiling.
-fn text(among: &[&Member], ceiling: Tlp) -> Result<String, Problem> {
+///
+/// # Errors
+/// When a template cannot be filled in.
+pub fn text(among: &[&Member], ceiling: Tlp) -> Result<String, Problem> {
     let circle = among.len() > 2;
     let template = if circle { "tlp-community" } else { "bilateral-cert" };
     let known: Vec<_> = templates::template(template)?.places().iter().map(|place| place.name).collect();

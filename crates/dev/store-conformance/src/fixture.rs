@@ -211,6 +211,7 @@ pub(crate) fn holding(object: &StixId, subject: u8) -> HoldingRecord {
         ended: None,
         erased: None,
         hold: None,
+        kept: false,
     }
 }
 

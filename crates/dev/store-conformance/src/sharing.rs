@@ -334,7 +334,7 @@ pub fn parties_and_agreements_are_apart(store: &dyn Store) {
         |from, agreement| store.transact(|tx| tx.tombstoned(tenant, from, agreement, digest(1))).unwrap();
     assert!(gone(one, agreement(2)) && !gone(other, agreement(1)) && !gone(one, agreement(1)));
     let read = store.read().unwrap();
-    assert!(read.outbox(tenant, other, agreement(1), true, at(9), 9).unwrap().is_empty());
-    let waiting = read.outbox(tenant, one, agreement(2), true, at(9), 9).unwrap();
+    assert!(read.outbox(tenant, other, agreement(1), at(9), 9).unwrap().is_empty());
+    let waiting = read.outbox(tenant, one, agreement(2), at(9), 9).unwrap();
     assert_eq!((waiting[0].to, waiting[0].agreement), (one, agreement(2)));
 }

@@ -9,11 +9,7 @@ use crate::fixture::{
 };
 
 fn waiting(store: &dyn Store, now: i64, limit: usize) -> Vec<OutboxRecord> {
-    store
-        .read()
-        .unwrap()
-        .outbox(crate::fixture::TENANT, party(1), agreement(1), true, at(now), limit)
-        .unwrap()
+    store.read().unwrap().outbox(crate::fixture::TENANT, party(1), agreement(1), at(now), limit).unwrap()
 }
 
 /// Entries wait in the order of queuing, each stream's apart, until they are taken out.
@@ -43,11 +39,11 @@ pub fn outbox_keeps_the_order_of_queuing(store: &dyn Store) {
     assert_eq!(waiting(store, 9, 2), expected[..2]);
     let read = store.read().unwrap();
     assert_eq!(read.outbox_len(tenant).unwrap(), 5);
-    let bare = read.outbox(tenant, party(1), agreement(1), false, at(9), 9).unwrap();
+    let bare = read.outbox_statements(tenant, party(1), agreement(1), at(9), 9).unwrap();
     assert_eq!(bare, expected[1..], "without content");
     assert_eq!(read.outbox_len(Tenant(2)).unwrap(), 0);
-    assert!(read.outbox(tenant, party(3), agreement(1), true, at(9), 9).unwrap().is_empty());
-    assert!(read.outbox(Tenant(2), party(1), agreement(1), true, at(9), 9).unwrap().is_empty());
+    assert!(read.outbox(tenant, party(3), agreement(1), at(9), 9).unwrap().is_empty());
+    assert!(read.outbox(Tenant(2), party(1), agreement(1), at(9), 9).unwrap().is_empty());
     drop(read);
     store.transact(|tx| tx.unqueue(tenant, &[ids[0], ids[2], 999])).unwrap();
     assert_eq!(waiting(store, 9, 9), expected[1..2]);

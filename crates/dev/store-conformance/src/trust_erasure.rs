@@ -126,7 +126,7 @@ pub fn erasing_leaves_other_worlds_and_objects(store: &dyn Store) {
         versions(read.decisions(tenant, None, None, 9).unwrap().iter().map(|row| row.version).collect());
     decided.reverse();
     assert_eq!(decided, left);
-    let waiting = read.outbox(tenant, party(1), agreement(1), true, at(99), 9).unwrap();
+    let waiting = read.outbox(tenant, party(1), agreement(1), at(99), 9).unwrap();
     assert_eq!(versions(waiting.iter().map(|row| row.version).collect()), left);
     let sent = read.entries(tenant, stream(true), 1, 0, 9).unwrap();
     assert_eq!(versions(sent.iter().map(|row| row.version).collect()), left);

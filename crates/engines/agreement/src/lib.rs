@@ -12,9 +12,11 @@
 
 pub mod acts;
 mod basis;
+mod caps;
 mod ceiling;
 mod check;
 pub mod consumer;
+pub mod decision;
 mod document;
 mod encode;
 mod problem;
@@ -26,6 +28,7 @@ mod terms;
 pub mod terms_diff;
 mod text;
 
+pub use caps::{Cap, Over, Passage};
 pub use check::MOST_STEPS;
 pub use document::{FORMAT, Reading};
 pub use problem::Problem;

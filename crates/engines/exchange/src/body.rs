@@ -303,6 +303,9 @@ pub enum Erasure {
         /// On what basis, in words.
         basis: String,
     },
+    /// The holding has ended, and the content stays for a reason that is no business of whoever took it back. Which one
+    /// is not said: another party's gift, or the holder's own work.
+    Kept,
     /// Nothing of that name was held.
     Unknown,
 }
@@ -360,7 +363,7 @@ impl Receipt {
     ) -> Result<Self, Malformed> {
         let too_long = |item: &ReceiptItem| match &item.state {
             Erasure::Held { basis } => basis.is_empty() || basis.len() > Self::MAX_BASIS,
-            Erasure::Erased | Erasure::Unknown => false,
+            Erasure::Erased | Erasure::Kept | Erasure::Unknown => false,
         };
         if items.is_empty() || items.len() > Self::MAX_ITEMS || items.iter().any(too_long) {
             let problem = "1 to 1000 items are needed, each hold with a basis of 1 to 1000 bytes";
@@ -398,8 +401,9 @@ impl Receipt {
             let state = match item.text("state", 16)?.as_str() {
                 "erased" => Erasure::Erased,
                 "held" => Erasure::Held { basis: item.text("basis", Self::MAX_BASIS)? },
+                "kept" => Erasure::Kept,
                 "unknown" => Erasure::Unknown,
-                _ => return Err(item.fail("state", "`erased`, `held` or `unknown`")),
+                _ => return Err(item.fail("state", "`erased`, `held`, `kept` or `unknown`")),
             };
             items.push(ReceiptItem { subject: item.digest("subject")?, state, at: item.instant("at")? });
         }
@@ -459,6 +463,7 @@ fn receipt_body(
         let state = match item.state {
             Erasure::Erased => "erased",
             Erasure::Held { .. } => "held",
+            Erasure::Kept => "kept",
             Erasure::Unknown => "unknown",
         };
         push_text("state", state, out);

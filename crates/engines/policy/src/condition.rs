@@ -217,7 +217,7 @@ impl Condition {
         match self {
             Self::Parties(parties) => parties.contains(&request.from) && parties.contains(&request.to),
             Self::NotSelf => request.from != request.to,
-            Self::Exercise(name) => name.as_deref() == request.exercise,
+            Self::Exercise(name) => *name == view.exercise,
             Self::Period(from, until) => *from <= request.at && request.at < *until,
             Self::Basis(bases) => {
                 let personal = handling.personal();
@@ -241,7 +241,7 @@ impl Condition {
             Self::Iep(ceiling) => handling.iep().is_within(ceiling),
             Self::Confidentiality(ceiling) => stanag_within(handling.stanag(), ceiling),
             Self::ReleasableTo(parties) => parties.contains(&request.to),
-            Self::Categories(set) => all_in(&facts.categories, set),
+            Self::Categories(set) => all_in(&view.categories, set),
             Self::Sectors(set) => all_in(&facts.sectors, set),
             Self::Countries(set) => all_in(&facts.countries, set),
             Self::Impersonal => !handling.personal(),

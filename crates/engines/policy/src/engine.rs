@@ -215,7 +215,7 @@ fn attributes(view: &View<'_>, from: EntityUid, kind: EntityUid) -> Result<Attri
         put("pap", RestrictedExpression::new_long(pap_rank(handling.pap()).into()));
     }
     for (name, words) in
-        [("categories", &facts.categories), ("sectors", &facts.sectors), ("countries", &facts.countries)]
+        [("categories", &*view.categories), ("sectors", &facts.sectors), ("countries", &facts.countries)]
     {
         if !words.is_empty() {
             put(name, texts(words));
@@ -238,7 +238,7 @@ fn attributes(view: &View<'_>, from: EntityUid, kind: EntityUid) -> Result<Attri
         ("nation", view.nation.map(Nation::as_str)),
         ("relay", view.relay.map(|relay| relay.as_str())),
         ("purpose", request.purpose),
-        ("exercise", request.exercise),
+        ("exercise", view.exercise.as_deref()),
     ];
     for (name, word) in words {
         if let Some(word) = word {

@@ -102,6 +102,7 @@ actions! {
     ReleaseDraft = "release.draft",
     ReleaseGrant = "release.grant",
     OrconRead = "orcon.read",
+    OrconAsk = "orcon.ask",
     OrconAnswer = "orcon.answer",
     BreakGlassUse = "break-glass.use",
     QueryRead = "query.read",

@@ -28,7 +28,8 @@ pub struct Request<'a> {
     pub via: &'a [Via],
     /// Our own rules that bind every agreement. A receiver that checks what it was sent gives [`Caveats::none`].
     pub caveats: &'a Caveats,
-    /// The exercise the object belongs to, by the name that agreements give it; `None` is the real world.
+    /// The exercise the giver says the object belongs to, by the name that agreements give it; `None` leaves it to the
+    /// object's own labels ([`Facts::exercise`]), which name one or put it into the real world.
     pub exercise: Option<&'a str>,
     /// What signed acts or counts say at this moment.
     pub circumstances: Circumstances,
@@ -59,6 +60,16 @@ pub struct Circumstances {
 }
 
 impl<'a> Request<'a> {
+    /// The exercise the object belongs to; `None` is the real world. When giver and labels name different ones it belongs
+    /// to neither, by a name that no agreement can have.
+    #[must_use]
+    pub fn belongs_to(&self) -> Option<String> {
+        match (self.exercise, self.facts.exercise()) {
+            (Some(said), Some(labelled)) if said != labelled => Some(format!("{said}+{labelled}")),
+            (said, labelled) => said.map(str::to_owned).or(labelled),
+        }
+    }
+
     /// Whether `from` may deliver an object of its own, of the real world and with no purpose stated, in ordinary
     /// circumstances. Everything else is set on the fields.
     #[must_use]

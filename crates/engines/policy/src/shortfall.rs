@@ -54,7 +54,7 @@ impl Condition {
                 };
                 let text = format!(
                     "the object is {}, the agreement {}",
-                    world(request.exercise),
+                    world(view.exercise.as_deref()),
                     world(name.as_deref())
                 );
                 (text, None)
@@ -121,7 +121,7 @@ impl Condition {
                     format!("{to} is under the law of {nation}, to which the clause is not releasable");
                 (text, Some(format!("{nation} among the nations it is releasable to")))
             }
-            Self::Categories(set) => words_shortfall("category", "categories", &facts.categories, set),
+            Self::Categories(set) => words_shortfall("category", "categories", &view.categories, set),
             Self::Sectors(set) => words_shortfall("sector", "sectors", &facts.sectors, set),
             Self::Countries(set) => words_shortfall("country", "countries", &facts.countries, set),
             Self::Impersonal => (

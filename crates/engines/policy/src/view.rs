@@ -1,8 +1,9 @@
 //! A request as conditions look at it: what follows from it and does not depend on the clauses.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use label::{Barrier, Handling, Nation, Onward, Origin, Pap, PermittedActions, Receiver};
+use label::{Barrier, Facts, Handling, Nation, Onward, Origin, Pap, PermittedActions, Receiver};
 use model::{Label, PartyId, Tlp};
 
 use crate::request::{Action, Request};
@@ -21,6 +22,10 @@ pub(crate) struct View<'a> {
     pub(crate) released: Option<bool>,
     /// Why the label alone keeps it here.
     pub(crate) barrier: Option<Bar>,
+    /// The exercise it belongs to.
+    pub(crate) exercise: Option<String>,
+    /// What it is about: belonging to an exercise is no category.
+    pub(crate) categories: Cow<'a, BTreeSet<String>>,
 }
 
 /// What the terms that an object came under say about giving it to this receiver.
@@ -95,7 +100,17 @@ impl<'a> View<'a> {
             relay: rule.map(|rule| relay(&rule, request.to)),
             released: orcon.then_some(request.circumstances.released_by_originator),
             barrier: barrier(request, nation, relayed),
+            exercise: request.belongs_to(),
+            categories: categories(request.facts),
         }
+    }
+}
+
+fn categories(facts: &Facts) -> Cow<'_, BTreeSet<String>> {
+    let is_about = |word: &&String| !word.starts_with(Facts::EXERCISE);
+    match facts.categories.iter().all(|word| is_about(&word)) {
+        true => Cow::Borrowed(&facts.categories),
+        false => Cow::Owned(facts.categories.iter().filter(is_about).cloned().collect()),
     }
 }
 

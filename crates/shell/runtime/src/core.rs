@@ -303,7 +303,9 @@ impl Core {
     pub fn erase(&self, id: &StixId, author: &str, reason: &str) -> Result<u64, CoreError> {
         let now = self.clock.now();
         let versions = self.store.transact(|tx| {
+            let held = tx.holdings_of(self.scope.tenant, id)?;
             let versions = tx.erase(self.scope, now, id)?;
+            self.erased_here(tx, held, now)?;
             // The audit log says that something was erased and why, not what: ids can name values.
             tx.audit(self.scope.tenant, now, author, "object.erase", id.type_name(), reason)?;
             Ok(versions)

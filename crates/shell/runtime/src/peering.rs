@@ -45,9 +45,14 @@ pub(crate) async fn release(node: Arc<Node>) {
 pub(crate) async fn housekeeping(node: Arc<Node>) {
     let mut stop = node.stopping();
     while !*stop.borrow() {
+        work(&node, "retention", Core::retention_step).await;
         work(&node, "erasure", Core::erasure_step).await;
         work(&node, "checkpoint", Core::checkpoint_step).await;
         work(&node, "deadlines", Core::deadline_step).await;
+        work(&node, "emergencies", Core::emergency_step).await;
+        work(&node, "notice", Core::notice_step).await;
+        work(&node, "coming", Core::coming_step).await;
+        work(&node, "witnesses", Core::quorum_step).await;
         work(&node, "agreements", Core::agreement_step).await;
         work(&node, "keys", Core::renew_keys).await;
         tokio::select! {

@@ -166,10 +166,26 @@ CREATE TABLE holding (
   ended    INTEGER,
   erased   INTEGER,
   hold     TEXT,
+  kept     INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant, number),
   UNIQUE (tenant, channel, subject)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX holding_object ON holding (tenant, object, number) WHERE object IS NOT NULL;
+CREATE INDEX holding_live ON holding (tenant, channel, received) WHERE ended IS NULL;
+CREATE INDEX holding_ended ON holding (tenant, number)
+  WHERE ended IS NOT NULL AND erased IS NULL AND hold IS NULL AND kept = 0;
+
+-- What flowed, for the caps of agreements.
+CREATE TABLE passage (
+  number   INTEGER NOT NULL PRIMARY KEY,
+  tenant   INTEGER NOT NULL,
+  channel  INTEGER NOT NULL,
+  outbound INTEGER NOT NULL,
+  at       INTEGER NOT NULL,
+  objects  INTEGER NOT NULL,
+  bytes    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX passage_channel ON passage (tenant, channel, outbound, at);
 
 CREATE TABLE disclosure (
   tenant     INTEGER NOT NULL,

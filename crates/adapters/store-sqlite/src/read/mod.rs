@@ -11,6 +11,7 @@ pub(crate) mod parties;
 mod search;
 pub(crate) mod sharing;
 pub(crate) mod streams;
+mod terms;
 mod trust;
 
 use model::{CollectionId, Seq, StatusId, StixId, Tenant, Timestamp, VersionId};

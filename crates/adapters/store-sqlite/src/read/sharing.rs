@@ -91,12 +91,23 @@ macro_rules! holding_sql {
     ($rest:literal) => {
         concat!(
             "SELECT h.object, h.version, c.party, c.agreement, h.subject, h.epoch, h.seq, h.onward, h.received, ",
-            "h.ended, h.erased, h.hold FROM holding h ",
+            "h.ended, h.erased, h.hold, h.kept FROM holding h ",
             "CROSS JOIN channel c ON c.tenant = h.tenant AND c.number = h.channel WHERE h.tenant = ?1 ",
             $rest
         )
     };
 }
+
+/// Holdings by a condition.
+macro_rules! holdings_where {
+    ($db:expr, $rest:literal, $params:expr) => {{
+        let found = $crate::read::rows($db, $crate::read::sharing::holding_sql!($rest), $params, |row| {
+            Ok($crate::read::sharing::holding_row(row))
+        })?;
+        found.into_iter().collect()
+    }};
+}
+pub(super) use {holding_sql, holdings_where};
 
 pub(crate) fn holding(
     db: &Connection,
@@ -138,7 +149,7 @@ pub(crate) fn holdings(
     found.into_iter().collect()
 }
 
-fn holding_row(row: &Row<'_>) -> Result<HoldingRecord, Fault> {
+pub(super) fn holding_row(row: &Row<'_>) -> Result<HoldingRecord, Fault> {
     Ok(HoldingRecord {
         object: named(row, 0)?,
         version: row.get::<_, Option<i64>>(1)?.map(VersionId),
@@ -151,6 +162,7 @@ fn holding_row(row: &Row<'_>) -> Result<HoldingRecord, Fault> {
         ended: row.get::<_, Option<Col<Timestamp>>>(9)?.map(|at| at.0),
         erased: row.get::<_, Option<Col<Timestamp>>>(10)?.map(|at| at.0),
         hold: row.get(11)?,
+        kept: row.get(12)?,
     })
 }
 

@@ -34,7 +34,6 @@ pub(super) fn outbox(
     tenant: Tenant,
     to: PartyId,
     agreement: AgreementId,
-    content: bool,
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<OutboxRecord>, Fault> {
@@ -42,22 +41,35 @@ pub(super) fn outbox(
     rows(
         db,
         "SELECT number, kind, version, inline, decision, not_before FROM outbox \
-         WHERE tenant = ?1 AND channel = ?2 AND not_before <= ?3 \
-         AND (?5 OR version IS NULL OR kind = 'relabel') ORDER BY number LIMIT ?4",
-        params![tenant.0, channel, Col(now), rows_limit(limit), content],
-        |row| {
-            Ok(OutboxRecord {
-                id: unsigned(row.get(0)?),
-                to,
-                agreement,
-                kind: row.get(1)?,
-                version: row.get::<_, Option<i64>>(2)?.map(VersionId),
-                inline: row.get(3)?,
-                decision: row.get::<_, Option<i64>>(4)?.map(DecisionId),
-                not_before: row.get::<_, Col<Timestamp>>(5)?.0,
-            })
-        },
+         WHERE tenant = ?1 AND channel = ?2 AND not_before <= ?3 ORDER BY number LIMIT ?4",
+        params![tenant.0, channel, Col(now), rows_limit(limit)],
+        |row| outbox_row(row, to, agreement),
     )
+}
+
+/// Kinds of entries that carry an object.
+macro_rules! content_kinds {
+    () => {
+        "('put', 'supersede', 'sighting')"
+    };
+}
+pub(super) use content_kinds;
+
+pub(super) fn outbox_row(
+    row: &Row<'_>,
+    to: PartyId,
+    agreement: AgreementId,
+) -> rusqlite::Result<OutboxRecord> {
+    Ok(OutboxRecord {
+        id: unsigned(row.get(0)?),
+        to,
+        agreement,
+        kind: row.get(1)?,
+        version: row.get::<_, Option<i64>>(2)?.map(VersionId),
+        inline: row.get(3)?,
+        decision: row.get::<_, Option<i64>>(4)?.map(DecisionId),
+        not_before: row.get::<_, Col<Timestamp>>(5)?.0,
+    })
 }
 
 pub(super) fn outbox_len(db: &Connection, tenant: Tenant) -> Result<u64, Fault> {

@@ -3,12 +3,12 @@
 use model::{AgreementId, DecisionId, Digest, Label, PartyId, Seq, StixId, Tenant, Timestamp, VersionId};
 use ports::trust::{
     ClassCount, DecisionRecord, DisclosureRecord, Document, DocumentKind, EntryRecord, HoldingRecord,
-    LeafRecord, OutboxRecord, PeerRecord, QueryRecord, ReviewRecord, SegmentRecord, StreamKey,
-    StreamPosition, TrustRead,
+    LeafRecord, OutboxRecord, PassageRecord, PeerRecord, QueryRecord, ReviewRecord, SegmentRecord, StreamKey,
+    StreamPosition, TrustRead, WaitingCount,
 };
 use ports::{Scope, StoreError, Stored};
 
-use super::{Reader, class, ledger, objects, parties, sharing, streams};
+use super::{Reader, class, ledger, objects, parties, sharing, streams, terms};
 
 impl TrustRead for Reader<'_> {
     fn own_values(
@@ -55,11 +55,74 @@ impl TrustRead for Reader<'_> {
         tenant: Tenant,
         to: PartyId,
         agreement: AgreementId,
-        content: bool,
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<OutboxRecord>, StoreError> {
-        self.with(|db| streams::outbox(db, tenant, to, agreement, content, now, limit))
+        self.with(|db| streams::outbox(db, tenant, to, agreement, now, limit))
+    }
+
+    fn outbox_statements(
+        &self,
+        tenant: Tenant,
+        to: PartyId,
+        agreement: AgreementId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<OutboxRecord>, StoreError> {
+        self.with(|db| terms::outbox_statements(db, tenant, to, agreement, now, limit))
+    }
+
+    fn waiting(
+        &self,
+        tenant: Tenant,
+        to: PartyId,
+        agreement: AgreementId,
+    ) -> Result<WaitingCount, StoreError> {
+        self.with(|db| terms::waiting(db, tenant, to, agreement))
+    }
+
+    fn passages(
+        &self,
+        tenant: Tenant,
+        key: StreamKey,
+        since: Timestamp,
+    ) -> Result<Vec<PassageRecord>, StoreError> {
+        self.with(|db| terms::passages(db, tenant, key, since))
+    }
+
+    fn given_since(
+        &self,
+        tenant: Tenant,
+        from: PartyId,
+        agreement: AgreementId,
+        since: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.with(|db| terms::given_since(db, tenant, from, agreement, since))
+    }
+
+    fn holdings_due(
+        &self,
+        tenant: Tenant,
+        from: PartyId,
+        agreement: AgreementId,
+        received: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<HoldingRecord>, StoreError> {
+        self.with(|db| terms::holdings_due(db, tenant, from, agreement, received, limit))
+    }
+
+    fn holdings_ended(&self, tenant: Tenant, limit: usize) -> Result<Vec<HoldingRecord>, StoreError> {
+        self.with(|db| terms::holdings_ended(db, tenant, limit))
+    }
+
+    fn holdings_count(
+        &self,
+        tenant: Tenant,
+        from: PartyId,
+        agreement: AgreementId,
+        received: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.with(|db| terms::holdings_count(db, tenant, from, agreement, received))
     }
 
     fn outbox_len(&self, tenant: Tenant) -> Result<u64, StoreError> {

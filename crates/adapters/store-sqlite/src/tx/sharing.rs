@@ -53,11 +53,11 @@ pub(super) fn set_holding(
     )?;
     let sql = if found.is_some() {
         "UPDATE holding SET channel = ?3, subject = ?4, object = ?5, version = ?6, epoch = ?7, seq = ?8, onward = ?9, \
-         received = ?10, ended = ?11, erased = ?12, hold = ?13 WHERE tenant = ?1 AND number = ?2"
+         received = ?10, ended = ?11, erased = ?12, hold = ?13, kept = ?14 WHERE tenant = ?1 AND number = ?2"
     } else {
         "INSERT INTO holding \
-         (tenant, number, channel, subject, object, version, epoch, seq, onward, received, ended, erased, hold) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+         (tenant, number, channel, subject, object, version, epoch, seq, onward, received, ended, erased, hold, kept) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
     };
     let number = found.map_or_else(|| take(tx, tenant, Kind::Holding), Ok)?;
     tx.execute(
@@ -76,6 +76,7 @@ pub(super) fn set_holding(
             holding.ended.map(Col),
             holding.erased.map(Col),
             holding.hold,
+            holding.kept,
         ],
     )
     .map(drop)

@@ -1,8 +1,8 @@
 //! What waits for streams, how far they have come, and what went into them.
 
-use model::{Tenant, VersionId};
+use model::{Tenant, Timestamp, VersionId};
 use ports::StoreError;
-use ports::trust::{EntryRecord, OutboxRecord, SegmentRecord, StreamKey, StreamPosition};
+use ports::trust::{EntryRecord, OutboxRecord, PassageRecord, SegmentRecord, StreamKey, StreamPosition};
 use rusqlite::params;
 
 use super::SqliteTx;
@@ -191,4 +191,47 @@ pub(super) fn forget(tx: &SqliteTx<'_>, tenant: Tenant, version: i64) -> Result<
         tx.execute(sql, params![tenant.0, version])?;
     }
     Ok(())
+}
+
+/// How long passages are remembered: longer than any cap looks back, so that a clock put forward by mistake and back
+/// again opens nothing.
+const REMEMBERED: i64 = 8 * 86_400_000_000;
+
+pub(super) fn add_passage(
+    tx: &mut SqliteTx<'_>,
+    tenant: Tenant,
+    key: StreamKey,
+    passage: &PassageRecord,
+) -> Result<(), Fault> {
+    let channel = channel(tx, tenant, key.peer, Some(key.agreement))?;
+    tx.execute(
+        "DELETE FROM passage WHERE tenant = ?1 AND channel = ?2 AND outbound = ?3 AND at < ?4",
+        params![tenant.0, channel, key.outbound, Col(passage.at.plus_micros(-REMEMBERED))],
+    )?;
+    tx.execute(
+        "INSERT INTO passage (tenant, channel, outbound, at, objects, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            tenant.0,
+            channel,
+            key.outbound,
+            Col(passage.at),
+            signed(passage.objects),
+            signed(passage.bytes)
+        ],
+    )
+    .map(drop)
+}
+
+pub(super) fn settle_passages(
+    tx: &mut SqliteTx<'_>,
+    tenant: Tenant,
+    key: StreamKey,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let Some(channel) = find_channel(tx, tenant, key.peer, Some(key.agreement))? else { return Ok(()) };
+    tx.execute(
+        "UPDATE passage SET at = ?4 WHERE tenant = ?1 AND channel = ?2 AND outbound = ?3 AND at > ?4",
+        params![tenant.0, channel, key.outbound, Col(now)],
+    )
+    .map(drop)
 }

@@ -3,7 +3,7 @@
 use model::{AgreementId, DecisionId, Digest, PartyId, Seq, StixId, Tenant, Timestamp, VersionId};
 use ports::trust::{
     DecisionRecord, DisclosureRecord, DocumentKind, EntryRecord, HoldingRecord, LeafRecord, OutboxRecord,
-    PeerRecord, QueryRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition, TrustTx,
+    PassageRecord, PeerRecord, QueryRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition, TrustTx,
 };
 use ports::{Scope, StoreError, Stored};
 
@@ -53,6 +53,19 @@ impl TrustTx for SqliteTx<'_> {
 
     fn unqueue(&mut self, tenant: Tenant, ids: &[u64]) -> Result<(), StoreError> {
         Ok(streams::unqueue(self, tenant, ids)?)
+    }
+
+    fn add_passage(
+        &mut self,
+        tenant: Tenant,
+        key: StreamKey,
+        passage: &PassageRecord,
+    ) -> Result<(), StoreError> {
+        Ok(streams::add_passage(self, tenant, key, passage)?)
+    }
+
+    fn settle_passages(&mut self, tenant: Tenant, key: StreamKey, now: Timestamp) -> Result<(), StoreError> {
+        Ok(streams::settle_passages(self, tenant, key, now)?)
     }
 
     fn stream(&mut self, tenant: Tenant, key: StreamKey) -> Result<Option<StreamPosition>, StoreError> {

@@ -153,6 +153,7 @@ pub(crate) fn share(
         ended: None,
         erased: None,
         hold: None,
+        kept: false,
     };
     tx.set_holding(tenant, &holding)?;
     tx.set_origin(tenant, version, payload)?;

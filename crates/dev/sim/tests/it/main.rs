@@ -11,4 +11,5 @@ mod alliance;
 mod consumers;
 mod house;
 mod sim;
+mod terms;
 mod trust;

@@ -76,7 +76,9 @@ fn item(state: Erasure) -> ReceiptItem {
 #[test]
 fn a_receipt_stands_on_its_own() {
     let held = Erasure::Held { basis: "court order 12/34 \"seal\"".to_owned() };
-    let receipt = receipt(vec![item(Erasure::Erased), item(held), item(Erasure::Unknown)]).unwrap();
+    let receipt =
+        receipt(vec![item(Erasure::Erased), item(held), item(Erasure::Unknown), item(Erasure::Kept)])
+            .unwrap();
     let again = Receipt::parse(&receipt.to_text()).unwrap();
     assert_eq!(again, receipt);
     assert_eq!(again.verify(&Ring, at(100)), Ok(()));

@@ -142,3 +142,15 @@ fn the_text_is_short_and_strict() {
         assert!(Facts::parse(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn an_exercise_shows_however_many_labels_there_are() {
+    let labels: Vec<String> = (0..40).map(|n| format!("\"about-{n:02}\"")).collect();
+    let members = format!(r#"{INDICATOR},"labels":[{},"Exercise:Locked-Shields"]"#, labels.join(","));
+    let facts = read("indicator", &members, GREEN);
+    assert_eq!(facts.exercise().as_deref(), Some("locked-shields"));
+    assert!(facts.categories.contains(Facts::MORE));
+    assert_eq!(read("indicator", INDICATOR, GREEN).exercise(), None);
+    let long = format!(r#"{INDICATOR},"labels":["exercise:{}"]"#, "x".repeat(80));
+    assert_eq!(read("indicator", &long, GREEN).exercise().as_deref(), Some("*"), "not real, and of no name");
+}

@@ -81,6 +81,8 @@ names! {
     Consumer = "consumer",
     /// Objects left to somebody who is no party: under a release, or as an export.
     Departure = "departure",
+    /// Too few witnesses cosigned in time.
+    Witness = "witness",
 }
 
 names! {
@@ -300,6 +302,15 @@ pub enum Figures {
         /// Of these, how many left without personal data that was found in them.
         redacted: u64,
     },
+    /// Too few witnesses cosigned the ledger in time.
+    Witness {
+        /// The agreement that asks for them.
+        agreement: AgreementId,
+        /// How many it asks for.
+        needed: u64,
+        /// How many had cosigned.
+        reached: u64,
+    },
 }
 
 /// What passed between us and a party.
@@ -343,6 +354,9 @@ pub enum ErasureAct {
     Confirmed,
     /// The receiver says that it must keep the content: a legal hold.
     Held,
+    /// The receiver has ended the holding, and keeps the content for a reason of its own: another holding, or its own
+    /// work.
+    Kept,
 }
 
 /// What happened under a break-glass clause.
@@ -414,6 +428,7 @@ impl Figures {
             Self::Policy { .. } => Kind::Policy,
             Self::Consumer { .. } => Kind::Consumer,
             Self::Departure { .. } => Kind::Departure,
+            Self::Witness { .. } => Kind::Witness,
         }
     }
 
@@ -447,6 +462,7 @@ impl Figures {
                     }
                     ErasureAct::Confirmed => object.text("act", "confirmed"),
                     ErasureAct::Held => object.text("act", "held"),
+                    ErasureAct::Kept => object.text("act", "kept"),
                 }
             }
             Self::BreakGlass { item, act } => {
@@ -505,6 +521,9 @@ impl Figures {
                 let object = object.text("purpose", purpose).text("recipient", recipient);
                 object.number("redacted", *redacted).text("way", way)
             }
+            Self::Witness { agreement, needed, reached } => {
+                object.text("agreement", agreement).number("needed", *needed).number("reached", *reached)
+            }
         }
         .finish()
     }
@@ -549,7 +568,12 @@ impl Figures {
                 let (act, fields) = act(
                     value,
                     pointer,
-                    &[("demanded", &["deadline", "peer", "side"]), ("confirmed", &[]), ("held", &[])],
+                    &[
+                        ("demanded", &["deadline", "peer", "side"]),
+                        ("confirmed", &[]),
+                        ("held", &[]),
+                        ("kept", &[]),
+                    ],
                 )?;
                 let act = match act {
                     0 => ErasureAct::Demanded {
@@ -558,7 +582,8 @@ impl Figures {
                         deadline: fields.parsed("deadline")?,
                     },
                     1 => ErasureAct::Confirmed,
-                    _ => ErasureAct::Held,
+                    2 => ErasureAct::Held,
+                    _ => ErasureAct::Kept,
                 };
                 Self::Erasure { item: fields.parsed("item")?, act }
             }
@@ -645,6 +670,11 @@ impl Figures {
                     redacted: fields.number("redacted")?,
                 }
             }
+            Kind::Witness => {
+                let fields = of(&["agreement", "needed", "reached"])?;
+                let (needed, reached) = (fields.number("needed")?, fields.number("reached")?);
+                Self::Witness { agreement: AgreementId(fields.digest("agreement")?), needed, reached }
+            }
         };
         figures.check(pointer)?;
         Ok(figures)
@@ -678,6 +708,12 @@ impl Figures {
                     return fail("redacted", "more was redacted than left");
                 }
                 [*count, *redacted]
+            }
+            Self::Witness { needed, reached, .. } => {
+                if reached >= needed {
+                    return fail("reached", "as many as were needed: nothing was missed");
+                }
+                [*needed, *reached]
             }
             _ => [0, 0],
         };

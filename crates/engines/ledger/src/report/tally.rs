@@ -117,13 +117,14 @@ enum Name {
     Policy,
     Consumers,
     Departures,
+    Witnesses,
     Keys,
     Kinds,
     Withheld,
 }
 
 impl Name {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::InForce,
         Self::Agreements,
         Self::Flows,
@@ -141,6 +142,7 @@ impl Name {
         Self::Policy,
         Self::Consumers,
         Self::Departures,
+        Self::Witnesses,
         Self::Keys,
         Self::Kinds,
         Self::Withheld,
@@ -170,6 +172,7 @@ impl Name {
                 &["way", "recipient", "purpose", "category", "label"],
                 &["count", "objects", "redacted"],
             ),
+            Self::Witnesses => ("witnesses", &["agreement"], &["missed", "needed"]),
             Self::Keys => ("keys", &["party", "event"], COUNT),
             Self::Kinds => ("kinds", &["kind"], COUNT),
             Self::Withheld => ("withheld", &["reason"], COUNT),
@@ -331,6 +334,12 @@ impl Tally {
                     [way.as_str(), recipient.as_str(), purpose.as_str(), category.as_str(), label.as_str()];
                 self.add(Name::Departures, &key, leaf, &[1, *count, *redacted]);
             }
+            Figures::Witness { agreement, needed, .. } if counted => {
+                let row = self.row(Name::Witnesses, &[&agreement.to_string()]);
+                row.sum(0, 1);
+                row.max(1, *needed);
+                row.leaves.push(leaf);
+            }
             Figures::Agreement { agreement, act, version } => {
                 if counted {
                     self.add(Name::Agreements, &[&agreement.to_string(), act.as_str()], leaf, &[1]);
@@ -344,6 +353,7 @@ impl Tally {
                     }
                     ErasureAct::Confirmed => Step::End { state: "confirmed".to_owned(), timed: true },
                     ErasureAct::Held => Step::Mark { state: "hold-claimed" },
+                    ErasureAct::Kept => Step::End { state: "kept-otherwise".to_owned(), timed: true },
                 };
                 self.step(Name::Erasures, *item, step, leaf, shown, counted);
             }
@@ -525,7 +535,7 @@ const UNMATCHED: &str = "unmatched";
 
 /// What an overseer should look at in counted tables.
 pub(super) fn remarks(tables: &[Table]) -> Vec<Remark> {
-    const LOOK: [(Name, &str, &str, &str); 12] = [
+    const LOOK: [(Name, &str, &str, &str); 13] = [
         (Name::Retention, "overdue", "", "objects kept beyond their time"),
         (Name::Erasures, "count", "overdue", "erasures not confirmed by their deadline"),
         (Name::Erasures, "count", "confirmed-late", "erasures confirmed after their deadline"),
@@ -537,6 +547,7 @@ pub(super) fn remarks(tables: &[Table]) -> Vec<Remark> {
         (Name::Misdirected, "count", UNMATCHED, "notifications of misdirected items that are not shown"),
         (Name::Releases, "count", "unanswered", "requests to originators without an answer"),
         (Name::Releases, "count", UNMATCHED, "answers to requests that are not shown"),
+        (Name::Witnesses, "missed", "", "times too few witnesses had cosigned in time"),
         (Name::Withheld, "count", "", "leaves whose opening is withheld"),
     ];
     let mut remarks = Vec::new();

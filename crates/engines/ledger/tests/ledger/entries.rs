@@ -40,6 +40,7 @@ pub(crate) fn one_of_each() -> Vec<Figures> {
         Figures::Retention { checked: 1000, overdue: 0 },
         Figures::Access { post: word("analyst"), action: word("export"), count: 12 },
         Figures::Policy { agreement, exposes: 41, withdraws: 2 },
+        Figures::Witness { agreement, needed: 2, reached: 1 },
     ];
     all.extend(AgreementAct::ALL.iter().map(|act| Figures::Agreement { agreement, act: *act, version: 1 }));
     for act in [
@@ -50,6 +51,7 @@ pub(crate) fn one_of_each() -> Vec<Figures> {
         },
         ErasureAct::Confirmed,
         ErasureAct::Held,
+        ErasureAct::Kept,
     ] {
         all.push(Figures::Erasure { item: item(1), act });
     }

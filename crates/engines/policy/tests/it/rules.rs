@@ -487,6 +487,44 @@ fn exercises_and_the_real_world_do_not_mix() {
 }
 
 #[test]
+fn an_object_says_itself_which_exercise_it_belongs_to() {
+    let mut terms = terms(vec![clause("in")]);
+    let real = compile(&terms);
+    terms.exercise = Some("locked-shields".to_owned());
+    let play = compile(&terms);
+    let labelled = |names: &[&str]| {
+        let mut facts = indicator();
+        facts.categories.extend(names.iter().map(|name| format!("exercise:{name}")));
+        facts
+    };
+    let (played, elsewhere) = (labelled(&["locked-shields"]), labelled(&["cyber-coalition"]));
+    let both = labelled(&["cyber-coalition", "locked-shields"]);
+    permits(&play, &to_estonia(&played), "in");
+    for facts in [&elsewhere, &both] {
+        refuses(&play, &to_estonia(facts), "exercise", "the agreement", "nothing would do");
+    }
+    for facts in [&played, &elsewhere, &both] {
+        refuses(&real, &to_estonia(facts), "exercise", "the agreement real", "nothing would do");
+    }
+    // The giver cannot talk it into another world.
+    let said = Request { exercise: Some("locked-shields"), ..to_estonia(&elsewhere) };
+    refuses(&play, &said, "exercise", "cyber-coalition", "nothing would do");
+}
+
+#[test]
+fn belonging_to_an_exercise_is_no_category() {
+    let mut terms = terms(vec![clause("in")]);
+    terms.exercise = Some("locked-shields".to_owned());
+    terms.clauses[0].categories = agreement::Set::Only(set(&["phishing"]));
+    let play = compile(&terms);
+    let mut facts = indicator();
+    facts.categories = set(&["phishing", "exercise:locked-shields"]);
+    permits(&play, &to_estonia(&facts), "in");
+    facts.categories = set(&["exercise:locked-shields"]);
+    refuses(&play, &to_estonia(&facts), "in", "", "");
+}
+
+#[test]
 fn purposes() {
     let policy = with(|clause| clause.purposes = set(&["cyber-defence", "crime"]));
     let facts = indicator();

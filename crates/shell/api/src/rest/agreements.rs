@@ -678,7 +678,7 @@ fn version_named(
     one_of(versions, text)
 }
 
-fn one_of(all: impl Iterator<Item = Digest>, text: &str) -> Result<Digest, Problem> {
+pub(crate) fn one_of(all: impl Iterator<Item = Digest>, text: &str) -> Result<Digest, Problem> {
     let fits: Vec<_> = all.filter(|digest| digest.to_string().starts_with(text)).collect();
     match (fits.as_slice(), text.len()) {
         ([one], 6..) => Ok(*one),

@@ -24,6 +24,7 @@ mod search;
 mod session;
 mod sharing;
 mod sources;
+mod terms;
 mod tokens;
 mod warning_lists;
 mod wire;
@@ -113,6 +114,15 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(consumers::get))
         .routes(routes!(consumers::end))
         .routes(routes!(consumers::explain))
+        .routes(routes!(terms::standing))
+        .routes(routes!(terms::notice))
+        .routes(routes!(terms::emergencies))
+        .routes(routes!(terms::emergency_approval))
+        .routes(routes!(terms::emergency_report_approval))
+        .routes(routes!(terms::request_release))
+        .routes(routes!(terms::release_requests))
+        .routes(routes!(terms::answer_approval))
+        .routes(routes!(terms::decide))
         .routes(routes!(ledger::ledger))
         .routes(routes!(ledger::proof))
         .routes(routes!(ledger::report))

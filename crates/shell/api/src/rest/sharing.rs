@@ -34,7 +34,7 @@ fn consumer<'r>(
 }
 
 /// What our people call a party.
-fn name_of(registry: &Registry, party: model::PartyId) -> String {
+pub(crate) fn name_of(registry: &Registry, party: model::PartyId) -> String {
     registry.peers.get(&party).map_or_else(|| party.to_string(), |peer| peer.name.clone())
 }
 
@@ -122,7 +122,8 @@ pub(crate) struct DisclosureBody {
     /// By when its erasure must be confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<String>,
-    /// `erased`, or `held: …` for a legal hold; `none: …` for whom it was taken back from and who can give none.
+    /// `erased`; `kept` when the object stays there for another reason; `held: …` for a legal hold; or `none: …` for whom it
+    /// was taken back from and who can give none.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<String>,
     /// Whether the deadline passed without an answer.
@@ -240,6 +241,8 @@ pub(crate) struct HoldingBody {
     /// Why it is kept although it was withdrawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<String>,
+    /// Whether it has ended and the object stays: another holding or our own work keeps it.
+    kept: bool,
 }
 
 /// Holdings, oldest first.
@@ -281,6 +284,7 @@ pub(crate) async fn holdings(
             ended: row.ended.map(|at| at.to_string()),
             erased: row.erased.map(|at| at.to_string()),
             hold: row.hold,
+            kept: row.kept,
         };
         Ok(Json(HoldingList { holdings: rows.into_iter().map(body).collect() }))
     })

@@ -6,7 +6,7 @@ use keys::Signed;
 use keys::posts::Approval;
 use label::Facts;
 use ledger::entry::{AgreementAct, Decision as BookedDecision, Figures};
-use model::{AgreementId, Digest, PartyId, Severity, StixId};
+use model::{AgreementId, Digest, Finding, PartyId, Severity, StixId};
 use policy::diff::{Change, DiffReport, Standpoint, diff, diff_rules};
 use policy::{Action, Caveats, Explanation, Policy, Request, explain};
 use ports::StoreError;
@@ -299,6 +299,9 @@ impl Core {
             .and_then(|hash| state.versions.get(&hash))
             .map_or(1, |version| version.proposal.terms.version);
         let booked = booked(&act.what, registry.agreements.get(&agreement), state.status);
+        let short = (act.party != trust.party && matches!(act.what, What::End | What::Leave))
+            .then(|| notice_short(&registry, agreement, &act))
+            .flatten();
         let tenant = self.scope.tenant;
         self.keep_document(DocumentKind::AgreementAct, agreement.0, signed, |tx, now| {
             if let Some((author, reason)) = author {
@@ -310,6 +313,9 @@ impl Core {
                     &agreement.to_string(),
                     reason,
                 )?;
+            }
+            if let Some(short) = short {
+                tx.add_findings(self.scope, now, model::SourceId(0), None, &[short])?;
             }
             self.book_agreement(tx, agreement, booked, u64::from(version), hash, now)
         })
@@ -517,6 +523,20 @@ fn class_of(raw: &str, label: model::Label, own: bool, kind: &str) -> String {
         facts.received(label::Origin::Other(kind.to_owned()), &label::Onward::Free)
     };
     facts.to_text()
+}
+
+/// What people are told when a party is out without the notice that the text asks for. It may be, at any time.
+fn notice_short(registry: &Registry, agreement: AgreementId, act: &Act) -> Option<Finding> {
+    let hours = registry.last_force(agreement)?.terms.notice_hours;
+    let given = registry.decisions.notice(agreement, act.party).is_some_and(|ends| ends <= act.at);
+    let message = format!(
+        "party {} ended agreement {} or left it, without the {hours} hours of notice that its text asks for",
+        act.party.0.short(),
+        agreement.0.short()
+    );
+    let finding = Finding::new(Severity::Warning, "shieldwall/notice-short", "", message)
+        .hint("it is out all the same: anybody may stop at once");
+    (hours > 0 && !given).then_some(finding)
 }
 
 fn agreement_of(registry: &Registry, agreement: AgreementId) -> Result<&Agreed, TrustError> {

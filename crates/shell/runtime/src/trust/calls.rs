@@ -14,6 +14,7 @@ use ports::Read;
 use ports::peer::{CallError, Refusal, Topic};
 use ports::trust::{DocumentKind, EntryRecord, StreamKey, StreamPosition};
 
+use super::decisions;
 use super::deliver::new_stream;
 use super::departure::Departure;
 use super::registry::Registry;
@@ -163,7 +164,7 @@ impl Core {
         let mut waiting = Vec::new();
         // Beyond the end of a page that is full, the other kind's documents come with the next one.
         let mut end = u64::MAX;
-        for kind in [DocumentKind::Appointment, DocumentKind::AgreementAct] {
+        for kind in [DocumentKind::Appointment, DocumentKind::AgreementAct, DocumentKind::PersonalDecision] {
             let page = read.documents(tenant, kind, None, after, DOCUMENTS)?;
             if page.len() == DOCUMENTS {
                 end = end.min(page.last().map_or(u64::MAX, |document| document.number));
@@ -176,16 +177,21 @@ impl Core {
             looked += 1;
             let line = match document.kind {
                 DocumentKind::Appointment => document.subject == trust.party.0,
+                DocumentKind::PersonalDecision => registry
+                    .decisions
+                    .all
+                    .get(&document.hash)
+                    .is_some_and(|decision| decisions::concerns(registry, trust.party, decision, to)),
                 _ => registry.concerns(AgreementId(document.subject), to),
             };
             if line {
                 if body.len() + document.text.len() > DOCUMENT_BYTES && !body.is_empty() {
                     break;
                 }
-                body.push_str(if document.kind == DocumentKind::Appointment {
-                    "appointment "
-                } else {
-                    "act "
+                body.push_str(match document.kind {
+                    DocumentKind::Appointment => "appointment ",
+                    DocumentKind::PersonalDecision => "decision ",
+                    _ => "act ",
                 });
                 body.push_str(&document.subject.to_string());
                 body.push(' ');

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agreement::PersonalData;
+use agreement::{Over, PersonalData};
 use exchange::origin::{Batch, Statement};
 use exchange::{Content, Item, Kind, Position, Relabel, StreamId, append, seal};
 use json::{Limits, Tape};
@@ -17,6 +17,7 @@ use ports::trust::{
 use ports::{Read, Scope, StoreError};
 use stix::redact::Redaction;
 
+use super::gate::{Gate, Size, passages};
 use super::registry::{InForce, Registry};
 use super::release::{Candidate, whole_label};
 use super::{Trust, TrustError};
@@ -38,6 +39,8 @@ pub(crate) struct Ready {
     disclosed: Option<Disclosed>,
     /// Subjects of meta objects that travel along and were not given before.
     pub(crate) along: Vec<Companion>,
+    /// How caps count it; `None` for what they do not count.
+    size: Option<Size>,
 }
 
 pub(crate) struct Disclosed {
@@ -62,6 +65,8 @@ enum Outcome {
     Refused(Box<Candidate>, Box<Decision>),
     /// A person has to look.
     Review(Box<Candidate>, String),
+    /// There is no room for it now.
+    Waits,
 }
 
 impl Core {
@@ -98,14 +103,25 @@ impl Core {
         let tenant = self.scope.tenant;
         let now = self.clock.now();
         let read = self.store.read()?;
+        let most = exchange::MAX_SEGMENT;
+        let key = StreamKey { peer: to, agreement, outbound: true };
         // While nothing may flow, content waits where it is.
-        let content = registry.may_receive(agreement, to, trust.party);
-        let queued = read.outbox(tenant, to, agreement, content, now, exchange::MAX_SEGMENT)?;
+        let queued = if registry.may_receive(agreement, to, trust.party) {
+            read.outbox(tenant, to, agreement, now, most)?
+        } else {
+            read.outbox_statements(tenant, to, agreement, now, most)?
+        };
         if queued.is_empty() {
             return Ok(false);
         }
-        let full = queued.len() == exchange::MAX_SEGMENT;
-        let key = StreamKey { peer: to, agreement, outbound: true };
+        let mut gate = self.gate(&*read, key, force, now)?;
+        let mut shut = gate.shut(now).is_some();
+        // Statements go past objects that wait, however many of those there are.
+        let queued = if shut { read.outbox_statements(tenant, to, agreement, now, most)? } else { queued };
+        if queued.is_empty() {
+            return Ok(false);
+        }
+        let full = queued.len() == most;
         let position = read.streams(tenant)?.into_iter().find(|(known, _)| *known == key);
         let position = position.map_or_else(new_stream, |(_, position)| position);
         let view = View { core: self, trust, registry, agreement, force, to, read: &*read, now };
@@ -114,14 +130,26 @@ impl Core {
         let mut bytes = 0;
         let mut left_over = false;
         for entry in &queued {
-            match view.prepare(entry)? {
+            if shut && is_content(&entry.kind) {
+                continue;
+            }
+            match view.prepare(entry, &gate)? {
                 Outcome::Ready(one) => {
                     if bytes > 0 && bytes + one.payload.len() > SEGMENT_BYTES {
                         left_over = true;
                         break;
                     }
                     bytes += one.payload.len();
+                    if let Some(size) = one.size {
+                        gate.pass(size, now);
+                        shut = gate.shut(now).is_some();
+                    }
                     ready.push(*one);
+                }
+                // What comes after it waits behind it, so that the large are not passed by for ever.
+                Outcome::Waits => {
+                    shut = true;
+                    continue;
                 }
                 Outcome::Dropped => {}
                 Outcome::Refused(candidate, decision) => refused.push((candidate, decision)),
@@ -199,13 +227,22 @@ impl Core {
             let record =
                 SegmentRecord { first: segment.first, count: segment.count, text: segment.to_text() };
             tx.append_entries(tenant, key, stream.epoch, &records, &record)?;
+            for passage in passages(ready.iter().filter_map(|one| Some((now, one.size?)))) {
+                tx.add_passage(tenant, key, &passage)?;
+            }
             let seq = segment.first + u64::from(segment.count) - 1;
             let position = StreamPosition { seq, head: segment.head, ..position };
             tx.set_stream(tenant, key, &position)
         })?;
         trust.wake();
-        Ok(full || left_over)
+        // When objects wait, the next step looks for statements behind them.
+        Ok(left_over || (full && !done.is_empty()))
     }
+}
+
+/// Whether an entry carries an object: caps and reciprocity are about those.
+fn is_content(kind: &str) -> bool {
+    matches!(Kind::parse(kind), Some(Kind::Put | Kind::Supersede | Kind::Sighting))
 }
 
 /// A stream nobody has used yet.
@@ -230,11 +267,11 @@ impl View<'_> {
         self.core.scope
     }
 
-    fn prepare(&self, entry: &OutboxRecord) -> Result<Outcome, StoreError> {
+    fn prepare(&self, entry: &OutboxRecord, gate: &Gate) -> Result<Outcome, StoreError> {
         let Some(kind) = Kind::parse(&entry.kind) else { return Ok(Outcome::Dropped) };
         match (kind, entry.version, &entry.inline) {
             (Kind::Put | Kind::Supersede | Kind::Sighting, Some(version), _) => {
-                self.content(entry, kind, version)
+                self.content(entry, kind, version, gate)
             }
             (Kind::Relabel, Some(version), _) => self.relabel(entry, version),
             (_, _, Some(inline)) => Ok(self.statement(entry, kind, inline)),
@@ -260,6 +297,7 @@ impl View<'_> {
             decision: entry.decision,
             disclosed: None,
             along: Vec::new(),
+            size: None,
         }))
     }
 
@@ -276,12 +314,23 @@ impl View<'_> {
             decision: entry.decision,
             disclosed: None,
             along: Vec::new(),
+            size: None,
         })))
     }
 
-    fn content(&self, entry: &OutboxRecord, kind: Kind, version: VersionId) -> Result<Outcome, StoreError> {
+    fn content(
+        &self,
+        entry: &OutboxRecord,
+        kind: Kind,
+        version: VersionId,
+        gate: &Gate,
+    ) -> Result<Outcome, StoreError> {
         // Gone, or a newer version is on its way: that one has an entry of its own.
         let Some(candidate) = self.core.candidate(self.read, version)? else { return Ok(Outcome::Dropped) };
+        // While it waited it may have been taken back.
+        if self.taken_back(&candidate.stored.id)? {
+            return Ok(Outcome::Dropped);
+        }
         let decision =
             self.trust.decide(self.force, self.registry, &candidate, self.to, Action::Receive, self.now);
         if !decision.permitted {
@@ -300,10 +349,13 @@ impl View<'_> {
         };
         // The creator's own bytes: the effective label goes in the envelope, and the receiver narrows by it.
         let labelled = stored.raw.clone();
-        let Some(clause) = self.force.terms.clause(&decision.clause) else {
+        let emergency =
+            self.force.terms.break_glass.as_ref().filter(|_| decision.clause == policy::BREAK_GLASS);
+        let ceiling = emergency.map(|glass| &glass.ceiling);
+        let clause = self.force.terms.clause(&decision.clause).map(|clause| &clause.ceiling);
+        let Some(ceiling) = ceiling.or(clause) else {
             return Ok(refuse(candidate, "clause", "the clause is not in the text"));
         };
-        let ceiling = &clause.ceiling;
         let definitions = |id: &str| self.core.definition_in(self.read, id);
         let may_see = |handling: &Handling| handling.is_within(ceiling);
         let whole = whole_label(stored, candidate.facts.granular);
@@ -344,6 +396,15 @@ impl View<'_> {
         };
         let names = self.trust.names(self.to, self.agreement);
         let (with, along) = self.companions(&text, &names, &candidate, &decision)?;
+        let size = Size::of(&text, &with);
+        match gate.over(size, self.now) {
+            Some(Over { until: Some(_), .. }) => return Ok(Outcome::Waits),
+            Some(over) => {
+                let reason = format!("it has {} bytes, and {over}", size.object);
+                return Ok(refuse(candidate, "caps", &reason));
+            }
+            None => {}
+        }
         let kept = self.read.origin(self.scope().tenant, version)?;
         // A creator's statement is about what the creator said: with stand-ins in it nobody could check it.
         let (origin, stated) =
@@ -374,6 +435,7 @@ impl View<'_> {
                 stated,
             }),
             along,
+            size: Some(size),
         })))
     }
 
@@ -394,6 +456,14 @@ impl View<'_> {
                 .parts(object, whole, &mut ignored)
                 .iter()
                 .all(|part| may_see(&part.handling) || part.handling.may_be_cut(&receiver))
+    }
+
+    /// Whether the party was given an object under this agreement, and it was taken back.
+    fn taken_back(&self, id: &StixId) -> Result<bool, StoreError> {
+        let given = self.read.disclosures(self.scope().tenant, Some(id), false, 0, 1024)?;
+        Ok(given.iter().any(|given| {
+            given.to == self.to && given.agreement == self.agreement && given.withdrawn.is_some()
+        }))
     }
 
     /// The origin statement that goes with a copy, and the one to be kept when it was made just now. Only what may be

@@ -1,9 +1,12 @@
 //! Taking back, and making it true that what others took back is gone.
 
-use exchange::Erasure;
-use model::{AgreementId, Digest, Finding, PartyId, Severity, StixId};
-use ports::StoreError;
+use std::collections::BTreeMap;
+
+use exchange::{Erasure, Receipt, ReceiptItem};
+use ledger::entry::ErasureAct;
+use model::{AgreementId, Digest, Finding, PartyId, Severity, StixId, Timestamp};
 use ports::trust::{DisclosureRecord, HoldingRecord, StreamKey};
+use ports::{StoreError, Tx};
 
 use super::TrustError;
 use crate::core::Core;
@@ -65,49 +68,61 @@ impl Core {
         Ok(Withdrawal { told, as_creator: creator })
     }
 
-    /// Erases what was taken back, down to the files, and queues the receipts. Returns whether anything was done.
+    /// Erases the next of what was taken back or kept long enough, down to the files, and queues the receipts. What stays
+    /// because another holding or our own work keeps it is told to be so. Returns whether there may be more.
     ///
     /// # Errors
     /// When the store fails; the next step goes on.
     pub fn erasure_step(&self) -> Result<bool, TrustError> {
         let Some(trust) = self.trust() else { return Ok(false) };
+        let tenant = self.scope.tenant;
         let waiting = {
             // A withdrawal that is being taken in says so before it is kept: it is waited for, or it would be missed.
             let _turn = trust.turn_in();
             if !trust.take_erasures() {
                 return Ok(false);
             }
-            self.ended_holdings()?
+            self.store.read()?.holdings_ended(tenant, STEP)?
         };
         if waiting.is_empty() {
             return Ok(false);
         }
-        let tenant = self.scope.tenant;
+        let full = waiting.len() == STEP;
         let now = self.clock.now();
-        let mut gone = Vec::new();
-        for holding in &waiting {
-            let Some(id) = &holding.object else { continue };
+        let mut gone: Vec<StixId> = Vec::new();
+        let mut ends: Vec<(HoldingRecord, Erasure)> = Vec::new();
+        for holding in waiting {
+            let Some(id) = holding.object.clone() else {
+                ends.push((holding, Erasure::Erased));
+                continue;
+            };
+            if gone.contains(&id) {
+                continue;
+            }
             let erased = self.store.transact(|tx| {
-                let live = tx
-                    .holdings_of(tenant, id)?
-                    .iter()
-                    .any(|other| other.ended.is_none() || other.hold.is_some());
+                let all = tx.holdings_of(tenant, &id)?;
+                let live = all.iter().any(|other| other.ended.is_none() || other.hold.is_some());
                 let ours = tx
-                    .existing(self.scope, id, None)?
+                    .existing(self.scope, &id, None)?
                     .latest
                     .is_some_and(|latest| latest.first_source.0 == 0);
                 if live || ours {
-                    return Ok(false);
+                    return Ok(None);
                 }
-                if tx.tombstoned(tenant, trust.party, holding.agreement, self.recalled(id))? {
-                    tx.erase(self.scope, now, id)?;
+                if tx.tombstoned(tenant, trust.party, holding.agreement, self.recalled(&id))? {
+                    tx.erase(self.scope, now, &id)?;
                 } else {
-                    tx.forget(self.scope, now, id)?;
+                    tx.forget(self.scope, now, &id)?;
                 }
-                Ok(true)
+                Ok(Some(all))
             })?;
-            if erased {
-                gone.push(id.clone());
+            match erased {
+                // Those whose word was "kept" so far end with it.
+                Some(all) => {
+                    ends.extend(all.into_iter().map(|holding| (holding, Erasure::Erased)));
+                    gone.push(id);
+                }
+                None => ends.push((holding, Erasure::Kept)),
             }
         }
         if !gone.is_empty() {
@@ -120,38 +135,70 @@ impl Core {
             }
         }
         self.store.transact(|tx| {
-            for holding in &waiting {
+            let mut receipts: BTreeMap<(PartyId, AgreementId), Vec<ReceiptItem>> = BTreeMap::new();
+            for (holding, state) in &ends {
                 let (from, agreement, subject) = (holding.from, holding.agreement, holding.subject);
                 let Some(current) = tx.holding(tenant, from, agreement, subject)? else { continue };
-                tx.set_holding(
-                    tenant,
-                    &HoldingRecord { erased: Some(now), object: None, version: None, ..current },
-                )?;
+                let was_kept = current.kept;
+                let erased = *state == Erasure::Erased;
+                let next = match erased {
+                    true => HoldingRecord { erased: Some(now), object: None, version: None, ..current },
+                    false => HoldingRecord { kept: true, ..current },
+                };
+                tx.set_holding(tenant, &next)?;
+                let act = if erased { ErasureAct::Confirmed } else { ErasureAct::Kept };
+                // The demand was settled when we said that it is kept; what comes now is more than was asked.
+                if !was_kept {
+                    self.book_erasure_act(tx, (from, agreement, subject), act, now)?;
+                }
+                let item = ReceiptItem { subject, state: state.clone(), at: now };
+                receipts.entry((from, agreement)).or_default().push(item);
+            }
+            for ((from, agreement), items) in receipts {
                 let key = StreamKey { peer: from, agreement, outbound: false };
-                self.queue_receipt(tx, trust, key, subject, Erasure::Erased, now)?;
+                for items in items.chunks(Receipt::MAX_ITEMS) {
+                    self.queue_receipts(tx, trust, key, items.to_vec(), now)?;
+                }
             }
             Ok(())
         })?;
+        if full {
+            trust.erasures_wait();
+        }
         trust.wake();
-        Ok(true)
+        Ok(full)
     }
 
-    /// Holdings that ended, are under no legal hold, and are not erased yet.
-    fn ended_holdings(&self) -> Result<Vec<HoldingRecord>, StoreError> {
-        let read = self.store.read()?;
-        let (mut found, mut offset) = (Vec::new(), 0);
-        loop {
-            let page = read.holdings(self.scope.tenant, None, offset, STEP)?;
-            let full = page.len() == STEP;
-            offset += page.len() as u64;
-            let waits = |holding: &HoldingRecord| {
-                holding.ended.is_some() && holding.erased.is_none() && holding.hold.is_none()
-            };
-            found.extend(page.into_iter().filter(waits));
-            if !full {
-                return Ok(found);
+    /// Our own people erased an object: whoever gave it to us is told, and our ledger says so.
+    pub(crate) fn erased_here(
+        &self,
+        tx: &mut dyn Tx,
+        held: Vec<HoldingRecord>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(trust) = self.trust() else { return Ok(()) };
+        for holding in held.into_iter().filter(|holding| holding.erased.is_none()) {
+            let place = (holding.from, holding.agreement, holding.subject);
+            let key = StreamKey { peer: holding.from, agreement: holding.agreement, outbound: false };
+            if holding.ended.is_none() {
+                self.book_erasure_here(tx, place, Some(now), now)?;
             }
+            if !holding.kept {
+                self.book_erasure_act(tx, place, ErasureAct::Confirmed, now)?;
+            }
+            let ended = Some(holding.ended.unwrap_or(now));
+            let gone = HoldingRecord {
+                object: None,
+                version: None,
+                ended,
+                erased: Some(now),
+                hold: None,
+                ..holding
+            };
+            tx.set_holding(self.scope.tenant, &gone)?;
+            self.queue_receipt(tx, trust, key, gone.subject, Erasure::Erased, now)?;
         }
+        Ok(())
     }
 
     /// Puts what we hold of an object under a legal hold, or lifts it. A withdrawal then becomes a dispute that both
@@ -172,9 +219,11 @@ impl Core {
             let holdings = tx.holdings_of(tenant, id)?;
             for holding in holdings.iter().filter(|holding| holding.erased.is_none()) {
                 let hold = basis.map(str::to_owned);
-                tx.set_holding(tenant, &HoldingRecord { hold, ..holding.clone() })?;
+                tx.set_holding(tenant, &HoldingRecord { hold, kept: false, ..holding.clone() })?;
                 if let (Some(basis), Some(_)) = (basis, holding.ended) {
                     let key = StreamKey { peer: holding.from, agreement: holding.agreement, outbound: false };
+                    let place = (holding.from, holding.agreement, holding.subject);
+                    self.book_erasure_act(tx, place, ErasureAct::Held, now)?;
                     let state = Erasure::Held { basis: basis.to_owned() };
                     self.queue_receipt(tx, trust, key, holding.subject, state, now)?;
                 }

@@ -112,6 +112,7 @@ impl Core {
             let kept = match kind {
                 "appointment" if subject == from.0 => self.keep_appointment(from, &signed).map(|_| ()),
                 "act" => self.keep_act(AgreementId(subject), &signed).map(|_| ()),
+                "decision" => self.keep_decision(from, AgreementId(subject), &signed).map(|_| ()),
                 _ => Err(TrustError::refused("not a kind of document that a peer sends")),
             };
             match kept {

@@ -8,11 +8,14 @@
 mod agreements;
 mod book;
 mod calls;
+mod circumstances;
 mod consumers;
 mod courier;
+mod decisions;
 mod deliver;
 mod departure;
 mod erasure;
+mod gate;
 mod handler;
 mod keys;
 mod outlet;
@@ -22,11 +25,13 @@ mod receive;
 mod registry;
 mod release;
 mod report;
+mod retention;
+mod status;
 mod vault;
 mod witness;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ::keys::Signed;
@@ -43,15 +48,19 @@ use release::Candidate;
 
 pub use agreements::{Exposure, LISTED, Listed, Proposed};
 pub use calls::Call;
+pub use circumstances::{Decisions, Emergency};
 pub use consumers::{Access, Consumer, Draft, ReleaseState};
 pub use courier::Imported;
+pub use decisions::Request as ReleaseRequest;
 pub use erasure::Withdrawal;
+pub use gate::{Arrears, Wait};
 pub use handler::Peers;
 pub use outlet::{Explained, Kept, Outgoing, Served};
 pub use peers::{INVITATION, PairingStep, PairingView};
 pub use queries::{Asked, Seen};
 pub use registry::{Agreed, InForce, Registry};
 pub use report::{MadeReport, verify_report};
+pub use status::{Coming, Flow, Quorum, Standing};
 pub use vault::{Secrets, Unlock, Vault, VaultError};
 
 /// Why something about other parties could not be done, by what the caller can do.
@@ -97,6 +106,8 @@ pub struct Trust {
     /// What we sign names what we signed before it: said one after the other.
     speech: Mutex<()>,
     erasures: AtomicBool,
+    /// The latest instant that was seen, in microseconds: what has ended does not begin again when a clock is put back.
+    latest: AtomicI64,
     sessions: Mutex<BTreeMap<PartyId, calls::Session>>,
     changed: watch::Sender<u64>,
 }
@@ -116,6 +127,7 @@ impl Trust {
             speech: Mutex::default(),
             // What was taken back before the last stop may still have to be erased.
             erasures: AtomicBool::new(true),
+            latest: AtomicI64::new(i64::MIN),
             sessions: Mutex::default(),
             changed: watch::Sender::new(0),
         }
@@ -156,6 +168,12 @@ impl Trust {
         self.speech.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The latest instant that was seen, this one included: ends are judged by it.
+    pub(crate) fn latest(&self, now: Timestamp) -> Timestamp {
+        let before = self.latest.fetch_max(now.as_micros(), Ordering::AcqRel);
+        Timestamp::from_micros(before.max(now.as_micros()))
+    }
+
     fn erasures_wait(&self) {
         self.erasures.store(true, Ordering::Release);
     }
@@ -184,7 +202,7 @@ impl Trust {
             action,
             via: &candidate.via,
             caveats: &rules.caveats,
-            circumstances: registry.circumstances(force, to, &candidate.stored.id, now),
+            circumstances: registry.circumstances(self, force, candidate, to, now),
             ..Request::delivery(&candidate.facts, self.party, to, now)
         };
         self.ask(force, &request)
@@ -194,13 +212,21 @@ impl Trust {
     pub(crate) fn decide_inbound(
         &self,
         force: &InForce,
+        registry: &Registry,
         facts: &label::Facts,
         from: PartyId,
         now: Timestamp,
     ) -> Arc<Decision> {
         // How it reached the sender is the sender's to answer for: what we judge is what we were given.
         let facts = label::Facts { origin: label::Origin::Own, onward: label::Onward::Free, ..facts.clone() };
-        let request = Request::delivery(&facts, from, self.party, now);
+        let emergency = registry.emergency(force.policy.agreement(), from, self.party, self.latest(now));
+        let circumstances = policy::Circumstances {
+            // So is whether its originator let it go.
+            released_by_originator: true,
+            break_glass: emergency.is_some(),
+            ..policy::Circumstances::default()
+        };
+        let request = Request { circumstances, ..Request::delivery(&facts, from, self.party, now) };
         self.ask(force, &request)
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Effects, holdings and the stream's position are one transaction, so whatever is sent again has no second effect.
 
+use agreement::Over;
 use exchange::origin::{BatchMemo, Statement};
 use exchange::wire::{FrameLimits, Push};
 use exchange::{
@@ -17,6 +18,7 @@ use ports::trust::{DisclosureRecord, HoldingRecord, OutboxRecord, StreamKey, Str
 use ports::{SourceRecord, StoreError, Tx};
 
 use super::deliver::travels_along;
+use super::gate::{Gate, Size, passages};
 use super::registry::{InForce, Registry};
 use super::{Trust, TrustError};
 use crate::core::Core;
@@ -32,6 +34,8 @@ struct Arrival<'p> {
     provenance: Provenance,
     /// What came along with it and may be kept.
     along: Vec<&'p str>,
+    /// When it was sent, and how large it is, as caps count it.
+    passage: (Timestamp, Size),
 }
 
 /// What to do, in the order of the stream.
@@ -85,7 +89,13 @@ impl Core {
         };
         let admission = accept(&inbound, push).map_err(|problem| self.refused(from, &source, &problem))?;
         let force = registry.version(agreement, push);
-        let steps = self.plan(trust, &registry, force.as_ref(), from, agreement, admission.accepted, now);
+        let gate = force.as_ref().map(|force| {
+            let read = self.store.read()?;
+            self.gate(&*read, key, force, now)
+        });
+        let mut gate = gate.transpose().map_err(|_| Refusal::Failed)?;
+        let steps =
+            self.plan(trust, &registry, force.as_ref(), &mut gate, from, agreement, admission.accepted, now);
         let mut at = position.clone();
         at.epoch = admission.position.epoch;
         if admission.epoch.is_some() {
@@ -150,12 +160,14 @@ impl Core {
         trust: &Trust,
         registry: &Registry,
         force: Option<&InForce>,
+        gate: &mut Option<Gate>,
         from: PartyId,
         agreement: AgreementId,
         accepted: Vec<Accepted<'p>>,
         now: Timestamp,
     ) -> Vec<Step<'p>> {
         let mut steps: Vec<Step<'p>> = Vec::new();
+        let mut over: Vec<Over> = Vec::new();
         for Accepted { envelope, hash, effect } in accepted {
             let seq = envelope.seq;
             let body = match effect {
@@ -167,8 +179,30 @@ impl Core {
             };
             match body {
                 Body::Put(content) | Body::Supersede(content) | Body::Sighting(content) => {
-                    let arrival =
-                        self.arrival(trust, registry, force, from, agreement, envelope, hash, content, now);
+                    let size = Size::of(content.object, &content.with);
+                    // By the sender's own dates, which are signed: never before what it sent last, never after now.
+                    let last = gate.as_ref().and_then(Gate::last).unwrap_or(envelope.at);
+                    let at = envelope.at.max(last).min(now);
+                    if let Some(found) = gate.as_ref().and_then(|gate| gate.over(size, at)) {
+                        over.push(found);
+                        steps.push(Step::Nothing { seq, hash });
+                        continue;
+                    }
+                    if let Some(gate) = gate {
+                        gate.pass(size, at);
+                    }
+                    let arrival = self.arrival(
+                        trust,
+                        registry,
+                        force,
+                        from,
+                        agreement,
+                        envelope,
+                        hash,
+                        content,
+                        (at, size),
+                        now,
+                    );
                     match (arrival, steps.last_mut()) {
                         (Ok(arrival), Some(Step::Objects(run))) => run.push(arrival),
                         (Ok(arrival), _) => steps.push(Step::Objects(vec![arrival])),
@@ -179,6 +213,18 @@ impl Core {
                     }
                 }
                 body => steps.push(Step::Control { hash, envelope: Box::new(envelope), body }),
+            }
+        }
+        if let Some(first) = over.first() {
+            // What takes back goes through all the same, so the stream goes on without what is too much.
+            let message = format!(
+                "{} sent {} objects more than {first} of agreement {} lets in: they were not taken in",
+                from.0.short(),
+                over.len(),
+                agreement.0.short()
+            );
+            if let Err(problem) = self.alarm(from, "shieldwall/cap-exceeded", message, now) {
+                tracing::warn!(%problem, "objects beyond a cap could not be noted");
             }
         }
         steps
@@ -196,6 +242,7 @@ impl Core {
         envelope: exchange::Envelope,
         hash: Digest,
         content: Content<'p>,
+        passage: (Timestamp, Size),
         now: Timestamp,
     ) -> Result<Arrival<'p>, Box<Finding>> {
         let problem =
@@ -225,7 +272,7 @@ impl Core {
         let facts = Facts { handling: facts.handling.meet(&said), ..facts };
         let force =
             force.ok_or_else(|| problem("shieldwall/peer-terms", "no text is in force".to_owned()))?;
-        let decision = trust.decide_inbound(force, &facts, from, now);
+        let decision = trust.decide_inbound(force, registry, &facts, from, now);
         if !decision.permitted {
             let message = format!(
                 "an object came from {} that clause `{}` does not let in: {}",
@@ -250,7 +297,16 @@ impl Core {
                 }
             }
         }
-        Ok(Arrival { envelope, hash, content, id, facts, provenance: Provenance { origin, onward }, along })
+        Ok(Arrival {
+            envelope,
+            hash,
+            content,
+            id,
+            facts,
+            provenance: Provenance { origin, onward },
+            along,
+            passage,
+        })
     }
 
     /// Keeps word of something that should not have come.
@@ -346,6 +402,9 @@ impl Core {
                 }
                 self.book_receipt(tx, key.peer, key.agreement, &arrival.facts, arrival.hash, now)?;
             }
+            for passage in passages(run.iter().map(|arrival| arrival.passage)) {
+                tx.add_passage(tenant, key, &passage)?;
+            }
             tx.set_stream(tenant, key, &at)
         })?;
         Ok(at)
@@ -384,6 +443,7 @@ impl Core {
                 ended: None,
                 erased: None,
                 hold: None,
+                kept: false,
             },
         )
     }
@@ -421,6 +481,9 @@ impl Core {
         let Some(holding) = tx.holding(tenant, key.peer, key.agreement, withdraw.subject)? else {
             return self.queue_receipt(tx, trust, key, withdraw.subject, Erasure::Unknown, now);
         };
+        if holding.erased.is_some() {
+            return self.queue_receipt(tx, trust, key, withdraw.subject, Erasure::Erased, now);
+        }
         let mut ending = vec![holding.clone()];
         // Only the party that speaks for its creator can end what others gave us.
         let creator = withdraw.creator_withdrawal
@@ -431,7 +494,10 @@ impl Core {
             tx.set_tombstone(tenant, now, trust.party, None, self.recalled(object))?;
         }
         for holding in ending.into_iter().filter(|holding| holding.ended.is_none()) {
+            let place = (holding.from, holding.agreement, holding.subject);
+            self.book_erasure_here(tx, place, Some(withdraw.erase_by), now)?;
             if let Some(basis) = holding.hold.clone() {
+                self.book_erasure_act(tx, place, ErasureAct::Held, now)?;
                 let here = StreamKey { peer: holding.from, agreement: holding.agreement, outbound: false };
                 self.queue_receipt(tx, trust, here, holding.subject, Erasure::Held { basis }, now)?;
             }
@@ -487,7 +553,18 @@ impl Core {
         state: Erasure,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let items = vec![ReceiptItem { subject, state, at: now }];
+        self.queue_receipts(tx, trust, key, vec![ReceiptItem { subject, state, at: now }], now)
+    }
+
+    /// As [`Core::queue_receipt`], for several at once: a signature is what costs.
+    pub(crate) fn queue_receipts(
+        &self,
+        tx: &mut dyn Tx,
+        trust: &Trust,
+        key: StreamKey,
+        items: Vec<ReceiptItem>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let receipt = Receipt::sign(trust.party, key.peer, key.agreement, items, now, &trust.secrets().epoch)
             .map_err(|problem| StoreError::Engine(problem.to_string()))?;
         tx.queue(
@@ -529,14 +606,20 @@ impl Core {
             let Some(given) = tx.disclosure(tenant, key.peer, key.agreement, item.subject)? else { continue };
             let (text, act) = match &item.state {
                 Erasure::Erased | Erasure::Unknown => ("erased".to_owned(), ErasureAct::Confirmed),
+                Erasure::Kept => ("kept".to_owned(), ErasureAct::Kept),
                 Erasure::Held { basis } => (format!("held: {basis}"), ErasureAct::Held),
             };
+            let before = given.receipt.as_ref().map(|(_, state)| state.clone());
             // A dispute may end in erasure; an erasure stays one.
-            if given.withdrawn.is_none() || given.receipt.as_ref().is_some_and(|(_, state)| state == "erased")
-            {
+            if before.as_deref() == Some("erased") {
                 continue;
             }
+            // Without a withdrawal it says that their time for it was up.
+            let demanded = given.withdrawn.is_some();
             tx.set_disclosure(tenant, &DisclosureRecord { receipt: Some((now, text)), ..given })?;
+            if !demanded || before.as_deref() == Some("kept") {
+                continue;
+            }
             let matter = self.matter(&[b"erasure", &key.peer.0.0, &key.agreement.0.0, &item.subject.0]);
             self.book(tx, now, Figures::Erasure { item: matter, act }, "{}")?;
         }

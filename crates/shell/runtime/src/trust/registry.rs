@@ -14,10 +14,11 @@ use keys::events::{Change, Event, KeyHistory};
 use keys::posts::{Roster, Site};
 use keys::{KeyId, PublicKey, Signed};
 use model::{AgreementId, Digest, PartyId, StixId, Tenant, Timestamp};
-use policy::{Circumstances, Policy};
+use policy::Policy;
 use ports::trust::{Document, DocumentKind, PeerRecord, PeerState};
 use ports::{Read, StoreError};
 
+use super::circumstances::Decisions;
 use super::consumers::{self, Consumer};
 
 /// Parties, their keys and posts, and agreements as they stand.
@@ -38,6 +39,8 @@ pub struct Registry {
     pub requests: BTreeMap<Digest, State>,
     /// Releases to clients without a node, by hash; see [`Registry::releases`].
     pub(super) consumers: BTreeMap<Digest, Consumer>,
+    /// What persons decided under them.
+    pub decisions: Decisions,
     /// How many documents are in here; `None` for one that was never built.
     built: Option<u64>,
     /// When it was built; agreements are judged anew once a minute.
@@ -78,6 +81,7 @@ impl Default for Registry {
             speakers: BTreeMap::new(),
             requests: BTreeMap::new(),
             consumers: BTreeMap::new(),
+            decisions: Decisions::default(),
             built: None,
             at: Timestamp::EPOCH,
         }
@@ -111,6 +115,7 @@ impl Registry {
             DocumentKind::Appointment,
             DocumentKind::AgreementAct,
             DocumentKind::ConsumerRelease,
+            DocumentKind::PersonalDecision,
         ] {
             let mut after = 0;
             loop {
@@ -138,6 +143,7 @@ impl Registry {
             agreements: BTreeMap::new(),
             requests: BTreeMap::new(),
             consumers: BTreeMap::new(),
+            decisions: Decisions::read(of(DocumentKind::PersonalDecision)),
             built: Some(count),
             at: now,
         };
@@ -314,17 +320,6 @@ impl Registry {
     #[must_use]
     pub fn roster(&self, party: PartyId) -> Roster {
         self.rosters.get(&party).cloned().unwrap_or_else(|| Roster::new(party, ROOTS_ONLY))
-    }
-
-    /// What acts and counts say at this moment about something that would go to a party.
-    pub(crate) fn circumstances(
-        &self,
-        _force: &InForce,
-        _to: PartyId,
-        _object: &StixId,
-        _now: Timestamp,
-    ) -> Circumstances {
-        Circumstances::default()
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Candidate {
     pub(crate) via: Vec<Via>,
     /// The parties it was received from.
     pub(crate) from: Vec<PartyId>,
+    /// The live holdings it came under: giver, agreement, its name in their stream.
+    pub(crate) held: Vec<(PartyId, AgreementId, Digest)>,
     /// Whether only its label changed.
     pub(crate) relabelled: bool,
 }
@@ -71,6 +73,10 @@ impl Core {
         for (agreement, force) in registry.in_force() {
             for to in registry.recipients(agreement, trust.party) {
                 more |= self.release_to(trust, &registry, agreement, force, to)?;
+                if let Some(emergency) = registry.emergency(agreement, trust.party, to, self.clock.now()) {
+                    let use_of = emergency.declaration;
+                    more |= self.emergency_to(trust, &registry, agreement, force, to, use_of)?;
+                }
             }
         }
         Ok(more)
@@ -134,6 +140,90 @@ impl Core {
         Ok(full)
     }
 
+    /// Looks once more at what was refused before an emergency was declared. What was not let go before and is let go now
+    /// is queued; nothing else is decided anew.
+    fn emergency_to(
+        &self,
+        trust: &Trust,
+        registry: &Registry,
+        agreement: AgreementId,
+        force: &InForce,
+        to: PartyId,
+        declaration: Digest,
+    ) -> Result<bool, TrustError> {
+        let _turn = trust.turn();
+        let tenant = self.scope.tenant;
+        let name = format!("emergency:{declaration}:{to}");
+        let read = self.store.read()?;
+        // What comes after is decided on with the emergency in mind.
+        let end = read.named_cursor(tenant, &cursor_name(agreement, force, to))?.unwrap_or(Seq(0));
+        let mut cursor = read.named_cursor(tenant, &name)?.unwrap_or(Seq(0));
+        if cursor >= end {
+            return Ok(false);
+        }
+        let rows = match read.journal(tenant, cursor, STEP) {
+            Ok(rows) => rows,
+            Err(StoreError::CursorExpired { horizon }) => {
+                cursor = horizon;
+                read.journal(tenant, cursor, STEP)?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(last) = rows.last().map(|row| row.seq) else { return Ok(false) };
+        let now = self.clock.now();
+        let mut queued = Vec::new();
+        for row in rows.iter().filter(|row| concerns_content(row) && row.seq <= end) {
+            let object = row.object.as_ref().filter(|object| !is_meta(object.id.type_name()));
+            let Some(object) = object else { continue };
+            let Some(candidate) = self.candidate(&*read, object.version_id)? else { continue };
+            let decision = trust.decide(force, registry, &candidate, to, Action::Receive, now);
+            if decision.permitted && decision.clause == policy::BREAK_GLASS {
+                queued.push((trust.names(to, agreement).object(&candidate.stored.id), candidate, decision));
+            }
+        }
+        drop(read);
+        self.store.transact(|tx| {
+            for (subject, candidate, decision) in queued {
+                let given = tx.disclosure(tenant, to, agreement, subject)?;
+                let verdict = verdict(&candidate, decision, given.as_ref(), to);
+                self.book_verdict(tx, agreement, force, to, subject, &candidate, verdict, now)?;
+            }
+            tx.set_cursor(tenant, &name, last.min(end))
+        })?;
+        trust.wake();
+        Ok(last < end)
+    }
+
+    /// Decides anew on one object for one party, under every agreement in force.
+    pub(crate) fn decide_again(&self, version: VersionId, to: PartyId) -> Result<(), TrustError> {
+        let trust = self.party()?;
+        let registry = self.registry()?;
+        let _turn = trust.turn();
+        let tenant = self.scope.tenant;
+        let now = self.clock.now();
+        let candidate = {
+            let read = self.store.read()?;
+            let Some(stored) = read.version(self.scope, version)? else { return Ok(()) };
+            let Some(latest) = read.object(self.scope, &stored.id, None)? else { return Ok(()) };
+            self.candidate(&*read, latest.version_id)?
+        };
+        let Some(candidate) = candidate else { return Ok(()) };
+        for (agreement, force) in registry.in_force() {
+            if !registry.recipients(agreement, trust.party).contains(&to) {
+                continue;
+            }
+            let decision = trust.decide(force, &registry, &candidate, to, Action::Receive, now);
+            let subject = trust.names(to, agreement).object(&candidate.stored.id);
+            self.store.transact(|tx| {
+                let given = tx.disclosure(tenant, to, agreement, subject)?;
+                let verdict = verdict(&candidate, decision, given.as_ref(), to);
+                self.book_verdict(tx, agreement, force, to, subject, &candidate, verdict, now)
+            })?;
+        }
+        trust.wake();
+        Ok(())
+    }
+
     /// What the policy is asked about a stored version; `None` once it is gone or no longer the newest.
     pub(crate) fn candidate(
         &self,
@@ -156,8 +246,9 @@ impl Core {
                 Some(Via { agreement: holding.agreement, onward })
             })
             .collect();
+        let held = live.clone().map(|holding| (holding.from, holding.agreement, holding.subject)).collect();
         let from = live.map(|holding| holding.from).collect();
-        Ok(Some(Candidate { stored, facts, via, from, relabelled: false }))
+        Ok(Some(Candidate { stored, facts, via, from, held, relabelled: false }))
     }
 
     #[expect(clippy::too_many_arguments, reason = "one row's worth of facts, used in one place")]
@@ -275,6 +366,14 @@ fn verdict(
         (true, Some(given)) if given.version == Some(candidate.stored.version_id) => Verdict::Leave,
         (true, Some(_)) => Verdict::Queue { kind: "supersede", decision },
         (false, None) => Verdict::Refuse(decision),
+        // What an emergency let go is not taken back because the emergency is over.
+        (false, Some(given))
+            if given.clause == policy::BREAK_GLASS
+                && given.version == Some(candidate.stored.version_id)
+                && !candidate.relabelled =>
+        {
+            Verdict::Leave
+        }
         (false, Some(_)) => Verdict::TakeBack(decision),
     }
 }

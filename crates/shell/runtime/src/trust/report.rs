@@ -34,6 +34,7 @@ impl Core {
     /// [`TrustError::Refused`] when there is no checkpoint yet, or the ledger does not lead to it.
     pub fn report(&self, author: &str) -> Result<MadeReport, TrustError> {
         let trust = self.party()?;
+        self.retention_check(true)?;
         self.checkpoint_step()?;
         let tenant = self.scope.tenant;
         let now = self.clock.now();

@@ -209,7 +209,7 @@ impl Core {
     }
 }
 
-fn witness_cursor(by: PartyId) -> String {
+pub(crate) fn witness_cursor(by: PartyId) -> String {
     format!("witness:{by}")
 }
 
