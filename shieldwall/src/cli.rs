@@ -5,15 +5,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod agreement;
 pub mod releases;
 pub mod rules;
 pub mod terms;
 pub mod trust;
 
+use agreement::Agreement;
 use releases::Release;
 use rules::Rules;
 use terms::{BreakGlass, Orcon, Sharing};
-use trust::{Agreement, Audit, Courier, Key, Peer, Review};
+use trust::{Audit, Courier, Key, Peer, Review};
 
 /// Everything that can be typed.
 #[derive(Debug, Parser)]

@@ -16,6 +16,7 @@ mod demo;
 mod exit;
 mod output;
 mod peering;
+mod prompt;
 
 use std::process::ExitCode;
 

@@ -73,11 +73,13 @@ pub enum PeerState {
     Paired,
     /// Ended by either side.
     Ended,
+    /// Being ended: nothing new flows, and what is owed (withdrawals, erasures, receipts) still does.
+    Ending,
 }
 
 impl PeerState {
     /// Every state, in the order of its stored number.
-    pub const ALL: [Self; 3] = [Self::Invited, Self::Paired, Self::Ended];
+    pub const ALL: [Self; 4] = [Self::Invited, Self::Paired, Self::Ended, Self::Ending];
 
     /// The name in JSON output.
     #[must_use]
@@ -86,6 +88,7 @@ impl PeerState {
             Self::Invited => "invited",
             Self::Paired => "paired",
             Self::Ended => "ended",
+            Self::Ending => "ending",
         }
     }
 }
@@ -109,6 +112,8 @@ pub struct PeerRecord {
     pub last_contact: Option<Timestamp>,
     /// Last failure: when, and what to do about it.
     pub last_error: Option<(Timestamp, String)>,
+    /// What our people note about it: whom to call; may be empty.
+    pub note: String,
 }
 
 /// A decision on whether something may go to somebody, kept with its reason.

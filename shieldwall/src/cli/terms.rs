@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Node;
-use super::trust::{Act, Opener};
+use super::agreement::Act;
+use super::trust::Opener;
 
 #[derive(Debug, Subcommand)]
 pub enum Sharing {

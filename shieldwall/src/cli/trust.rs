@@ -54,6 +54,9 @@ pub enum Key {
         /// Root key files
         #[arg(long = "root", value_name = "FILE")]
         roots: Vec<PathBuf>,
+        /// File with the next epoch's key, when it was moved away from the node's `keys` folder
+        #[arg(long, value_name = "FILE")]
+        next_key: Option<PathBuf>,
         #[command(flatten)]
         opener: Opener,
     },
@@ -98,8 +101,90 @@ pub enum Key {
         /// Days the appointment holds
         #[arg(long, default_value_t = 365, value_name = "DAYS")]
         days: u32,
+        /// For whom the person stands in: that person's id
+        #[arg(long, value_name = "PERSON")]
+        deputy_of: Option<String>,
+        /// The deputy's approval counts as one of a person who holds the post
+        #[arg(long, requires = "deputy_of")]
+        counts: bool,
         #[command(flatten)]
         opener: Opener,
+    },
+    /// End an appointment before its time
+    Dismiss {
+        #[command(flatten)]
+        node: Node,
+        /// Root key files
+        #[arg(long = "root", required = true, value_name = "FILE")]
+        roots: Vec<PathBuf>,
+        /// Your id for the person: ends every appointment of theirs that holds
+        #[arg(long)]
+        person: String,
+        /// Only appointments to this post
+        #[arg(long)]
+        post: Option<String>,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        opener: Opener,
+    },
+    /// Replace the root keys, or commit to another next epoch key
+    Roots {
+        #[command(flatten)]
+        node: Node,
+        /// Files of the root keys until now, as many as must sign
+        #[arg(long = "root", required = true, value_name = "FILE")]
+        roots: Vec<PathBuf>,
+        /// Files of the root keys from now on, all of them; the same as before unless said
+        #[arg(long = "new-root", value_name = "FILE")]
+        new_roots: Vec<PathBuf>,
+        /// How many of them must sign from now on; all new ones, or as before, unless said
+        #[arg(long, value_name = "M")]
+        threshold: Option<usize>,
+        /// Make another next epoch key: the one that was committed to is lost, or in other hands
+        #[arg(long)]
+        new_next: bool,
+        #[command(flatten)]
+        opener: Opener,
+    },
+    /// Change the STIX identities the party speaks for
+    Identities {
+        #[command(flatten)]
+        node: Node,
+        /// Identities to add
+        #[arg(long, value_name = "ID")]
+        add: Vec<String>,
+        /// Identities to remove
+        #[arg(long, value_name = "ID")]
+        remove: Vec<String>,
+    },
+    /// Go on as the same party when the node's keys are lost and its store is not
+    Recover {
+        #[command(flatten)]
+        node: Node,
+        /// Root key files
+        #[arg(long = "root", required = true, value_name = "FILE")]
+        roots: Vec<PathBuf>,
+        #[command(flatten)]
+        opener: Opener,
+    },
+    /// Change what opens the node's keys; the node must not be running
+    Passphrase {
+        #[command(flatten)]
+        node: Node,
+        /// File whose first line opens them now; without one a key beside them does
+        #[arg(long, value_name = "FILE", env = "SHIELDWALL_KEYS_PASSPHRASE_FILE", hide_env_values = true)]
+        keys_passphrase_file: Option<PathBuf>,
+        /// File whose first line is to open them; asked for on the terminal otherwise
+        #[arg(long, value_name = "FILE", conflicts_with = "none")]
+        new_passphrase_file: Option<PathBuf>,
+        /// No passphrase: a key beside them opens them, and the node starts by itself
+        #[arg(long)]
+        none: bool,
+        /// File with the next epoch's key, when it was moved away from the node's `keys` folder
+        #[arg(long, value_name = "FILE")]
+        next_key: Option<PathBuf>,
     },
     /// Show appointments
     Officers {
@@ -184,161 +269,37 @@ pub enum Peer {
         /// `https://host:port`; without it, files only
         endpoint: Option<String>,
     },
-    /// End the pairing, at once and alone
+    /// Call it something else here
+    Rename {
+        #[command(flatten)]
+        node: Node,
+        /// What it is called here
+        name: String,
+        /// What it is to be called, [a-z0-9-]+
+        new_name: String,
+    },
+    /// Note something about it, such as whom to call
+    Note {
+        #[command(flatten)]
+        node: Node,
+        /// What it is called here
+        name: String,
+        /// The note; empty removes it
+        text: String,
+    },
+    /// End the pairing: nothing new flows at once, and what is owed is settled first
     End {
         #[command(flatten)]
         node: Node,
         /// What it is called here
         name: String,
-        /// Why
+        /// Why; the other side is told
         #[arg(long)]
         reason: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Agreement {
-    /// Show ready-made texts
-    Templates {
-        #[command(flatten)]
-        node: Node,
-    },
-    /// Fill a ready-made text in
-    New {
-        #[command(flatten)]
-        node: Node,
-        /// Name of the template
-        template: String,
-        /// Values as NAME=VALUE
-        #[arg(long = "set", value_name = "NAME=VALUE")]
-        values: Vec<String>,
-        /// File to write instead of standard output
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
-    /// Check a text and show the policy it compiles to
-    Check {
-        #[command(flatten)]
-        node: Node,
-        /// The text (TOML)
-        file: PathBuf,
-        /// Print the policy too
+        /// Do not wait for withdrawals and erasures, and do not tell the other side
         #[arg(long)]
-        policy: bool,
+        at_once: bool,
     },
-    /// Show what a text would newly expose or withdraw, by replay over everything held
-    Diff {
-        #[command(flatten)]
-        node: Node,
-        /// The text (TOML)
-        file: PathBuf,
-        /// Objects to list at most
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-    },
-    /// Put a text forward
-    Propose {
-        #[command(flatten)]
-        node: Node,
-        /// The text (TOML)
-        file: PathBuf,
-        /// For the other side
-        #[arg(long)]
-        reason: Option<String>,
-    },
-    /// Show agreements
-    List {
-        #[command(flatten)]
-        node: Node,
-    },
-    /// Show one: who has signed, what is missing, what will stop
-    Show {
-        #[command(flatten)]
-        node: Node,
-        /// Its id, or the beginning of it
-        agreement: String,
-    },
-    /// Sign a version with officers' key files
-    Sign {
-        #[command(flatten)]
-        node: Node,
-        /// Its id, or the beginning of it
-        agreement: String,
-        /// The version; the newest unless said
-        #[arg(long)]
-        version: Option<String>,
-        /// Key files of our officers
-        #[arg(long = "officer", value_name = "FILE")]
-        officers: Vec<PathBuf>,
-        /// Files with approvals made elsewhere by `agreement approve`
-        #[arg(long = "approval", value_name = "FILE")]
-        approvals: Vec<PathBuf>,
-        #[command(flatten)]
-        opener: Opener,
-    },
-    /// Write out the exact bytes that officers approve
-    Approval {
-        #[command(flatten)]
-        node: Node,
-        /// Its id, or the beginning of it
-        agreement: String,
-        /// The version; the newest unless said
-        #[arg(long)]
-        version: Option<String>,
-        /// File to write instead of standard output
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
-    /// Approve exact bytes with a key file; needs no node
-    Approve {
-        /// The bytes, as `agreement approval` wrote them
-        file: PathBuf,
-        /// Key file of the officer
-        #[arg(long, value_name = "FILE")]
-        officer: PathBuf,
-        /// File to write instead of standard output
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
-        #[command(flatten)]
-        opener: Opener,
-    },
-    /// Suspend an agreement, for our part
-    Suspend(Act),
-    /// End an agreement, alone and at once
-    End(Act),
-    /// Leave a circle, at once
-    Leave(Act),
-    /// Say why a party may have an object, or not, and the smallest consent that would allow it
-    Explain {
-        #[command(flatten)]
-        node: Node,
-        /// STIX id
-        object: String,
-        /// Name of the peer, or a party id
-        party: String,
-    },
-    /// Prove that nothing above a ceiling can flow, or show a counterexample
-    Prove {
-        #[command(flatten)]
-        node: Node,
-        /// Its id, or the beginning of it
-        agreement: String,
-        /// A TLP level
-        #[arg(long)]
-        ceiling: String,
-    },
-}
-
-/// One act on an agreement.
-#[derive(Debug, Clone, Args)]
-pub struct Act {
-    #[command(flatten)]
-    pub node: Node,
-    /// Its id, or the beginning of it
-    pub agreement: String,
-    /// Why
-    #[arg(long)]
-    pub reason: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -431,13 +392,17 @@ impl Key {
     /// The node that is called, for commands that call one.
     pub const fn node(&self) -> Option<&Node> {
         Some(match self {
-            Self::Create { .. } => return None,
+            Self::Create { .. } | Self::Passphrase { .. } => return None,
             Self::Establish { node, .. }
             | Self::Show { node }
             | Self::Events { node }
             | Self::Rotate { node, .. }
             | Self::Revoke { node, .. }
             | Self::Appoint { node, .. }
+            | Self::Dismiss { node, .. }
+            | Self::Roots { node, .. }
+            | Self::Identities { node, .. }
+            | Self::Recover { node, .. }
             | Self::Officers { node } => node,
         })
     }
@@ -454,30 +419,9 @@ impl Peer {
             | Self::Answer { node, .. }
             | Self::Confirm { node, .. }
             | Self::Endpoint { node, .. }
+            | Self::Rename { node, .. }
+            | Self::Note { node, .. }
             | Self::End { node, .. } => node,
         }
-    }
-}
-
-impl Agreement {
-    /// The node that is called, for commands that call one.
-    pub const fn node(&self) -> Option<&Node> {
-        Some(match self {
-            Self::Approve { .. } => return None,
-            Self::Templates { node }
-            | Self::New { node, .. }
-            | Self::Check { node, .. }
-            | Self::Diff { node, .. }
-            | Self::Propose { node, .. }
-            | Self::List { node }
-            | Self::Show { node, .. }
-            | Self::Sign { node, .. }
-            | Self::Approval { node, .. }
-            | Self::Suspend(Act { node, .. })
-            | Self::End(Act { node, .. })
-            | Self::Leave(Act { node, .. })
-            | Self::Explain { node, .. }
-            | Self::Prove { node, .. } => node,
-        })
     }
 }

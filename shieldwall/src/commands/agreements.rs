@@ -9,7 +9,8 @@ use super::admin::{done, list};
 use super::keys::open_key;
 use super::lifecycle::plain;
 use super::{Outcome, read_file, write_out};
-use crate::cli::trust::{Act, Agreement, Opener};
+use crate::cli::agreement::{Act, Agreement};
+use crate::cli::trust::Opener;
 use crate::client::{Client, encode};
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -29,7 +30,11 @@ pub fn approve(file: &Path, officer: &Path, output: Option<&Path>, opener: &Open
 }
 
 /// The version that is meant: the one named, or the newest that was put forward.
-async fn version(client: &Client, agreement: &str, version: Option<&str>) -> Result<String, Failure> {
+pub(super) async fn version(
+    client: &Client,
+    agreement: &str,
+    version: Option<&str>,
+) -> Result<String, Failure> {
     if let Some(version) = version {
         return Ok(version.to_owned());
     }
@@ -75,8 +80,8 @@ pub async fn agreement(client: &Client, command: &Agreement, as_json: bool) -> O
             let answer = client.post("/api/v1/agreements/diff", &body).await?;
             diff(&answer, as_json)
         }
-        Agreement::Propose { file, reason, .. } => {
-            let body = json!({"text": text_of(file)?, "reason": reason});
+        Agreement::Propose { file, reason, answers, .. } => {
+            let body = json!({"text": text_of(file)?, "reason": reason, "answers": answers});
             let answer = client.post("/api/v1/agreements", &body).await?;
             let id = answer.get("agreement").map(plain).unwrap_or_default();
             done(
@@ -99,27 +104,15 @@ pub async fn agreement(client: &Client, command: &Agreement, as_json: bool) -> O
             let answer = client.get(&format!("/api/v1/agreements/{}", encode(agreement))).await?;
             show(&answer, as_json)
         }
-        Agreement::Approval { agreement, version: which, output, .. } => {
-            let version = version(client, agreement, which.as_deref()).await?;
-            let answer = approval(client, agreement, &version).await?;
-            write_out(&format!("{answer}\n"), output.as_deref())?;
-            Ok(Exit::Well)
-        }
-        Agreement::Sign { agreement, version: which, officers, approvals, opener, .. } => {
-            let version = version(client, agreement, which.as_deref()).await?;
-            let bytes = approval(client, agreement, &version).await?;
-            let mut texts = Vec::new();
-            for officer in officers {
-                texts.push(Approval::sign(&open_key(officer, opener)?, bytes.as_bytes()).to_text());
-            }
-            for file in approvals {
-                texts.push(text_of(file)?.trim_end().to_owned());
-            }
-            let path = format!("/api/v1/agreements/{}/versions/{version}/signature", encode(agreement));
-            let answer = client.post(&path, &json!({"approvals": texts})).await?;
-            let status = answer.get("status").map(plain).unwrap_or_default();
-            done(&answer, &format!("signed; the agreement is {status}"), as_json)
-        }
+        Agreement::Request { .. }
+        | Agreement::Requests { .. }
+        | Agreement::Approval { .. }
+        | Agreement::Sign { .. }
+        | Agreement::Resume { .. }
+        | Agreement::Retract { .. }
+        | Agreement::Introduce { .. }
+        | Agreement::Join { .. }
+        | Agreement::Admit { .. } => super::acts::act(client, command, as_json).await,
         Agreement::Approve { file, officer, output, opener } => {
             approve(file, officer, output.as_deref(), opener)
         }
@@ -140,12 +133,6 @@ pub async fn agreement(client: &Client, command: &Agreement, as_json: bool) -> O
             Ok(if holds { Exit::Well } else { Exit::Findings })
         }
     }
-}
-
-async fn approval(client: &Client, agreement: &str, version: &str) -> Result<String, Failure> {
-    let path = format!("/api/v1/agreements/{}/versions/{version}/approval", encode(agreement));
-    let answer = client.get(&path).await?;
-    Ok(answer.get("bytes").and_then(Value::as_str).unwrap_or_default().to_owned())
 }
 
 async fn acted(client: &Client, act: &Act, verb: &str, as_json: bool) -> Outcome {
@@ -246,10 +233,44 @@ fn show(answer: &Value, as_json: bool) -> Outcome {
             output::text(&format!("  missing: {}", plain(missing)));
         }
     }
+    for membership in items(answer, "memberships") {
+        let part = |name: &str| membership.get(name).map(plain).unwrap_or_default();
+        let words = |name: &str| items(membership, name).iter().map(plain).collect::<Vec<_>>().join(", ");
+        let state = if membership.get("in_effect").and_then(Value::as_bool) == Some(true) {
+            "in effect"
+        } else {
+            "proposed"
+        };
+        output::text(&format!("membership {} ({state}): {}", part("number"), words("members")));
+        output::text(&format!("  signed: {}", words("signed")));
+    }
+    for party in items(answer, "joining") {
+        output::text(&format!("asks to join: {}", plain(party)));
+    }
+    for (act, why) in answer.get("refused").and_then(Value::as_object).into_iter().flatten() {
+        output::text(&format!("does not count: act {}: {}", short(act), plain(why)));
+    }
+    for (act, what) in answer.get("waiting").and_then(Value::as_object).into_iter().flatten() {
+        output::text(&format!("waits: act {}: {}", short(act), plain(what)));
+    }
+    let id = answer.get("agreement").and_then(Value::as_str).map(short).unwrap_or_default();
+    for step in items(answer, "next") {
+        let step = plain(step);
+        match step.split_once(' ') {
+            Some(("nothing:", by_itself)) => output::text(&format!("next, by itself: {by_itself}")),
+            Some((verb, rest)) => output::text(&format!("next: shieldwall agreement {verb} {id} {rest}")),
+            None => output::text(&format!("next: shieldwall agreement {step} {id}")),
+        }
+    }
     for event in items(answer, "upcoming") {
         output::text(&format!("upcoming: {}", plain(event)));
     }
     Ok(Exit::Well)
+}
+
+/// As much of an id as tells it apart.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
 }
 
 fn explain(answer: &Value, as_json: bool) -> Outcome {

@@ -7,10 +7,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use keys::events::{Change, KeyHistory, Reason};
-use keys::posts::{Appointment, PersonKey};
+use keys::posts::{Appointment, Deputy, PersonKey};
 use keys::sealed::{Cost, Opener as By, Sealed};
 use keys::window::{DAY, Window};
-use keys::{SecretKey, Signed, context};
+use keys::{PublicKey, SecretKey, Signed, context};
 use ports::{Clock as _, Ids as _};
 use runtime::{OsIds, SystemClock};
 use serde_json::{Value, json};
@@ -22,14 +22,21 @@ use super::{Outcome, read_file, read_secret};
 use crate::cli::trust::{Key, Opener};
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
-use crate::output;
+use crate::{output, prompt};
 
 /// What a key file says it is.
 const PURPOSE: &str = "signing key";
 
 /// Makes a key file and the file of its public key.
 pub fn create(output: &Path, opener: &Opener, as_json: bool) -> Outcome {
-    let passphrase = passphrase(opener, "passphrase for the new key")?;
+    if output.exists() {
+        return Err(Failure::new(format!("`{}` exists; a key is never written over", output.display()))
+            .hint("choose another name with --output"));
+    }
+    let passphrase = match &opener.passphrase_file {
+        Some(file) => Zeroizing::new(read_secret(file)?),
+        None => prompt::new_secret("passphrase for the new key")?,
+    };
     let key = SecretKey::generate(&mut || OsIds.random());
     let sealed =
         Sealed::seal(PURPOSE, key.seed(), By::Passphrase(&passphrase), Cost::DEFAULT, &mut || OsIds.random())
@@ -66,7 +73,12 @@ fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
 /// Opens a key file.
 pub fn open_key(path: &Path, opener: &Opener) -> Result<SecretKey, Failure> {
     let failure = |problem: String| Failure::new(format!("`{}`: {problem}", path.display()));
-    let sealed = Sealed::parse(&read_file(path)?).map_err(|problem| failure(problem.to_string()))?;
+    let text = read_file(path)?;
+    if PublicKey::parse(String::from_utf8_lossy(&text).trim()).is_ok() {
+        return Err(failure("this is the public key, with which nobody signs".to_owned())
+            .hint("name the file beside it, without `.pub`"));
+    }
+    let sealed = Sealed::parse(&text).map_err(|problem| failure(problem.to_string()))?;
     let passphrase = passphrase(opener, &format!("passphrase for {}", path.display()))?;
     let seed =
         sealed.open(PURPOSE, By::Passphrase(&passphrase)).map_err(|problem| failure(problem.to_string()))?;
@@ -76,22 +88,13 @@ pub fn open_key(path: &Path, opener: &Opener) -> Result<SecretKey, Failure> {
 }
 
 fn passphrase(opener: &Opener, what: &str) -> Result<Zeroizing<String>, Failure> {
-    if let Some(file) = &opener.passphrase_file {
-        return Ok(Zeroizing::new(read_secret(file)?));
+    match &opener.passphrase_file {
+        Some(file) => Ok(Zeroizing::new(read_secret(file)?)),
+        None => prompt::secret(what),
     }
-    if !output::watched() {
-        return Err(Failure::new(format!("the {what} is needed"))
-            .hint("give a file with --passphrase-file, or run this in a terminal"));
-    }
-    output::say(&format!("{what} (it will be shown while you type; end with Enter):"));
-    let mut line = Zeroizing::new(String::new());
-    std::io::stdin()
-        .read_line(&mut line)
-        .map_err(|error| Failure::new(format!("nothing could be read: {error}")))?;
-    Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-fn open_all(paths: &[PathBuf], opener: &Opener) -> Result<Vec<SecretKey>, Failure> {
+pub(super) fn open_all(paths: &[PathBuf], opener: &Opener) -> Result<Vec<SecretKey>, Failure> {
     paths.iter().map(|path| open_key(path, opener)).collect()
 }
 
@@ -102,18 +105,18 @@ pub fn document(answer: &Value) -> Result<Signed, Failure> {
         .map_err(|problem| Failure::new(format!("the node's answer is no document: {problem}")))
 }
 
-fn add(signed: &mut Signed, context: &str, keys: &[SecretKey]) -> Result<(), Failure> {
+pub(super) fn add(signed: &mut Signed, context: &str, keys: &[SecretKey]) -> Result<(), Failure> {
     keys.iter()
         .try_for_each(|key| signed.add(context, key).map_err(|problem| Failure::new(problem.to_string())))
 }
 
-async fn history(client: &Client) -> Result<KeyHistory, Failure> {
+pub(super) async fn history(client: &Client) -> Result<KeyHistory, Failure> {
     let answer = client.get("/api/v1/keys/events").await?;
     let text = answer.get("document").and_then(Value::as_str).unwrap_or_default();
     KeyHistory::parse(text.as_bytes(), SystemClock.now()).map_err(|problem| Failure::new(problem.to_string()))
 }
 
-async fn send(client: &Client, path: &str, signed: &Signed) -> Result<Value, Failure> {
+pub(super) async fn send(client: &Client, path: &str, signed: &Signed) -> Result<Value, Failure> {
     client.post(path, &json!({"document": signed.to_text()})).await
 }
 
@@ -155,8 +158,10 @@ pub async fn key(client: &Client, command: &Key, as_json: bool) -> Outcome {
             output::text(answer.get("document").and_then(Value::as_str).unwrap_or_default());
             Ok(Exit::Well)
         }
-        Key::Rotate { roots, opener, .. } => {
-            let answer = client.post("/api/v1/keys/rotation", &json!({})).await?;
+        Key::Rotate { roots, next_key, opener, .. } => {
+            let next_key = next_key.as_deref().map(read_file).transpose()?;
+            let next_key = next_key.map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned());
+            let answer = client.post("/api/v1/keys/rotation", &json!({"next_key": next_key})).await?;
             let kept = answer.get("kept").and_then(Value::as_bool).unwrap_or_default();
             if !kept {
                 if roots.is_empty() {
@@ -197,7 +202,7 @@ pub async fn key(client: &Client, command: &Key, as_json: bool) -> Outcome {
                 as_json,
             )
         }
-        Key::Appoint { roots, post, person, name, public_key, days, opener, .. } => {
+        Key::Appoint { roots, post, person, name, public_key, days, deputy_of, counts, opener, .. } => {
             let history = history(client).await?;
             let now = SystemClock.now();
             let text = read_secret(public_key)?;
@@ -212,7 +217,7 @@ pub async fn key(client: &Client, command: &Key, as_json: bool) -> Outcome {
                 keys: vec![key],
                 window: Window { from: now, until: now.plus_micros(i64::from(*days) * DAY) },
                 issued: now,
-                deputy: None,
+                deputy: deputy_of.clone().map(|of| Deputy { of, counts: *counts }),
             };
             let roots = open_all(roots, opener)?;
             let signed =
@@ -229,9 +234,14 @@ pub async fn key(client: &Client, command: &Key, as_json: bool) -> Outcome {
                 ("name", "/name"),
                 ("from", "/from"),
                 ("until", "/until"),
+                ("stands in for", "/deputy_of"),
                 ("ended", "/ended"),
             ];
             Ok(list(&answer, "appointments", &columns, as_json))
         }
+        Key::Dismiss { .. } | Key::Roots { .. } | Key::Identities { .. } | Key::Recover { .. } => {
+            super::custody::key(client, command, as_json).await
+        }
+        Key::Passphrase { .. } => Err(Failure::new("this command needs no running node")),
     }
 }

@@ -1,8 +1,10 @@
 //! The commands. Each calls the node's interface and prints what it answers.
 
+mod acts;
 mod admin;
 mod agreements;
 mod audit;
+mod custody;
 mod exchange;
 mod generate;
 mod import;
@@ -24,7 +26,8 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
-use crate::cli::trust::{Agreement, Audit, Key};
+use crate::cli::agreement::Agreement;
+use crate::cli::trust::{Audit, Key};
 use crate::cli::{Cli, Command};
 use crate::client::Client;
 use crate::demo;
@@ -53,6 +56,10 @@ pub async fn run(cli: Cli) -> Outcome {
         }
         Command::GenDocs { dir } => generate::generate(dir),
         Command::Key(Key::Create { output, opener }) => keys::create(output, opener, json),
+        Command::Key(Key::Passphrase { node, keys_passphrase_file, new_passphrase_file, none, next_key }) => {
+            let (now, new) = (keys_passphrase_file.as_deref(), new_passphrase_file.as_deref());
+            custody::passphrase(&node.dir, now, new, *none, next_key.as_deref(), json)
+        }
         Command::Audit(Audit::Verify { file, history, witnesses, quorum }) => {
             audit::verify(file, history.as_deref(), witnesses.as_deref(), *quorum, json)
         }

@@ -74,9 +74,26 @@ pub async fn peer(client: &Client, command: &Peer, as_json: bool) -> Outcome {
                 as_json,
             )
         }
-        Peer::End { name, reason, .. } => {
-            let answer = client.post(&format!("{}/end", path_of(name)), &json!({"reason": reason})).await?;
-            done(&answer, &format!("the pairing with {name} has ended"), as_json)
+        Peer::Rename { name, new_name, .. } => {
+            let body = json!({"name": new_name});
+            let answer = client.call(axum::http::Method::PATCH, &path_of(name), Some(&body)).await?;
+            done(&answer, &format!("{name} is called {new_name} now"), as_json)
+        }
+        Peer::Note { name, text, .. } => {
+            let body = json!({"note": text});
+            let answer = client.call(axum::http::Method::PATCH, &path_of(name), Some(&body)).await?;
+            done(&answer, &format!("noted about {name}"), as_json)
+        }
+        Peer::End { name, reason, at_once, .. } => {
+            let body = json!({"reason": reason, "at_once": at_once});
+            let answer = client.post(&format!("{}/end", path_of(name)), &body).await?;
+            let sentence = match answer.get("owed").map(plain) {
+                Some(owed) => format!(
+                    "nothing new flows to or from {name}; the pairing ends by itself once this is settled: {owed}"
+                ),
+                None => format!("the pairing with {name} has ended"),
+            };
+            done(&answer, &sentence, as_json)
         }
     }
 }
@@ -95,6 +112,8 @@ fn show(answer: &Value, as_json: bool) -> Outcome {
         ("endpoint", "endpoint"),
         ("last contact", "last_contact"),
         ("last error", "last_error"),
+        ("owed", "owed"),
+        ("note", "note"),
     ] {
         if let Some(value) = answer.get(name) {
             output::text(&format!("{label}: {}", plain(value)));

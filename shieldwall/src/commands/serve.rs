@@ -72,7 +72,7 @@ pub async fn serve(options: Serve, as_json: bool) -> Outcome {
 pub fn open_keys(core: &runtime::Core) -> Result<(), Failure> {
     let vault = core.vault().map_err(|problem| Failure::new(problem.to_string()))?;
     core.open_keys(vault).map_err(|problem| {
-        Failure::new(problem.to_string()).hint("give the passphrase with --keys-passphrase-file")
+        Failure::new(problem.to_string()).hint("name the passphrase's file in SHIELDWALL_KEYS_PASSPHRASE_FILE; `serve` takes --keys-passphrase-file too")
     })?;
     Ok(())
 }

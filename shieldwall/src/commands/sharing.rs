@@ -134,11 +134,12 @@ pub async fn courier(client: &Client, command: &Courier, as_json: bool) -> Outco
                 if !as_json {
                     let count = |name: &str| answer.get(name).map(plain).unwrap_or_default();
                     output::text(&format!(
-                        "{}: part {} of {} from {}, {} segments, {} acknowledgements",
+                        "{}: part {} of {} from {}, {} documents, {} segments, {} acknowledgements",
                         file.display(),
                         count("part"),
                         count("parts"),
                         count("from"),
+                        count("documents"),
                         count("taken"),
                         count("acks")
                     ));

@@ -123,6 +123,15 @@ impl Node {
         node
     }
 
+    /// Makes one of a country.
+    pub(crate) fn of(name: &str, country: &str) -> Self {
+        let home = testkit::temp_dir();
+        let dir = home.path().join("node");
+        let node = Self { home, dir };
+        node.run(&["init", "--name", name, "--country", country]).exits(0);
+        node
+    }
+
     /// Runs a command on it.
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Ended {
         self.run_with(args, b"")
@@ -234,6 +243,16 @@ impl Serving {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Where other nodes reach it.
+    pub(crate) fn peer_url(&self) -> String {
+        let found = || {
+            let log = self.log();
+            let line = log.lines().find_map(|line| line.split_once("other nodes reach it at "))?.1.to_owned();
+            address_in(&line).map(|address| format!("https://{address}"))
+        };
+        eventually(found, Option::is_some).unwrap()
     }
 
     pub(crate) fn get(&self, path: &str, token: &str) -> Response {

@@ -25,4 +25,5 @@ mod real_data;
 mod releases;
 mod serve;
 mod shape;
+mod sharing;
 mod tour;

@@ -30,8 +30,11 @@ pub const INVITATION: &str = "shieldwall/invitation/v1";
 /// Decisions under an agreement that persons answer for: emergencies, releases by originators, notice.
 pub const DECISION: &str = "shieldwall/decision/v1";
 
+/// Word that a pairing ends.
+pub const PARTING: &str = "shieldwall/parting/v1";
+
 /// Every context. No two are equal.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 15] = [
     KEY_EVENT,
     LEAF,
     AGREEMENT,
@@ -46,4 +49,5 @@ pub const ALL: [&str; 14] = [
     ERASURE,
     INVITATION,
     DECISION,
+    PARTING,
 ];

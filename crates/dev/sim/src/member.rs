@@ -159,13 +159,22 @@ impl Member {
         let (clock, ids) = (Arc::clone(&self.clock) as Arc<dyn Clock>, Arc::clone(&self.ids) as Arc<dyn Ids>);
         let core = Core::open(Arc::clone(&self.store) as Arc<dyn Store>, clock, ids)?;
         // A vault goes with the core it was given to; what the file would hold is what the process had last saved.
-        let vault = Vault::memory();
+        let vault = self.core.party()?.copy_vault(&*self.ids)?;
         vault.save(&self.secrets, &*self.ids)?;
         if core.open_keys(vault)? {
             Ok(Arc::new(core))
         } else {
             Err(Problem::new("the keys are not this node's"))
         }
+    }
+
+    /// The key of the epoch to come, which the node has and has told nobody.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn next_key(&self) -> Result<SecretKey, Problem> {
+        let vault = self.core.party()?.copy_vault(&*self.ids)?;
+        Ok(vault.next(self.secrets()?.next)?)
     }
 
     /// The node's secrets: what somebody who broke into it would have.

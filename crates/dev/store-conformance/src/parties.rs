@@ -69,6 +69,7 @@ fn peer(number: u8, name: &str) -> PeerRecord {
         source: SourceId(u32::from(number)),
         last_contact: None,
         last_error: None,
+        note: String::new(),
     }
 }
 
@@ -93,6 +94,7 @@ pub fn peers_are_unique(store: &dyn Store) {
             endpoint: None,
             last_contact: Some(at(6)),
             last_error: Some((at(7), "renew the certificate".to_owned())),
+            note: "call the duty officer first".to_owned(),
             ..peer(1, "c")
         };
         set(tenant, &c).unwrap();

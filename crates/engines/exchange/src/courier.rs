@@ -8,8 +8,8 @@
 //! bytes                       the body, sealed to the receiver's epoch box key (HPKE), to the end of the file
 //! ```
 //!
-//! Unsealed, and unpacked from zstd, a body holds pushes exactly as they go over a connection, acknowledgements of the
-//! other direction, and ranges its writer still waits for. Each push is then decided on by [`crate::accept`] like any
+//! Unsealed, and unpacked from zstd, a body holds signed documents and pushes exactly as they go over a connection,
+//! acknowledgements of the other direction, and ranges its writer still waits for. Each push is then decided on by [`crate::accept`] like any
 //! other: so a file that is old, or comes twice, changes nothing.
 //!
 //! Over a diode nothing comes back, so each export repeats the last entries of the one before ([`first_to_export`]).
@@ -19,7 +19,9 @@ mod bundle;
 mod manifest;
 mod survey;
 
-pub use bundle::{Contents, CourierRefusal, Export, Opened, Opening, export, open, read_manifest};
+pub use bundle::{
+    Contents, CourierRefusal, Export, Opened, Opening, export, open, read_manifest, unverified_documents,
+};
 pub use manifest::{MAX_PARTS, MAX_RANGES, Manifest, Range};
 pub use survey::{Gap, Survey, first_to_export, survey};
 

@@ -54,6 +54,7 @@ pub(crate) async fn housekeeping(node: Arc<Node>) {
         work(&node, "coming", Core::coming_step).await;
         work(&node, "witnesses", Core::quorum_step).await;
         work(&node, "agreements", Core::agreement_step).await;
+        work(&node, "partings", Core::parting_step).await;
         work(&node, "keys", Core::renew_keys).await;
         tokio::select! {
             _ = stop.changed() => {}
@@ -72,7 +73,7 @@ pub(crate) async fn supervise(node: Arc<Node>, transport: Arc<dyn Transport>) {
     let mut tasks = JoinSet::new();
     while !*stop.borrow() {
         let peers = node.core.registry().map(|registry| registry.peers.clone()).unwrap_or_default();
-        for peer in peers.values().filter(|peer| peer.state == PeerState::Paired) {
+        for peer in peers.values().filter(|peer| is_linked(peer)) {
             let Some(endpoint) = &peer.endpoint else { continue };
             if running.get(&peer.party) != Some(endpoint) {
                 running.insert(peer.party, endpoint.clone());
@@ -80,9 +81,7 @@ pub(crate) async fn supervise(node: Arc<Node>, transport: Arc<dyn Transport>) {
             }
         }
         running.retain(|party, endpoint| {
-            peers.get(party).is_some_and(|peer| {
-                peer.state == PeerState::Paired && peer.endpoint.as_ref() == Some(endpoint)
-            })
+            peers.get(party).is_some_and(|peer| is_linked(peer) && peer.endpoint.as_ref() == Some(endpoint))
         });
         tokio::select! {
             _ = stop.changed() => {}
@@ -91,6 +90,11 @@ pub(crate) async fn supervise(node: Arc<Node>, transport: Arc<dyn Transport>) {
         }
     }
     while tasks.join_next().await.is_some() {}
+}
+
+/// Whether there is something to say to a peer: whoever parts settles what is owed.
+const fn is_linked(peer: &PeerRecord) -> bool {
+    matches!(peer.state, PeerState::Paired | PeerState::Ending)
 }
 
 /// Says to one peer whatever there is to say, until it is no longer paired or has moved.
@@ -102,8 +106,7 @@ async fn talk(node: Arc<Node>, transport: Arc<dyn Transport>, peer: PeerRecord, 
     let mut changed = trust.changed();
     while !*stop.borrow() {
         let current = node.core.registry().ok().and_then(|registry| registry.peers.get(&peer.party).cloned());
-        let same = current
-            .is_some_and(|now| now.state == PeerState::Paired && now.endpoint.as_deref() == Some(&endpoint));
+        let same = current.is_some_and(|now| is_linked(&now) && now.endpoint.as_deref() == Some(&endpoint));
         if !same {
             return;
         }

@@ -72,6 +72,7 @@ CREATE TABLE peer (
   last_contact INTEGER,
   error_at     INTEGER,
   error        TEXT,
+  note         TEXT    NOT NULL,
   PRIMARY KEY (tenant, party),
   UNIQUE (tenant, name)
 ) STRICT, WITHOUT ROWID;

@@ -48,7 +48,7 @@ pub(super) fn documents(
 pub(super) fn peers(db: &Connection, tenant: Tenant) -> Result<Vec<PeerRecord>, Fault> {
     rows(
         db,
-        "SELECT party, name, endpoint, state, since, source, last_contact, error_at, error FROM peer \
+        "SELECT party, name, endpoint, state, since, source, last_contact, error_at, error, note FROM peer \
          WHERE tenant = ?1 ORDER BY name",
         [tenant.0],
         |row| {
@@ -62,6 +62,7 @@ pub(super) fn peers(db: &Connection, tenant: Tenant) -> Result<Vec<PeerRecord>, 
                 source: SourceId(row.get(5)?),
                 last_contact: row.get::<_, Option<Col<Timestamp>>>(6)?.map(|at| at.0),
                 last_error: error_at.zip(row.get(8)?),
+                note: row.get(9)?,
             })
         },
     )

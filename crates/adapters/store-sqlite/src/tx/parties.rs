@@ -37,10 +37,10 @@ pub(super) fn add_document(
 pub(super) fn set_peer(tx: &SqliteTx<'_>, tenant: Tenant, peer: &PeerRecord) -> Result<(), Fault> {
     let (error_at, error) = peer.last_error.as_ref().map(|(at, error)| (Col(*at), error)).unzip();
     let set = tx.execute(
-        "INSERT INTO peer (tenant, party, name, endpoint, state, since, source, last_contact, error_at, error) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+        "INSERT INTO peer (tenant, party, name, endpoint, state, since, source, last_contact, error_at, error, \
+         note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
          ON CONFLICT (tenant, party) DO UPDATE SET name = ?3, endpoint = ?4, state = ?5, since = ?6, source = ?7, \
-         last_contact = ?8, error_at = ?9, error = ?10",
+         last_contact = ?8, error_at = ?9, error = ?10, note = ?11",
         params![
             tenant.0,
             Col(peer.party.0),
@@ -52,6 +52,7 @@ pub(super) fn set_peer(tx: &SqliteTx<'_>, tenant: Tenant, peer: &PeerRecord) -> 
             peer.last_contact.map(Col),
             error_at,
             error,
+            peer.note,
         ],
     );
     node::unique(set, || format!("peer `{}`", peer.name))

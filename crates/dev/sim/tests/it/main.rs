@@ -8,8 +8,11 @@
 
 mod adversary;
 mod alliance;
+mod circle;
 mod consumers;
+mod files;
 mod house;
+mod keys;
 mod sim;
 mod terms;
 mod trust;

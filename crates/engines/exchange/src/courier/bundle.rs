@@ -21,6 +21,9 @@ const INFO: &[u8] = b"shieldwall/courier/v1";
 /// What a file brings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Contents {
+    /// Signed documents that must be known before the entries count: key events, appointments, acts. One line each, as
+    /// they go over a connection; no meaning here.
+    pub documents: Vec<String>,
     /// Entries of the writer's streams to the reader, receipts among them.
     pub pushes: Vec<Push>,
     /// Acknowledgements of the reader's streams to the writer.
@@ -32,6 +35,8 @@ pub struct Contents {
 impl Contents {
     /// The most acknowledgements in one file.
     pub const MAX_ACKS: usize = 4_096;
+    /// The most documents in one file.
+    pub const MAX_DOCUMENTS: usize = 4_096;
 
     /// The ranges its pushes cover: neighbours joined.
     fn ranges(&self) -> Vec<Range> {
@@ -52,17 +57,27 @@ impl Contents {
         ranges
     }
 
-    fn encode(&self) -> Result<Vec<u8>, Malformed> {
+    fn notes(&self) -> String {
         let mut notes = String::from("{");
         push_name("acks", &mut notes);
         let acks: Vec<String> = self.acks.iter().map(Ack::to_text).collect();
         notes.push_str(&format!("[{}]", acks.join(",")));
+        if !self.documents.is_empty() {
+            push_number("documents", self.documents.len() as u64, &mut notes);
+        }
         push_number("v", 1, &mut notes);
         push_name("wanted", &mut notes);
         Range::push_list(&self.wanted, &mut notes);
         notes.push('}');
+        notes
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, Malformed> {
         let mut body = Vec::new();
-        put_bytes(notes.as_bytes(), &mut body)?;
+        put_bytes(self.notes().as_bytes(), &mut body)?;
+        for document in &self.documents {
+            put_bytes(document.as_bytes(), &mut body)?;
+        }
         for push in &self.pushes {
             put_bytes(&push.encode(Packing::Plain)?, &mut body)?;
         }
@@ -78,7 +93,13 @@ impl Contents {
         let acks = members.list("acks", Self::MAX_ACKS)?;
         let acks = acks.iter().map(|ack| Ack::parse(ack.raw())).collect::<Result<_, _>>()?;
         let wanted = Range::read_list(WHAT, &members, "wanted")?;
-        let mut contents = Self { pushes: Vec::new(), acks, wanted };
+        let count = if members.maybe("documents").is_some() { members.number("documents")? } else { 0 };
+        if count > Self::MAX_DOCUMENTS as u64 {
+            return Err(members.fail("documents", "at most 4096"));
+        }
+        let documents = (0..count).map(|_| cursor.text(limits.unpacked).map(str::to_owned));
+        let documents = documents.collect::<Result<_, _>>()?;
+        let mut contents = Self { documents, pushes: Vec::new(), acks, wanted };
         let frames = FrameLimits { packed: limits.unpacked, unpacked: limits.unpacked };
         while !cursor.0.is_empty() {
             let frame = cursor.bytes(limits.unpacked)?;
@@ -88,12 +109,7 @@ impl Contents {
             }
             contents.pushes.push(Push::decode(frame, &frames)?);
         }
-        let again = Self { pushes: Vec::new(), ..contents.clone() }.encode()?;
-        exact(
-            WHAT,
-            notes,
-            again.get(4..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default(),
-        )?;
+        exact(WHAT, notes, &contents.notes())?;
         Ok(contents)
     }
 }
@@ -144,6 +160,14 @@ pub enum CourierRefusal {
     /// What is inside is not what is written outside.
     #[error("the file holds other entries than its manifest says")]
     OtherContents,
+    /// A document alone is larger than the size cap.
+    #[error("a document takes {bytes} bytes, more than a file of at most {cap} bytes holds; raise the cap")]
+    DocumentTooLarge {
+        /// What it takes.
+        bytes: u64,
+        /// The cap.
+        cap: u64,
+    },
     /// A segment alone is larger than the size cap.
     #[error(
         "entries {first} to {last} take {bytes} bytes, more than a file of at most {cap} bytes holds; raise the cap"
@@ -229,7 +253,7 @@ fn binding(from: PartyId, to: PartyId, bundle: &Digest, part: u32) -> Vec<u8> {
 /// Cuts contents into files. Sizes are counted unpacked, so that packing only makes files smaller.
 fn split(contents: Contents, cap: u64) -> Result<Vec<Contents>, CourierRefusal> {
     let room = cap.saturating_sub(MARGIN);
-    let notes = Contents { acks: contents.acks, wanted: contents.wanted, pushes: Vec::new() };
+    let notes = Contents { acks: contents.acks, wanted: contents.wanted, ..Contents::default() };
     let bytes = notes.encode()?.len() as u64;
     if bytes > room || notes.acks.len() > Contents::MAX_ACKS || notes.wanted.len() > MAX_RANGES {
         let problem = "acknowledgements and wanted ranges alone are more than one file holds";
@@ -237,6 +261,21 @@ fn split(contents: Contents, cap: u64) -> Result<Vec<Contents>, CourierRefusal> 
     }
     let mut left = room.saturating_sub(bytes);
     let mut parts = vec![notes];
+    for document in contents.documents {
+        let bytes = (document.len() as u64).saturating_add(4);
+        if bytes > room {
+            return Err(CourierRefusal::DocumentTooLarge { bytes, cap });
+        }
+        let full = parts.last().is_some_and(|part| part.documents.len() >= Contents::MAX_DOCUMENTS);
+        if bytes > left || full {
+            parts.push(Contents::default());
+            left = room;
+        }
+        left = left.saturating_sub(bytes);
+        if let Some(part) = parts.last_mut() {
+            part.documents.push(document);
+        }
+    }
     for push in contents.pushes {
         let bytes = (push.size() as u64).saturating_add(4);
         // A manifest names at most so many ranges; each push may begin one.
@@ -312,6 +351,19 @@ fn cut_open(file: &[u8]) -> Result<(Manifest, &[u8]), Malformed> {
 /// # Errors
 /// [`CourierRefusal`].
 pub fn open(file: &[u8], opening: &Opening<'_>) -> Result<Opened, CourierRefusal> {
+    unseal(file, opening, true)
+}
+
+/// The documents in a file whose writer's signature could not be verified. They are worth what they prove by
+/// themselves: key events do, and may be why the writer's newest key is not known yet.
+///
+/// # Errors
+/// [`CourierRefusal`].
+pub fn unverified_documents(file: &[u8], opening: &Opening<'_>) -> Result<Vec<String>, CourierRefusal> {
+    Ok(unseal(file, opening, false)?.contents.documents)
+}
+
+fn unseal(file: &[u8], opening: &Opening<'_>, verify: bool) -> Result<Opened, CourierRefusal> {
     if file.len() > opening.limits.packed {
         let problem = format!("longer than {} bytes; ask for a smaller size cap", opening.limits.packed);
         return Err(Malformed::new(WHAT, problem).into());
@@ -320,7 +372,9 @@ pub fn open(file: &[u8], opening: &Opening<'_>) -> Result<Opened, CourierRefusal
     if manifest.to != opening.to {
         return Err(CourierRefusal::NotForUs { to: manifest.to });
     }
-    manifest.verify(opening.signers, opening.now)?;
+    if verify {
+        manifest.verify(opening.signers, opening.now)?;
+    }
     let digest = Digest(Sha256::digest(sealed).into());
     if sealed.len() as u64 != manifest.size || digest != manifest.sealed {
         return Err(CourierRefusal::Damaged);

@@ -69,13 +69,16 @@ fn range(first: u64, last: u64) -> Range {
 fn a_stream_crosses_in_files() {
     let (pushes, end) = pushes(20);
     let ack = Ack::sign(BACK, &Position { epoch: 1, seq: 4, head: digest(4) }, at(0), key(ALICE, 0));
-    let contents = Contents { pushes: pushes.clone(), acks: vec![ack], wanted: vec![range(7, 9)] };
+    let documents = vec!["act 00 {}".to_owned(), "keys 11 []".to_owned()];
+    let contents = Contents { documents, pushes: pushes.clone(), acks: vec![ack], wanted: vec![range(7, 9)] };
     let files = write(contents.clone(), 128 << 10).unwrap();
     assert!(files.len() > 1, "the cap makes several files of it");
     assert!(files.iter().all(|file| file.len() <= 128 << 10));
     let opened: Vec<Opened> = files.iter().map(|file| read(file).unwrap()).collect();
     assert_eq!(opened[0].contents.acks, contents.acks);
     assert_eq!(opened[0].contents.wanted, contents.wanted);
+    let documents: Vec<String> = opened.iter().flat_map(|opened| opened.contents.documents.clone()).collect();
+    assert_eq!(documents, contents.documents);
     let through: Vec<Push> = opened.iter().flat_map(|opened| opened.contents.pushes.clone()).collect();
     assert_eq!(through, pushes);
 

@@ -154,7 +154,8 @@ fn courier_files() {
         at(0),
         crate::support::key(ALICE, 0),
     );
-    let contents = Contents { pushes: vec![sample()], acks: vec![ack], wanted: vec![range] };
+    let contents =
+        Contents { documents: Vec::new(), pushes: vec![sample()], acks: vec![ack], wanted: vec![range] };
     let settings = Export {
         from: ALICE,
         to: BOB,
@@ -205,7 +206,8 @@ fn packed_fixtures_are_there() {
             at(0),
             crate::support::key(ALICE, 0),
         );
-        let contents = Contents { pushes: vec![sample()], acks: vec![ack], wanted: vec![range] };
+        let contents =
+            Contents { documents: Vec::new(), pushes: vec![sample()], acks: vec![ack], wanted: vec![range] };
         let settings = Export {
             from: ALICE,
             to: BOB,

@@ -203,15 +203,33 @@ fn announced(body: &Body<'_>, signers: Signers<'_>) -> bool {
     Announced::parse(body.party, &epoch.ledger).is_ok_and(|keys| keys.log == body.log)
 }
 
+/// The keys that may have signed the ledger's checkpoints: the report's own, and those of the epochs before it. A ledger
+/// outlives its keys; one that was revoked has no say in it.
+fn logs(body: &Body<'_>, signers: Signers<'_>) -> Vec<NoteKey> {
+    let mut logs = vec![body.log.clone()];
+    if let Signers::History(history) = signers {
+        let begun = history.epochs().iter().filter(|epoch| epoch.window.from <= body.made);
+        let held = begun.filter(|epoch| epoch.revoked.is_none());
+        let keys = held.filter_map(|epoch| Announced::parse(body.party, &epoch.ledger).ok());
+        for key in keys.map(|keys| keys.log) {
+            if !logs.contains(&key) {
+                logs.push(key);
+            }
+        }
+    }
+    logs
+}
+
 /// Verifies the log's signature on every checkpoint and the quorum on those at the ends; gives the last one's witnesses.
 fn check_checkpoints(body: &Body<'_>, trusted: &Trusted<'_>, problems: &mut Problems) -> Vec<Cosignature> {
     let mut witnesses = Vec::new();
+    let logs = logs(body, trusted.signers);
     for (which, checkpoint) in body.checkpoints() {
         let found = &checkpoint.checkpoint().origin;
         if *found != origin(body.party) {
             problems.add(Problem::Origin { which, origin: found.clone() });
         }
-        if let Err(error) = checkpoint.verify_log(std::slice::from_ref(&body.log)) {
+        if let Err(error) = checkpoint.verify_log(&logs) {
             problems.add(Problem::Checkpoint { which, error });
         }
         if let Which::Between(_) = which {

@@ -156,6 +156,8 @@ pub(crate) struct ProposeBody {
     text: String,
     /// For the other side.
     reason: Option<String>,
+    /// The request it answers, or the beginning of its id.
+    answers: Option<String>,
 }
 
 /// What was put forward.
@@ -177,7 +179,11 @@ pub(crate) async fn propose(
 ) -> Result<Json<ProposedBody>, Problem> {
     app.blocking(move |app| {
         let reason = body.reason.unwrap_or_default();
-        let proposed = app.core().propose(&body.text, &reason, caller.name())?;
+        let registry = app.core().registry()?;
+        let request = |text: String| super::acts::request_named(&registry, &text);
+        let answers = body.answers.map(request).transpose()?;
+        drop(registry);
+        let proposed = app.core().propose_in_answer(&body.text, answers, &reason, caller.name())?;
         Ok(Json(ProposedBody {
             agreement: proposed.agreement.to_string(),
             version: proposed.version.to_string(),
@@ -209,6 +215,21 @@ pub(crate) struct VersionBody {
     missing: Vec<String>,
 }
 
+/// Who is in a circle.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MembershipBody {
+    /// Its hash.
+    membership: String,
+    /// Its number: what envelopes name.
+    number: u32,
+    /// Whether enough members have signed it.
+    in_effect: bool,
+    /// Every member, those who have left since included.
+    members: Vec<String>,
+    /// Who has signed it: nobody else takes anything under it.
+    signed: Vec<String>,
+}
+
 /// An agreement.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AgreementBody {
@@ -228,6 +249,12 @@ pub(crate) struct AgreementBody {
     /// Members to and from whom nothing may flow for now, and why.
     blocked: BTreeMap<String, Vec<String>>,
     versions: Vec<VersionBody>,
+    /// Of a circle: its memberships under the version that governs, and those that some have signed.
+    memberships: Vec<MembershipBody>,
+    /// Of a circle: who asked to join and is no member yet.
+    joining: Vec<String>,
+    /// What this node can do next, as words of the command line.
+    next: Vec<String>,
     /// Acts that do not count, by hash, and why.
     refused: BTreeMap<String, String>,
     /// Acts that do not count yet, and what they wait for.
@@ -237,12 +264,15 @@ pub(crate) struct AgreementBody {
 }
 
 impl AgreementBody {
-    fn new(agreed: &Agreed, now: model::Timestamp) -> Self {
+    fn new(agreed: &Agreed, own: Option<model::PartyId>, now: model::Timestamp) -> Self {
         let state = &agreed.state;
+        let memberships = || state.memberships.values().chain(state.proposed.values());
+        let members = memberships().flat_map(|membership| membership.members.values().map(|m| &m.party));
         let names: BTreeMap<_, _> = state
             .versions
             .values()
             .flat_map(|version| version.proposal.terms.parties.values())
+            .chain(members)
             .map(|party| (party.id, party.name.clone()))
             .collect();
         let name = |party: &model::PartyId| names.get(party).cloned().unwrap_or_else(|| party.to_string());
@@ -262,6 +292,9 @@ impl AgreementBody {
             complete: version.complete,
             missing: version.missing.iter().map(ToString::to_string).collect(),
         };
+        let circle = state
+            .version()
+            .is_some_and(|version| matches!(version.proposal.terms.form, agreement::Form::Circle(_)));
         let title = state.version().or_else(|| state.versions.values().last());
         Self {
             agreement: state.agreement.to_string(),
@@ -276,6 +309,19 @@ impl AgreementBody {
                 .map(|(party, reasons)| (name(party), reasons.iter().map(ToString::to_string).collect()))
                 .collect(),
             versions: state.versions.iter().map(version).collect(),
+            memberships: memberships()
+                .filter(|_| circle)
+                .map(|membership| MembershipBody {
+                    membership: membership.hash.to_string(),
+                    number: membership.number,
+                    in_effect: state.memberships.contains_key(&membership.number)
+                        && !state.proposed.contains_key(&membership.hash),
+                    members: membership.members.keys().map(name).collect(),
+                    signed: all(&membership.signed),
+                })
+                .collect(),
+            joining: state.joining.keys().map(name).collect(),
+            next: own.map(|own| state.next_steps(&own)).unwrap_or_default().iter().map(next).collect(),
             refused: state.refused.iter().map(|(hash, why)| (hash.to_string(), why.to_string())).collect(),
             waiting: state.waiting.iter().map(|(hash, why)| (hash.to_string(), why.to_string())).collect(),
             upcoming: state.upcoming(now, 30).iter().map(upcoming).collect(),
@@ -294,7 +340,9 @@ pub(crate) struct AgreementList {
 pub(crate) async fn list(State(app): State<Shared>) -> Result<Json<AgreementList>, Problem> {
     app.blocking(|app| {
         let registry = app.core().registry()?;
-        let agreements = registry.agreements.values().map(|agreed| AgreementBody::new(agreed, app.now()));
+        let own = app.core().trust().map(|trust| trust.party);
+        let body = |agreed| AgreementBody::new(agreed, own, app.now());
+        let agreements = registry.agreements.values().map(body);
         Ok(Json(AgreementList { agreements: agreements.collect() }))
     })
     .await
@@ -313,7 +361,8 @@ pub(crate) async fn get(
         let registry = app.core().registry()?;
         let agreement = agreement_named(&registry, &text)?;
         let agreed = registry.agreements.get(&agreement).ok_or_else(|| Problem::missing("that agreement"))?;
-        Ok(Json(AgreementBody::new(agreed, app.now())))
+        let own = app.core().trust().map(|trust| trust.party);
+        Ok(Json(AgreementBody::new(agreed, own, app.now())))
     })
     .await
 }
@@ -322,9 +371,9 @@ pub(crate) async fn get(
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ApprovalText {
     /// The exact bytes, as text: canonical JSON.
-    bytes: String,
-    /// The version's TOML text, for reading.
-    text: String,
+    pub(crate) bytes: String,
+    /// For reading: the version's TOML text, or who will be in the circle.
+    pub(crate) text: String,
 }
 
 /// What our officers sign
@@ -363,7 +412,7 @@ pub(crate) struct StatusBody {
 }
 
 impl StatusBody {
-    const fn of(status: Status) -> Json<Self> {
+    pub(crate) const fn of(status: Status) -> Json<Self> {
         Json(Self { status: status.as_str() })
     }
 }
@@ -393,7 +442,7 @@ pub(crate) async fn sign(
     .await
 }
 
-fn read_approvals(texts: &[String]) -> Result<Vec<Approval>, Problem> {
+pub(crate) fn read_approvals(texts: &[String]) -> Result<Vec<Approval>, Problem> {
     let parse =
         |text: &String| Approval::parse(text.as_bytes()).map_err(|problem| Problem::bad(problem.to_string()));
     texts.iter().map(parse).collect()
@@ -660,6 +709,18 @@ fn upcoming(upcoming: &agreement::acts::Upcoming) -> String {
     }
 }
 
+/// What people can do next; the node verifies and enters by itself.
+fn next(step: &agreement::acts::Step) -> String {
+    use agreement::acts::Step;
+    match step {
+        Step::Accept(version) | Step::Agree(version) => format!("sign --version {version}"),
+        Step::Verify(_) => "nothing: the node verifies".to_owned(),
+        Step::Enter(_) => "nothing: the node enters".to_owned(),
+        Step::Admit(_) => "admit".to_owned(),
+        Step::Resume => "resume".to_owned(),
+    }
+}
+
 /// An agreement by its id, or by as much of its beginning as tells it apart.
 pub(crate) fn agreement_named(
     registry: &runtime::trust::Registry,
@@ -668,7 +729,7 @@ pub(crate) fn agreement_named(
     one_of(registry.agreements.keys().map(|id| id.0), text).map(AgreementId)
 }
 
-fn version_named(
+pub(crate) fn version_named(
     registry: &runtime::trust::Registry,
     agreement: AgreementId,
     text: &str,

@@ -1,6 +1,7 @@
 //! REST under `/api/v1`: one module per resource, all of them listed here.
 
 mod accounts;
+mod acts;
 mod agreements;
 mod audit;
 mod collections;
@@ -12,6 +13,7 @@ mod health;
 mod held;
 mod import;
 mod journal;
+mod keys;
 mod ledger;
 mod live;
 mod node;
@@ -78,11 +80,14 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(parties::events, parties::add_event))
         .routes(routes!(parties::inception))
         .routes(routes!(parties::rotate))
+        .routes(routes!(keys::identities))
+        .routes(routes!(keys::next))
+        .routes(routes!(keys::recovery, keys::recover))
         .routes(routes!(parties::appointments, parties::appoint))
         .routes(routes!(parties::peers, parties::accept))
         .routes(routes!(parties::invite))
         .routes(routes!(parties::answer))
-        .routes(routes!(parties::peer))
+        .routes(routes!(parties::peer, parties::change_peer))
         .routes(routes!(parties::confirm))
         .routes(routes!(parties::end))
         .routes(routes!(parties::endpoint))
@@ -97,6 +102,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(agreements::suspend))
         .routes(routes!(agreements::end))
         .routes(routes!(agreements::leave))
+        .routes(routes!(acts::requests, acts::request))
+        .routes(routes!(acts::to_approve))
+        .routes(routes!(acts::act))
+        .routes(routes!(acts::retract))
+        .routes(routes!(acts::introduce))
         .routes(routes!(agreements::proof))
         .routes(routes!(agreements::explain))
         .routes(routes!(sharing::decisions))

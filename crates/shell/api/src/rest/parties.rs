@@ -130,7 +130,7 @@ pub(crate) async fn inception(
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PartyBody {
     /// The party.
-    party: String,
+    pub(crate) party: String,
 }
 
 /// Add a key event of ours
@@ -159,14 +159,27 @@ pub(crate) struct RotationBody {
     kept: bool,
 }
 
+/// How to rotate.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotateBody {
+    /// The text of the sealed file with the next epoch's key, when it does not lie in the node's `keys` folder.
+    next_key: Option<String>,
+}
+
 /// Begin the next epoch
 #[utoipa::path(
-    post, path = "/keys/rotation", tag = "keys",
+    post, path = "/keys/rotation", tag = "keys", request_body = RotateBody,
     responses((status = 200, body = RotationBody), (status = 422, response = super::ProblemBody))
 )]
-pub(crate) async fn rotate(State(app): State<Shared>, By(caller): By) -> Result<Json<RotationBody>, Problem> {
+pub(crate) async fn rotate(
+    State(app): State<Shared>,
+    By(caller): By,
+    JsonBody(body): JsonBody<RotateBody>,
+) -> Result<Json<RotationBody>, Problem> {
     app.blocking(move |app| {
-        let (signed, kept) = app.core().rotate_keys(caller.name())?;
+        let next_key = body.next_key.as_deref().map(str::as_bytes);
+        let (signed, kept) = app.core().rotate_keys(next_key, caller.name())?;
         Ok(Json(RotationBody { document: signed.to_text(), kept }))
     })
     .await
@@ -186,6 +199,9 @@ pub(crate) struct AppointmentBody {
     /// Since and until when.
     from: String,
     until: String,
+    /// For whom the person stands in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deputy_of: Option<String>,
     /// Since when it ended before its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<String>,
@@ -210,6 +226,7 @@ pub(crate) async fn appointments(State(app): State<Shared>) -> Result<Json<Appoi
             name: entry.appointment.name.clone(),
             from: entry.appointment.window.from.to_string(),
             until: entry.appointment.window.until.to_string(),
+            deputy_of: entry.appointment.deputy.as_ref().map(|deputy| deputy.of.clone()),
             ended: entry.ended.as_ref().map(|(from, _)| from.to_string()),
         };
         Ok(Json(AppointmentList { appointments: roster.entries().map(body).collect() }))
@@ -378,7 +395,7 @@ pub(crate) struct PeerBody {
     party: String,
     /// What its organisation calls itself: its own claim.
     claims: String,
-    /// `invited`, `paired` or `ended`.
+    /// `invited`, `paired`, `ending` or `ended`.
     state: &'static str,
     /// Since when.
     since: String,
@@ -393,6 +410,29 @@ pub(crate) struct PeerBody {
     /// The last failure, and what to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
+    /// What people here note about it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    note: String,
+    /// While it is ending: what is still owed, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owed: Option<String>,
+}
+
+impl PeerBody {
+    /// With what is owed, where the pairing is being ended.
+    fn of(app: &crate::app::App, view: PairingView) -> Result<Self, Problem> {
+        let party = view.peer.party;
+        let body = Self::from(view);
+        if body.state != "ending" {
+            return Ok(body);
+        }
+        let owed = app.core().owed(party)?;
+        let words = format!(
+            "{} taken back and not confirmed erased, {} entries not acknowledged, {} not erased here",
+            owed.unconfirmed, owed.unsent, owed.unerased
+        );
+        Ok(Self { owed: Some(words), ..body })
+    }
 }
 
 impl From<PairingView> for PeerBody {
@@ -408,6 +448,8 @@ impl From<PairingView> for PeerBody {
             words,
             last_contact: peer.last_contact.map(|at| at.to_string()),
             last_error: peer.last_error.map(|(at, text)| format!("{at}: {text}")),
+            note: peer.note,
+            owed: None,
         }
     }
 }
@@ -434,7 +476,7 @@ pub(crate) async fn peer(
     State(app): State<Shared>,
     Path(name): Path<String>,
 ) -> Result<Json<PeerBody>, Problem> {
-    app.blocking(move |app| Ok(Json(app.core().pairing(&name)?.into()))).await
+    app.blocking(move |app| Ok(Json(PeerBody::of(app, app.core().pairing(&name)?)?))).await
 }
 
 /// What the other side read out.
@@ -465,23 +507,67 @@ pub(crate) async fn confirm(
     .await
 }
 
+/// How a pairing ends.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndBody {
+    /// Why; the other side is told.
+    reason: String,
+    /// Without waiting until withdrawals and erasures are settled, and without telling the other side.
+    at_once: Option<bool>,
+}
+
 /// End a pairing
 ///
-/// At once, and alone.
+/// Nothing new flows from now on. Withdrawals, erasures and receipts still do, until both sides have settled them.
 #[utoipa::path(
-    post, path = "/peers/{name}/end", tag = "peers", params(("name" = String, Path)), request_body = Reason,
+    post, path = "/peers/{name}/end", tag = "peers", params(("name" = String, Path)), request_body = EndBody,
     responses((status = 200, body = PeerBody), (status = 404, response = super::ProblemBody))
 )]
 pub(crate) async fn end(
     State(app): State<Shared>,
     By(caller): By,
     Path(name): Path<String>,
-    JsonBody(reason): JsonBody<Reason>,
+    JsonBody(body): JsonBody<EndBody>,
 ) -> Result<Json<PeerBody>, Problem> {
-    let reason = reason.given()?;
+    let reason = Reason::of(body.reason).given()?;
+    let once = body.at_once.unwrap_or_default();
+    let node = app.node.clone();
+    let ended = app
+        .blocking(move |app| {
+            app.core().end_peer(&name, once, caller.name(), &reason)?;
+            Ok(Json(PeerBody::of(app, app.core().pairing(&name)?)?))
+        })
+        .await?;
+    node.wake_peers();
+    Ok(ended)
+}
+
+/// What changes about a peer.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PeerChange {
+    /// What it is called here: `[a-z0-9-]+`.
+    name: Option<String>,
+    /// What people here note about it, such as whom to call.
+    note: Option<String>,
+}
+
+/// Rename a peer, or note something about it
+#[utoipa::path(
+    patch, path = "/peers/{name}", tag = "peers", params(("name" = String, Path)), request_body = PeerChange,
+    responses((status = 200, body = PeerBody), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
+)]
+pub(crate) async fn change_peer(
+    State(app): State<Shared>,
+    By(caller): By,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody<PeerChange>,
+) -> Result<Json<PeerBody>, Problem> {
     app.blocking(move |app| {
-        app.core().end_peer(&name, caller.name(), &reason)?;
-        Ok(Json(app.core().pairing(&name)?.into()))
+        let (core, note) = (app.core(), body.note.as_deref());
+        let peer = core.change_peer(&name, body.name.as_deref(), note, caller.name())?;
+        Ok(Json(core.pairing(&peer.name)?.into()))
     })
     .await
 }
@@ -528,14 +614,21 @@ impl From<TrustError> for Problem {
             TrustError::Store(error) => error.into(),
             TrustError::Refused(reason) => Self::new(Kind::Refused, reason),
             TrustError::Missing(what) => Self::missing(what),
-            TrustError::Vault(runtime::trust::VaultError::Empty) => {
-                Self::new(Kind::Refused, "this node has no keys yet")
-                    .hint("make them with `shieldwall key establish`")
-            }
+            TrustError::Vault(runtime::trust::VaultError::Empty) => Self::new(
+                Kind::Refused,
+                "this node has no keys yet",
+            )
+            .hint(
+                "make them with `shieldwall key establish`; if they are lost, with `shieldwall key recover`",
+            ),
             TrustError::Vault(runtime::trust::VaultError::Taken(_)) => {
                 Self::new(Kind::Exists, "this node has keys already")
                     .hint("rotate them with `shieldwall key rotate`")
             }
+            TrustError::Vault(
+                ref problem @ (runtime::trust::VaultError::NextMissing { .. }
+                | runtime::trust::VaultError::OtherNext { .. }),
+            ) => Self::new(Kind::Refused, problem.to_string()),
             TrustError::Vault(_) | TrustError::Stream(_) => Self::internal(&error),
         }
     }

@@ -483,6 +483,8 @@ pub(crate) struct CourierImported {
     /// Segments taken in, those taken in before included.
     taken: usize,
     acks: usize,
+    /// Key histories, appointments, acts and other signed documents.
+    documents: usize,
     refused: Vec<String>,
     /// What has to come first.
     gaps: Vec<String>,
@@ -513,6 +515,7 @@ pub(crate) async fn courier_import(
             parts,
             taken: imported.taken,
             acks: imported.acks,
+            documents: imported.documents,
             refused: imported.refused,
             gaps: imported.gaps,
         }))

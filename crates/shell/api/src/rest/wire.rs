@@ -169,6 +169,11 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
+    /// One that came with something else.
+    pub(crate) const fn of(reason: String) -> Self {
+        Self { reason }
+    }
+
     /// The reason, if it says anything.
     pub(crate) fn given(self) -> Result<String, Problem> {
         let reason = self.reason.trim();

@@ -1,6 +1,6 @@
 //! Agreements: put forward, signed, entered into, changed, ended; and what they would mean for what we hold.
 
-use agreement::acts::{Act, Known, Refused, Status, What, approval_text, fold};
+use agreement::acts::{Act, Known, Refused, Status, What, fold};
 use agreement::{Problem, Terms, proposal};
 use keys::Signed;
 use keys::posts::Approval;
@@ -13,6 +13,7 @@ use ports::StoreError;
 use ports::trust::{ClassCount, DocumentKind, OutboxRecord};
 
 use super::TrustError;
+use super::acts::Wanted;
 use super::book::word;
 use super::registry::{Agreed, Registry};
 use crate::core::Core;
@@ -79,6 +80,20 @@ impl Core {
     /// # Errors
     /// [`TrustError::Refused`] with every problem of the text.
     pub fn propose(&self, document: &str, reason: &str, author: &str) -> Result<Proposed, TrustError> {
+        self.propose_in_answer(document, None, reason, author)
+    }
+
+    /// [`Core::propose`] in answer to a request.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn propose_in_answer(
+        &self,
+        document: &str,
+        answers: Option<Digest>,
+        reason: &str,
+        author: &str,
+    ) -> Result<Proposed, TrustError> {
         let trust = self.party()?;
         let (terms, policy) = self.check_terms(document).map_err(|problems| refusal(&problems))?;
         if !terms.parties.contains_key(&trust.party) {
@@ -93,8 +108,22 @@ impl Core {
         let what = if terms.agreement.is_some() {
             What::Revise { document, policy }
         } else {
-            What::Offer { document, policy, answers: None }
+            What::Offer { document, policy, answers }
         };
+        // Put forward before, by a command that was repeated or by the other side: there is nothing to add.
+        let known = self.registry()?.agreements.get(&agreement).is_some_and(|agreed| {
+            agreed.state.versions.get(&version).is_some_and(|known| known.offered.contains(&trust.party))
+        });
+        if known {
+            return Ok(Proposed { agreement, version, problems: Vec::new() });
+        }
+        if let Some(request) = answers {
+            let registry = self.registry()?;
+            let known = registry.requests.get(&request).is_some_and(|request| request.to == trust.party);
+            if !known {
+                return Err(TrustError::Missing(format!("a request {request} to this node")));
+            }
+        }
         let _turn = trust.turn_to_speak();
         self.act(agreement, what, reason, author)?;
         Ok(Proposed { agreement, version, problems: Vec::new() })
@@ -105,20 +134,7 @@ impl Core {
     /// # Errors
     /// [`TrustError::Missing`] for a version nobody put forward.
     pub fn approval_bytes(&self, agreement: AgreementId, version: Digest) -> Result<String, TrustError> {
-        let trust = self.party()?;
-        let registry = self.registry()?;
-        let agreed = agreement_of(&registry, agreement)?;
-        let state = agreed.state.versions.get(&version);
-        let state = state.ok_or_else(|| TrustError::Missing(format!("version {version}")))?;
-        let act = Act {
-            agreement: Some(agreement),
-            party: trust.party,
-            previous: None,
-            at: self.clock.now(),
-            reason: String::new(),
-            what: What::Agree { version, approvals: Vec::new() },
-        };
-        approval_text(&act, Some(&state.proposal)).ok_or_else(|| TrustError::refused("nothing to approve"))
+        Ok(self.to_approve(agreement, &Wanted::Agree(version))?.bytes)
     }
 
     /// Signs a version with our officers' approvals of [`Core::approval_bytes`]. The text is compiled here first: what
@@ -140,6 +156,10 @@ impl Core {
             let agreed = agreement_of(&registry, agreement)?;
             let state = agreed.state.versions.get(&version);
             let state = state.ok_or_else(|| TrustError::Missing(format!("version {version}")))?;
+            // Signed before: once is enough, whoever asks twice.
+            if state.agreed.contains_key(&trust.party) {
+                return Ok(agreed.state.status);
+            }
             let compiled = Policy::hash_of(&state.proposal.terms).map_err(TrustError::refused)?;
             if compiled != state.proposal.policy {
                 return Err(TrustError::refused(
@@ -152,12 +172,8 @@ impl Core {
             }
         }
         let signed = self.act(agreement, What::Agree { version, approvals }, "", author)?;
-        let registry = self.registry()?;
-        let agreed = agreement_of(&registry, agreement)?;
-        if let Some(refused) = agreed.state.refused.get(&signed.hash()) {
-            return Err(TrustError::refused(refused));
-        }
-        drop((registry, turn));
+        self.outcome(agreement, &signed)?;
+        drop(turn);
         self.agreement_step()?;
         Ok(self.registry()?.agreements.get(&agreement).map_or(Status::Offered, |agreed| agreed.state.status))
     }
@@ -175,14 +191,15 @@ impl Core {
     ) -> Result<Status, TrustError> {
         let trust = self.party()?;
         let turn = trust.turn_to_speak();
+        let registry = self.registry()?;
+        let state = &agreement_of(&registry, agreement)?.state;
+        if is_done(state, &trust.party, &what) {
+            return Ok(state.status);
+        }
+        drop(registry);
         let signed = self.act(agreement, what, reason, author)?;
         drop(turn);
-        let registry = self.registry()?;
-        let agreed = agreement_of(&registry, agreement)?;
-        match agreed.state.refused.get(&signed.hash()) {
-            Some(refused) => Err(TrustError::refused(refused)),
-            None => Ok(agreed.state.status),
-        }
+        self.outcome(agreement, &signed)
     }
 
     /// Does by itself what needs no person: verifies signatures and enters what is complete. Returns whether it did
@@ -225,7 +242,7 @@ impl Core {
     }
 
     /// Signs an act of ours and keeps it. The caller has the turn to speak.
-    fn act(
+    pub(super) fn act(
         &self,
         agreement: AgreementId,
         what: What,
@@ -261,7 +278,7 @@ impl Core {
         self.keep_act_by(agreement, signed, None)
     }
 
-    fn keep_act_by(
+    pub(super) fn keep_act_by(
         &self,
         agreement: AgreementId,
         signed: &Signed,
@@ -290,7 +307,9 @@ impl Core {
                 | Refused::TooMany),
             ) => return Err(TrustError::refused(refused)),
             // What is ours and does not count is not worth keeping either.
-            Some(refused) if act.party == trust.party => return Err(TrustError::refused(refused)),
+            Some(refused) if act.party == trust.party => {
+                return Err(super::acts::refused_with_remedy(refused));
+            }
             _ => {}
         }
         let version = act
@@ -546,9 +565,22 @@ fn agreement_of(registry: &Registry, agreement: AgreementId) -> Result<&Agreed, 
         .ok_or_else(|| TrustError::Missing(format!("an agreement {agreement}")))
 }
 
-fn refusal(problems: &[Problem]) -> TrustError {
+pub(super) fn refusal(problems: &[Problem]) -> TrustError {
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
     TrustError::Refused(errors.map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+/// Whether an act that narrows would say again what was said.
+fn is_done(state: &agreement::acts::State, own: &PartyId, what: &What) -> bool {
+    use agreement::acts::Reason;
+    let suspended = |reason: &Reason| matches!(reason, Reason::SuspendedBy(who) if who.party == *own);
+    let ended = |reason: &Reason| matches!(reason, Reason::EndedBy(who) if who.party == *own);
+    match what {
+        What::Suspend => state.blocked.get(own).into_iter().flatten().any(suspended),
+        What::End => state.status == Status::Ended && state.reasons.iter().any(ended),
+        What::Leave => state.current.is_some() && state.ever.contains(own) && !state.active.contains(own),
+        _ => false,
+    }
 }
 
 /// How the ledger counts an act.

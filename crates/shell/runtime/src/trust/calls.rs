@@ -12,12 +12,11 @@ use exchange::{
 use model::{AgreementId, Digest, Finding, PartyId, Severity, Timestamp};
 use ports::Read;
 use ports::peer::{CallError, Refusal, Topic};
-use ports::trust::{DocumentKind, EntryRecord, StreamKey, StreamPosition};
+use ports::trust::{EntryRecord, PeerState, StreamKey, StreamPosition};
 
-use super::decisions;
 use super::deliver::new_stream;
 use super::departure::Departure;
-use super::registry::Registry;
+use super::documents::Way;
 use super::{Trust, TrustError};
 use crate::core::Core;
 
@@ -44,7 +43,7 @@ enum Word {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum About {
     Keys { events: u64 },
-    Documents { up_to: u64 },
+    Documents { told: Vec<(String, u64)> },
     Position { agreement: AgreementId },
     Push { agreement: AgreementId },
     Witness { size: u64 },
@@ -55,6 +54,8 @@ enum About {
 pub(crate) struct Session {
     /// Our key events it has seen from us.
     keys: u64,
+    /// How many documents there were when it had been told of all that concern it.
+    documents: Option<u64>,
     /// Streams whose position it told, by agreement: nothing is pushed before.
     streams: BTreeMap<AgreementId, Told>,
     /// The size of our ledger it has cosigned.
@@ -68,13 +69,17 @@ struct Told {
 }
 
 impl Session {
+    /// Has it told again of what it may not have been told of.
+    pub(crate) fn tell_documents(&mut self) {
+        self.documents = None;
+    }
+
     pub(crate) fn before(&self, agreement: AgreementId) -> Option<Follows> {
         self.streams.get(&agreement).and_then(|told| told.before)
     }
 }
 
-/// Documents one call carries, in number and in bytes.
-const DOCUMENTS: usize = 256;
+/// Bytes of documents that one call carries.
 const DOCUMENT_BYTES: usize = 512 << 10;
 
 /// What is kept of a peer's own words on why it refused, in characters.
@@ -82,11 +87,6 @@ const LONGEST_PROBLEM: usize = 1000;
 
 /// A push larger than this is packed.
 const PACK_ABOVE: usize = 16 << 10;
-
-/// The name of the cursor on our documents that a peer has been told.
-fn documents_cursor(party: PartyId) -> String {
-    format!("documents:{party}")
-}
 
 impl Core {
     /// The next call to a peer, if there is anything to say.
@@ -109,9 +109,8 @@ impl Core {
 
     fn next_word(&self, trust: &Trust, to: PartyId) -> Result<Word, TrustError> {
         let registry = self.registry()?;
-        if registry.paired(to).is_none() {
-            return Ok(Word::Nothing);
-        }
+        let Some(peer) = registry.linked(to) else { return Ok(Word::Nothing) };
+        let parting = peer.state == PeerState::Ending;
         let call = |topic, body, about| Ok(Word::Call(Call { to, topic, body, about }));
         let own = self.own_history()?;
         let read = self.store.read()?;
@@ -121,8 +120,13 @@ impl Core {
             let body = own.to_text().into_bytes();
             return call(Topic::Keys, body, About::Keys { events: own.count() });
         }
-        if let Some((body, up_to)) = self.documents_for(&*read, &registry, trust, to)? {
-            return call(Topic::Documents, body, About::Documents { up_to });
+        if session.documents != Some(registry.documents()) {
+            let waiting = self.documents_for(&*read, &registry, trust, to, Way::Call, DOCUMENT_BYTES)?;
+            if !waiting.lines.is_empty() {
+                let body = waiting.lines.concat().into_bytes();
+                return call(Topic::Documents, body, About::Documents { told: waiting.told });
+            }
+            session.documents = Some(registry.documents());
         }
         let streams = read.streams(self.scope.tenant)?;
         for (key, position) in streams.iter().filter(|(key, _)| key.outbound && key.peer == to) {
@@ -144,63 +148,10 @@ impl Core {
                 Departure::Waits | Departure::Nothing => {}
             }
         }
-        if let Some((body, size)) = self.checkpoint_for(&*read, trust, to, session.witnessed)? {
+        if !parting && let Some((body, size)) = self.checkpoint_for(&*read, trust, to, session.witnessed)? {
             return call(Topic::Witness, body, About::Witness { size });
         }
         Ok(Word::Nothing)
-    }
-
-    /// Documents that a peer should have and was not told yet.
-    fn documents_for(
-        &self,
-        read: &dyn Read,
-        registry: &Registry,
-        trust: &Trust,
-        to: PartyId,
-    ) -> Result<Option<(Vec<u8>, u64)>, TrustError> {
-        let tenant = self.scope.tenant;
-        let after = read.named_cursor(tenant, &documents_cursor(to))?.map_or(0, |seq| seq.0);
-        let (mut body, mut up_to, mut looked) = (String::new(), after, 0);
-        let mut waiting = Vec::new();
-        // Beyond the end of a page that is full, the other kind's documents come with the next one.
-        let mut end = u64::MAX;
-        for kind in [DocumentKind::Appointment, DocumentKind::AgreementAct, DocumentKind::PersonalDecision] {
-            let page = read.documents(tenant, kind, None, after, DOCUMENTS)?;
-            if page.len() == DOCUMENTS {
-                end = end.min(page.last().map_or(u64::MAX, |document| document.number));
-            }
-            waiting.extend(page);
-        }
-        waiting.retain(|document| document.number <= end);
-        waiting.sort_by_key(|document| document.number);
-        for document in waiting {
-            looked += 1;
-            let line = match document.kind {
-                DocumentKind::Appointment => document.subject == trust.party.0,
-                DocumentKind::PersonalDecision => registry
-                    .decisions
-                    .all
-                    .get(&document.hash)
-                    .is_some_and(|decision| decisions::concerns(registry, trust.party, decision, to)),
-                _ => registry.concerns(AgreementId(document.subject), to),
-            };
-            if line {
-                if body.len() + document.text.len() > DOCUMENT_BYTES && !body.is_empty() {
-                    break;
-                }
-                body.push_str(match document.kind {
-                    DocumentKind::Appointment => "appointment ",
-                    DocumentKind::PersonalDecision => "decision ",
-                    _ => "act ",
-                });
-                body.push_str(&document.subject.to_string());
-                body.push(' ');
-                body.push_str(&document.text);
-                body.push('\n');
-            }
-            up_to = document.number;
-        }
-        Ok((looked > 0).then(|| (body.into_bytes(), up_to)))
     }
 
     /// Takes in what a peer answered, or why there was no answer. Returns whether there may be more to say at once.
@@ -230,17 +181,13 @@ impl Core {
     }
 
     fn took(&self, trust: &Trust, call: &Call, body: &[u8], now: Timestamp) -> Result<bool, TrustError> {
-        let tenant = self.scope.tenant;
         match call.about {
             About::Keys { events } => {
                 trust.session(call.to, |session| session.keys = events);
                 // The answer is their history: it may have moved on.
                 self.learn_keys(call.to, body)?;
             }
-            About::Documents { up_to } => {
-                let name = documents_cursor(call.to);
-                self.store.transact(|tx| tx.set_cursor(tenant, &name, model::Seq(up_to)))?;
-            }
+            About::Documents { ref told } => self.told_documents(told)?,
             About::Position { agreement } => self.told_position(trust, call.to, agreement, body, now)?,
             About::Push { agreement } => return self.told_ack(trust, call.to, agreement, body, now),
             About::Witness { size } => {
@@ -433,7 +380,7 @@ impl Core {
 }
 
 impl Trust {
-    fn session<T>(&self, party: PartyId, change: impl FnOnce(&mut Session) -> T) -> T {
+    pub(crate) fn session<T>(&self, party: PartyId, change: impl FnOnce(&mut Session) -> T) -> T {
         let mut sessions = self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         change(sessions.entry(party).or_default())
     }

@@ -1,6 +1,8 @@
 //! The same streams as files: across an air gap, or one way only.
 
-use exchange::courier::{Contents, Export, Opening, export, open, read_manifest, survey};
+use exchange::courier::{
+    Contents, CourierRefusal, Export, Opening, export, open, read_manifest, survey, unverified_documents,
+};
 use exchange::{Ack, Position, StreamId};
 use keys::boxes::BoxSecretKey;
 use model::{PartyId, Timestamp};
@@ -8,9 +10,21 @@ use ports::peer::Refusal;
 use ports::trust::{EntryRecord, StreamKey, StreamPosition};
 
 use super::departure::Departure;
+use super::documents::Way;
 use super::registry::Registry;
 use super::{Trust, TrustError};
 use crate::core::Core;
+
+/// The least size of a file, in bytes: one with less room holds next to nothing.
+const LEAST_CAP: u64 = 1 << 20;
+
+/// Bytes of documents that one export carries; what is left goes with the next.
+const DOCUMENT_BYTES: usize = 16 << 20;
+
+/// The name of the cursor on our key events that files to a peer have brought.
+fn keys_cursor(party: PartyId) -> String {
+    format!("courier-keys:{party}")
+}
 
 /// What an import did with one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +37,8 @@ pub struct Imported {
     pub taken: usize,
     /// Acknowledgements of ours that it brought.
     pub acks: usize,
+    /// Key histories, appointments, acts and other signed documents in it.
+    pub documents: usize,
     /// What could not be taken in, in words.
     pub refused: Vec<String>,
     /// Gaps: entries that are needed first, in words.
@@ -38,28 +54,48 @@ enum Cargo {
 }
 
 impl Core {
-    /// Writes what a peer has not acknowledged, and our own acknowledgements, into files sealed to the peer. `repeat` entries
-    /// before that are written again, for ways that lose things. Returns the files' bytes, in order.
+    /// Writes what a peer was not told of and has not acknowledged, and our own acknowledgements, into files sealed to the
+    /// peer. `repeat` entries before that are written again, and every document with them, for ways that lose things.
+    /// Returns the files' bytes, in order.
     ///
     /// # Errors
     /// [`TrustError::Refused`] when the peer is not paired or a file would be larger than the cap.
     pub fn courier_export(&self, to: PartyId, repeat: u64, cap: u64) -> Result<Vec<Vec<u8>>, TrustError> {
         let trust = self.party()?;
-        let registry = self.registry()?;
-        if registry.paired(to).is_none() {
-            return Err(TrustError::refused("the two nodes are not paired"));
+        if self.registry()?.linked(to).is_none() {
+            return Err(TrustError::refused(
+                "the two nodes are not paired: confirm the words with `shieldwall peer confirm` first",
+            ));
         }
+        if cap < LEAST_CAP {
+            return Err(TrustError::refused(format!(
+                "files of at most {cap} bytes hold too little; raise the cap to {LEAST_CAP} bytes or more"
+            )));
+        }
+        self.before_a_file()?;
+        let registry = self.registry()?;
         let now = self.clock.now();
         let history = registry.histories.get(&to);
         let history = history.ok_or_else(|| TrustError::Missing("the peer's key history".to_owned()))?;
         let key = history.current(now).map_err(TrustError::refused)?.box_key.clone();
         let tenant = self.scope.tenant;
-        let (contents, exported) = loop {
+        let (mut contents, exported) = loop {
             match self.to_carry(trust, &registry, to, repeat, now)? {
                 Cargo::Ready(contents, exported) => break (contents, exported),
                 Cargo::Unfit(key, epoch, entries) => self.set_aside(key, epoch, &entries)?,
             }
         };
+        let read = self.store.read()?;
+        let way = Way::Courier { again: repeat > 0 };
+        let mut waiting = self.documents_for(&*read, &registry, trust, to, way, DOCUMENT_BYTES)?;
+        let own = self.own_history()?;
+        let brought = read.named_cursor(tenant, &keys_cursor(to))?.map_or(0, |seq| seq.0);
+        if brought < own.count() || repeat > 0 {
+            contents.documents.push(format!("keys {} {}", trust.party.0, own.to_text()));
+            waiting.told.push((keys_cursor(to), own.count()));
+        }
+        contents.documents.extend(waiting.lines.iter().map(|line| line.trim_end().to_owned()));
+        drop(read);
         let secrets = trust.secrets();
         let order =
             Export { from: trust.party, to, key: &key, signer: &secrets.epoch, created: now, repeat, cap };
@@ -70,7 +106,7 @@ impl Core {
                 let couriered = position.couriered;
                 tx.set_stream(tenant, *key, &StreamPosition { couriered, ..current })?;
             }
-            Ok(())
+            waiting.told.iter().try_for_each(|(cursor, at)| tx.set_cursor(tenant, cursor, model::Seq(*at)))
         })?;
         Ok(files)
     }
@@ -127,12 +163,37 @@ impl Core {
         let keys: Vec<&BoxSecretKey> =
             std::iter::once(&secrets.boxed).chain(secrets.boxed_before.as_ref()).collect();
         let manifest = read_manifest(file).map_err(TrustError::refused)?;
-        if registry.paired(manifest.from).is_none() {
-            return Err(TrustError::refused("the file comes from a party this node is not paired with"));
+        if manifest.to != trust.party {
+            return Err(TrustError::refused(CourierRefusal::NotForUs { to: manifest.to }));
+        }
+        if registry.linked(manifest.from).is_none() {
+            let known = registry.peers.get(&manifest.from).map(|peer| peer.name.clone());
+            return Err(TrustError::refused(match known {
+                Some(name) => format!("the pairing with {name} is not confirmed, or has ended"),
+                None => "the file comes from a party this node is not paired with".to_owned(),
+            }));
         }
         let opening =
             Opening { to: trust.party, keys: &keys, signers: &*registry, limits: Opening::LIMITS, now };
-        let opened = open(file, &opening).map_err(TrustError::refused)?;
+        let opened = match open(file, &opening) {
+            // A key that is not known yet may be in the file itself, with the events that prove it.
+            Err(CourierRefusal::Signer(problem)) => {
+                let lines = unverified_documents(file, &opening).map_err(TrustError::refused)?;
+                let history = lines.iter().find_map(|line| key_history(line, manifest.from));
+                let history = history.ok_or_else(|| TrustError::refused(problem))?;
+                self.learn_keys(manifest.from, history.as_bytes())?;
+                let fresh = self.registry()?;
+                let opening = Opening { signers: &*fresh, ..opening };
+                open(file, &opening).map_err(TrustError::refused)?
+            }
+            opened => opened.map_err(TrustError::refused)?,
+        };
+        let lines = opened.contents.documents.iter().map(String::as_str);
+        let refused = match self.take_documents(opened.manifest.from, lines) {
+            Err(TrustError::Refused(problem)) => vec![problem],
+            taken => taken?,
+        };
+        drop(registry);
         let from = opened.manifest.from;
         let streams = self.store.read()?.streams(self.scope.tenant)?;
         let position = |agreement| {
@@ -162,7 +223,8 @@ impl Core {
             part: (opened.manifest.part, opened.manifest.parts),
             taken: 0,
             acks: 0,
-            refused: Vec::new(),
+            documents: opened.contents.documents.len(),
+            refused,
             gaps,
         };
         for push in &opened.contents.pushes {
@@ -179,6 +241,28 @@ impl Core {
             self.take_ack(trust, key, ack, now)?;
             imported.acks += 1;
         }
+        // What the file made due is done at once: nodes that meet in files alone have no other occasion.
+        while self.agreement_step()? {}
+        self.erasure_step()?;
+        self.parting_step()?;
         Ok(imported)
     }
+
+    /// Brings everything up to now, so that a file holds all there is to say.
+    fn before_a_file(&self) -> Result<(), TrustError> {
+        while self.agreement_step()? {}
+        while self.release_step()? {}
+        while self.deliver_step()? {}
+        self.erasure_step()?;
+        while self.deliver_step()? {}
+        self.parting_step()?;
+        Ok(())
+    }
+}
+
+/// The key history in a line of documents, if it is that of a party.
+fn key_history(line: &str, party: PartyId) -> Option<&str> {
+    let mut parts = line.splitn(3, ' ');
+    let (kind, subject, text) = (parts.next()?, parts.next()?, parts.next()?);
+    (kind == "keys" && subject == party.0.to_string()).then_some(text)
 }

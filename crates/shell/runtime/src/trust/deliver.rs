@@ -173,7 +173,7 @@ impl Core {
                 label: &one.label,
                 obligations: one.disclosed.as_ref().map_or("{}", |disclosed| &disclosed.obligations),
                 terms: force.version,
-                membership: force.membership,
+                membership: registry.membership(force, agreement, trust.party, to),
                 decision: one.decision.unwrap_or(DecisionId(0)),
             })
             .collect();

@@ -10,13 +10,11 @@ use ports::trust::{PeerState, StreamKey};
 
 use super::TrustError;
 use super::calls::NOTHING_YET;
+use super::documents::LINES;
 use crate::core::Core;
 
 /// A node as its peers reach it.
 pub struct Peers(pub Arc<Core>);
-
-/// Lines one call may carry.
-const LINES: usize = 1024;
 
 impl PeerHandler for Peers {
     fn identify(&self, statement: &[u8], key: Digest) -> Option<PartyId> {
@@ -35,9 +33,19 @@ impl PeerHandler for Peers {
             (_, None) => Err(Refusal::Forbidden("this key belongs to no party known here".to_owned())),
             (topic, Some(from)) => {
                 let registry = core.registry().map_err(|_| Refusal::Failed)?;
-                let paired = registry.peers.get(&from).is_some_and(|peer| peer.state == PeerState::Paired);
-                if !paired {
-                    return Err(Refusal::Forbidden("the two nodes are not paired".to_owned()));
+                if registry.linked(from).is_none() {
+                    let ended = registry.peers.get(&from).is_some_and(|peer| peer.state == PeerState::Ended);
+                    let why = if ended {
+                        "the pairing has ended here; pair anew with an invitation"
+                    } else {
+                        "the two nodes are not paired: people here have not confirmed the words yet"
+                    };
+                    return Err(Refusal::Forbidden(why.to_owned()));
+                }
+                // Whoever parts settles what is owed, and nothing else.
+                let owed = matches!(topic, Topic::Documents | Topic::Position | Topic::Push);
+                if !owed && registry.paired(from).is_none() {
+                    return Err(Refusal::Forbidden("the pairing is being ended".to_owned()));
                 }
                 match topic {
                     Topic::Documents => core.answer_documents(from, body),
@@ -99,32 +107,7 @@ impl Core {
 
     fn answer_documents(&self, from: PartyId, body: &[u8]) -> Result<Vec<u8>, Refusal> {
         let text = std::str::from_utf8(body).map_err(|_| Refusal::Invalid("not text".to_owned()))?;
-        let mut refused = Vec::new();
-        for line in text.lines().take(LINES) {
-            let mut parts = line.splitn(3, ' ');
-            let (Some(kind), Some(subject), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
-                return Err(Refusal::Invalid("a line is a kind, a subject and a document".to_owned()));
-            };
-            let subject: Digest =
-                subject.parse().map_err(|_| Refusal::Invalid("the subject is no digest".to_owned()))?;
-            let signed =
-                Signed::parse(text.as_bytes()).map_err(|problem| Refusal::Invalid(problem.to_string()))?;
-            let kept = match kind {
-                "appointment" if subject == from.0 => self.keep_appointment(from, &signed).map(|_| ()),
-                "act" => self.keep_act(AgreementId(subject), &signed).map(|_| ()),
-                "decision" => self.keep_decision(from, AgreementId(subject), &signed).map(|_| ()),
-                _ => Err(TrustError::refused("not a kind of document that a peer sends")),
-            };
-            match kept {
-                Ok(()) => {}
-                Err(TrustError::Store(_) | TrustError::Vault(_)) => return Err(Refusal::Failed),
-                Err(problem) => refused.push(problem.to_string()),
-            }
-        }
-        if !refused.is_empty() {
-            let message = format!("documents from {} were refused: {}", from.0.short(), refused.join("; "));
-            let _ = self.alarm(from, "shieldwall/peer-document", message, self.clock.now());
-        }
+        let refused = self.take_documents(from, text.lines().take(LINES)).map_err(failed)?;
         Ok(format!("{{\"refused\":{}}}", refused.len()).into_bytes())
     }
 

@@ -37,12 +37,14 @@ impl Core {
             !self.store.read()?.documents(self.scope.tenant, DocumentKind::KeyEvent, None, 0, 1)?.is_empty();
         if began {
             return Err(TrustError::refused(
-                "the store holds a key history, but the keys in the node's directory are not its keys; restore the `keys` folder that belongs to this store",
+                "the store holds a key history, but the keys in the node's directory are not its keys; restore the `keys` folder that belongs to this store, or go on with new keys by `shieldwall key recover`",
             ));
         }
         let node = self.node().map_err(TrustError::refused)?;
-        let secrets = Secrets::generate(&*self.ids);
+        let (secrets, next) = Secrets::generate(&*self.ids);
+        vault.keep_next(&next, &*self.ids)?;
         vault.save(&secrets, &*self.ids)?;
+        vault.forget_next(secrets.next)?;
         let now = self.clock.now();
         let change = Change::Inception {
             name: node.name,
@@ -73,6 +75,7 @@ impl Core {
         let party = self.add_key_event(vault, signed)?;
         let _turn = self.party()?.turn_to_speak();
         self.finish_rotation()?;
+        self.follow_commitment()?;
         self.audited(author, "key.event", &signed.hash().short(), "")?;
         Ok(party)
     }
@@ -81,10 +84,10 @@ impl Core {
     ///
     /// # Errors
     /// As there.
-    pub fn rotate_keys(&self, author: &str) -> Result<(Signed, bool), TrustError> {
+    pub fn rotate_keys(&self, next_key: Option<&[u8]>, author: &str) -> Result<(Signed, bool), TrustError> {
         let trust = self.party()?;
         let _turn = trust.turn_to_speak();
-        let signed = self.prepare_rotation()?;
+        let signed = self.prepare_rotation_with(next_key)?;
         let kept = self.keep_key_event(trust.party, &signed).is_ok();
         if kept {
             self.finish_rotation()?;
@@ -240,8 +243,13 @@ impl Core {
     /// is the same epoch.
     ///
     /// # Errors
-    /// When the vault cannot be written.
+    /// [`super::VaultError::NextMissing`] when the next epoch's key lies elsewhere, and when the vault cannot be written.
     pub fn prepare_rotation(&self) -> Result<Signed, TrustError> {
+        self.prepare_rotation_with(None)
+    }
+
+    /// [`Core::prepare_rotation`] with the text of the file that holds the next epoch's key, when it was kept elsewhere.
+    fn prepare_rotation_with(&self, next_key: Option<&[u8]>) -> Result<Signed, TrustError> {
         let trust = self.party()?;
         let history = self.own_history()?;
         let secrets = trust.secrets();
@@ -249,7 +257,16 @@ impl Core {
         let secrets = if secrets.before.is_some() {
             secrets
         } else {
-            let rotated = secrets.rotated(&*self.ids);
+            let key = match next_key {
+                Some(text) => {
+                    let opened = trust.vault.open_next(text, secrets.next, "the file given");
+                    opened.map_err(TrustError::refused)?
+                }
+                None => trust.vault.next(secrets.next)?,
+            };
+            let (rotated, next) = secrets.rotated(key, &*self.ids);
+            // The key to come is on the disk before anything commits to it.
+            trust.vault.keep_next(&next, &*self.ids)?;
             trust.vault.save(&rotated, &*self.ids)?;
             trust.set_secrets(rotated)
         };
@@ -279,6 +296,7 @@ impl Core {
         }
         let settled = Secrets { before: None, ..secrets.copy() };
         trust.vault.save(&settled, &*self.ids)?;
+        trust.vault.forget_next(settled.next)?;
         trust.set_secrets(settled);
         Ok(())
     }
@@ -293,6 +311,12 @@ impl Core {
         let history = self.own_history()?;
         let due = history.current(now).is_ok_and(|epoch| epoch.window.until <= now.plus_micros(RENEW_EPOCH));
         if due {
+            let trust = self.party()?;
+            let secrets = trust.secrets();
+            // A key that is kept elsewhere is brought by people: once an hour they are told, and once in the findings.
+            if secrets.before.is_none() && !trust.vault.has_next(secrets.next) {
+                return self.next_key_is_wanted(trust, &history, now);
+            }
             self.rotate()?;
         }
         Ok(due)
@@ -343,10 +367,10 @@ impl Core {
     }
 }
 
-fn epoch_terms(secrets: &Secrets, now: Timestamp) -> EpochTerms {
+pub(super) fn epoch_terms(secrets: &Secrets, now: Timestamp) -> EpochTerms {
     EpochTerms {
         key: secrets.epoch.public().clone(),
-        next: secrets.next.id(),
+        next: secrets.next,
         box_key: secrets.boxed.public(),
         ledger: ledger_key(secrets),
         until: now.plus_micros(MAX_EPOCH),

@@ -5,6 +5,7 @@
 //! [`Core::next_call`] and [`Core::answered`] say what to tell a peer next and take in its answer, so that a network or
 //! a simulation carries the same calls; [`Peers`] answers the calls of others.
 
+mod acts;
 mod agreements;
 mod book;
 mod calls;
@@ -14,14 +15,17 @@ mod courier;
 mod decisions;
 mod deliver;
 mod departure;
+mod documents;
 mod erasure;
 mod gate;
 mod handler;
 mod keys;
 mod outlet;
+mod parting;
 mod peers;
 mod queries;
 mod receive;
+mod recovery;
 mod registry;
 mod release;
 mod report;
@@ -46,6 +50,7 @@ use crate::core::Core;
 use crate::rules::Shelf;
 use release::Candidate;
 
+pub use acts::{Enrolment, ToApprove, Wanted};
 pub use agreements::{Exposure, LISTED, Listed, Proposed};
 pub use calls::Call;
 pub use circumstances::{Decisions, Emergency};
@@ -56,12 +61,14 @@ pub use erasure::Withdrawal;
 pub use gate::{Arrears, Wait};
 pub use handler::Peers;
 pub use outlet::{Explained, Kept, Outgoing, Served};
+pub use parting::Owed;
 pub use peers::{INVITATION, PairingStep, PairingView};
 pub use queries::{Asked, Seen};
-pub use registry::{Agreed, InForce, Registry};
+pub use recovery::Recovery;
+pub use registry::{Agreed, InForce, Registry, Requested};
 pub use report::{MadeReport, verify_report};
 pub use status::{Coming, Flow, Quorum, Standing};
-pub use vault::{Secrets, Unlock, Vault, VaultError};
+pub use vault::{Secrets, Unlock, Vault, VaultError, key_beside};
 
 /// Why something about other parties could not be done, by what the caller can do.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +117,8 @@ pub struct Trust {
     latest: AtomicI64,
     sessions: Mutex<BTreeMap<PartyId, calls::Session>>,
     changed: watch::Sender<u64>,
+    /// When people were last told that the next epoch's key has to be brought.
+    reminded: Mutex<Option<Timestamp>>,
 }
 
 impl Trust {
@@ -130,6 +139,7 @@ impl Trust {
             latest: AtomicI64::new(i64::MIN),
             sessions: Mutex::default(),
             changed: watch::Sender::new(0),
+            reminded: Mutex::default(),
         }
     }
 
@@ -137,6 +147,14 @@ impl Trust {
     #[must_use]
     pub fn secrets(&self) -> Arc<Secrets> {
         Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A copy of the node's keys in memory.
+    ///
+    /// # Errors
+    /// When they cannot be opened.
+    pub fn copy_vault(&self, ids: &dyn ports::Ids) -> Result<Vault, VaultError> {
+        self.vault.copy(ids)
     }
 
     fn set_secrets(&self, secrets: Secrets) -> Arc<Secrets> {

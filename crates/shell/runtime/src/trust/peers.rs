@@ -205,16 +205,12 @@ impl Core {
                 "those are not the words this node shows: do not go on, end this pairing, and begin again over another channel",
             ));
         }
+        let tenant = self.scope.tenant;
+        let said = self.store.read()?.documents(tenant, DocumentKind::Pairing, None, 0, 100_000)?;
+        let last = said.last().map_or(0, |document| document.number);
+        let cursor = super::parting::paired_cursor(view.peer.party);
+        self.store.transact(|tx| tx.set_cursor(tenant, &cursor, model::Seq(last)))?;
         self.set_peer_state(view.peer, PeerState::Paired, "peer.confirm", author, "")
-    }
-
-    /// Ends the pairing. Streams stop at once; agreements with them count for nothing while they are not paired.
-    ///
-    /// # Errors
-    /// [`TrustError::Missing`] for a name nobody has.
-    pub fn end_peer(&self, name: &str, author: &str, reason: &str) -> Result<PeerRecord, TrustError> {
-        let view = self.pairing(name)?;
-        self.set_peer_state(view.peer, PeerState::Ended, "peer.end", author, reason)
     }
 
     /// Where a peer's node is reached from now on; `None` for files only.
@@ -228,6 +224,43 @@ impl Core {
         Ok(peer)
     }
 
+    /// Changes what our people call a peer, or note about it. `None` leaves it as it is.
+    ///
+    /// # Errors
+    /// [`TrustError::Missing`] for a name nobody has; [`TrustError::Refused`] for a new one that is another's, or none.
+    pub fn change_peer(
+        &self,
+        name: &str,
+        new_name: Option<&str>,
+        note: Option<&str>,
+        author: &str,
+    ) -> Result<PeerRecord, TrustError> {
+        let before = self.pairing(name)?.peer;
+        if let Some(new) = new_name.filter(|new| *new != name) {
+            check_name(new)?;
+            if self.registry()?.peers.values().any(|peer| peer.name == new) {
+                return Err(TrustError::refused(format!(
+                    "another peer is called `{new}` already; choose another name"
+                )));
+            }
+        }
+        if note.is_some_and(|note| note.len() > MOST_NOTE) {
+            return Err(TrustError::refused(format!("a note is at most {MOST_NOTE} bytes")));
+        }
+        let peer = PeerRecord {
+            name: new_name.unwrap_or(&before.name).to_owned(),
+            note: note.unwrap_or(&before.note).to_owned(),
+            ..before
+        };
+        let (now, tenant) = (self.clock.now(), self.scope.tenant);
+        self.store.transact(|tx| {
+            tx.set_peer(tenant, &peer)?;
+            tx.audit(tenant, now, author, "peer.change", name, &peer.name)
+        })?;
+        self.registry_changed();
+        Ok(peer)
+    }
+
     /// One peer by its name.
     ///
     /// # Errors
@@ -237,7 +270,7 @@ impl Core {
         found.ok_or_else(|| TrustError::Missing(format!("a peer named `{name}`")))
     }
 
-    fn set_peer_state(
+    pub(super) fn set_peer_state(
         &self,
         peer: PeerRecord,
         state: PeerState,
@@ -271,7 +304,10 @@ impl Core {
         let tenant = self.scope.tenant;
         let taken = |name: &str| registry.peers.values().any(|peer| peer.name == name && peer.party != party);
         let name = match name {
-            Some(name) => name.to_owned(),
+            Some(name) => {
+                check_name(name)?;
+                name.to_owned()
+            }
             None => free_name(history.name(), &taken),
         };
         if taken(&name) {
@@ -306,6 +342,7 @@ impl Core {
                     source,
                     last_contact: None,
                     last_error: None,
+                    note: String::new(),
                 }
             }
         };
@@ -381,6 +418,21 @@ fn pairing_of(documents: &[(Digest, Signed)], own: PartyId, peer: PartyId) -> Op
             accepter_nonce: member(acceptance, "nonce")?.parse::<Digest>().ok()?.0,
         })
     })
+}
+
+/// Longest note on a peer, in bytes.
+const MOST_NOTE: usize = 2000;
+
+/// Names go into paths and file names: letters, digits and hyphens.
+fn check_name(name: &str) -> Result<(), TrustError> {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    if (1..=64).contains(&name.len()) && name.bytes().all(plain) {
+        Ok(())
+    } else {
+        Err(TrustError::refused(format!(
+            "`{name}` is no name for a peer: 1 to 64 of `a` to `z`, `0` to `9` and `-`"
+        )))
+    }
 }
 
 /// A name made from what an organisation calls itself.

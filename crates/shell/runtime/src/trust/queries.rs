@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use agreement::{Answer, QueryRight, Set};
 use model::{AgreementId, PartyId, Timestamp};
-use observable::Observable;
+use observable::{Kind, Observable};
 use ports::peer::Refusal;
 use ports::trust::QueryRecord;
 use private_query::{
@@ -226,8 +226,44 @@ fn right_for<'t>(
     force.terms.queries.iter().find(|right| {
         right.from.includes(&from)
             && right.to.includes(&to)
-            && right.kinds.includes(kind)
+            && grants(&right.kinds, kind)
             && right.purposes.contains(purpose)
+    })
+}
+
+/// Whether a right names a kind: by its own word, or by the STIX object type that it is a value of.
+fn grants(kinds: &Set, kind: &str) -> bool {
+    let object_type =
+        Kind::ALL.iter().find(|known| known.as_str() == kind).and_then(|kind| object_type(*kind));
+    kinds.includes(kind) || object_type.is_some_and(|object_type| kinds.includes(object_type))
+}
+
+/// The STIX object type (STIX 2.1 §6) whose name in a text grants questions about a kind. File names are easily guessed
+/// and networks are many addresses: those are asked about only where a text names the kind itself.
+const fn object_type(kind: Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Ipv4 => "ipv4-addr",
+        Kind::Ipv6 => "ipv6-addr",
+        Kind::Domain => "domain-name",
+        Kind::Url => "url",
+        Kind::Email => "email-addr",
+        Kind::Md5
+        | Kind::Sha1
+        | Kind::Sha224
+        | Kind::Sha256
+        | Kind::Sha384
+        | Kind::Sha512
+        | Kind::Sha3V256
+        | Kind::Sha3V512
+        | Kind::Ssdeep
+        | Kind::Tlsh
+        | Kind::Imphash => "file",
+        Kind::CertMd5 | Kind::CertSha1 | Kind::CertSha256 | Kind::CertSerial => "x509-certificate",
+        Kind::RegistryKey => "windows-registry-key",
+        Kind::Mutex => "mutex",
+        Kind::Asn => "autonomous-system",
+        Kind::Mac => "mac-addr",
+        _ => return None,
     })
 }
 
@@ -243,7 +279,10 @@ fn as_right(agreement: AgreementId, right: &QueryRight) -> Right {
         agreement,
         kinds: match &right.kinds {
             Set::Any => None,
-            Set::Only(kinds) => Some(kinds.clone()),
+            Set::Only(_) => {
+                let granted = Kind::ALL.iter().map(|kind| kind.as_str());
+                Some(granted.filter(|kind| grants(&right.kinds, kind)).map(str::to_owned).collect())
+            }
         },
         purposes: right.purposes.clone(),
         mode: mode(right.answer),

@@ -65,7 +65,7 @@ impl Core {
         let registry = self.registry().map_err(|_| Refusal::Failed)?;
         let agreement = push.segment.stream.agreement;
         let source = registry
-            .paired(from)
+            .linked(from)
             .ok_or_else(|| Refusal::Forbidden("the two nodes are not paired".to_owned()))
             .and_then(|peer| self.source_or_stranger(peer.source).map_err(|_| Refusal::Failed))?;
         if !registry.shares(agreement, from, trust.party) {

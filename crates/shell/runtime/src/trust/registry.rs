@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use agreement::acts::{Known, State, Status, fold};
+use agreement::acts::{Act, Known, State, Status, What, fold};
 use agreement::{Form, Terms};
 use exchange::wire::Push;
 use exchange::{Signers, Standing};
@@ -35,8 +35,8 @@ pub struct Registry {
     pub agreements: BTreeMap<AgreementId, Agreed>,
     /// Who speaks for which identity: whoever claimed it first here, as long as it does.
     speakers: BTreeMap<StixId, PartyId>,
-    /// Requests for agreements that have no text yet, by the request's hash.
-    pub requests: BTreeMap<Digest, State>,
+    /// Requests for agreements, by the request's hash.
+    pub requests: BTreeMap<Digest, Requested>,
     /// Releases to clients without a node, by hash; see [`Registry::releases`].
     pub(super) consumers: BTreeMap<Digest, Consumer>,
     /// What persons decided under them.
@@ -45,6 +45,22 @@ pub struct Registry {
     built: Option<u64>,
     /// When it was built; agreements are judged anew once a minute.
     at: Timestamp,
+}
+
+/// Somebody asked somebody for an agreement.
+pub struct Requested {
+    /// Who asked.
+    pub from: PartyId,
+    /// Whom.
+    pub to: PartyId,
+    /// When, by that party's clock.
+    pub at: Timestamp,
+    /// What for.
+    pub reason: String,
+    /// A text to begin from, if there was one.
+    pub document: Option<String>,
+    /// Agreements that were offered in answer.
+    pub answered: Vec<AgreementId>,
 }
 
 /// An agreement as its acts make it.
@@ -152,7 +168,13 @@ impl Registry {
         Ok(Some(registry))
     }
 
+    /// How many documents are in here: it moves whenever one was added.
+    pub(crate) fn documents(&self) -> u64 {
+        self.built.unwrap_or_default()
+    }
+
     fn fold(&mut self, acts: &[Document], before: &BTreeMap<AgreementId, Agreed>, now: Timestamp) {
+        let mut answers: Vec<(Digest, AgreementId)> = Vec::new();
         let mut by_subject: BTreeMap<Digest, Vec<Signed>> = BTreeMap::new();
         for document in acts {
             if let Ok(signed) = Signed::parse(document.text.as_bytes()) {
@@ -163,22 +185,34 @@ impl Registry {
         for (subject, signed) in by_subject {
             let state = fold(AgreementId(subject), &signed, &known, now);
             if state.versions.is_empty() {
-                self.requests.insert(subject, state);
+                if let Some(request) = signed.iter().find_map(|signed| request(signed, subject)) {
+                    self.requests.insert(subject, request);
+                }
                 continue;
             }
             let id = AgreementId(subject);
+            answers.extend(signed.iter().filter_map(answered).map(|request| (request, id)));
             let old = before.get(&id);
-            let membership = state.membership().map_or(0, |membership| membership.number);
+            let newest = state.membership();
             let mut versions = BTreeMap::new();
             for (hash, version) in state.versions.iter().filter(|(_, version)| version.complete) {
                 let terms = &version.proposal.terms;
-                let membership = if matches!(terms.form, Form::Bilateral) { 0 } else { membership };
+                let circle = !matches!(terms.form, Form::Bilateral);
+                let membership = newest.filter(|_| circle).map_or(0, |membership| membership.number);
                 let compiled = match old.and_then(|old| old.versions.get(hash)) {
-                    Some(force) => InForce { membership, ..force.clone() },
-                    None => {
-                        let Ok(policy) = Policy::compile(terms, id) else { continue };
+                    Some(force) if force.membership == membership => force.clone(),
+                    _ => {
+                        let mut terms = terms.clone();
+                        // Whoever was admitted takes part as if the text had named it: its members have signed that.
+                        if let Some(newest) =
+                            newest.filter(|_| membership > 1 && state.current == Some(*hash))
+                        {
+                            let members = newest.members.iter();
+                            terms.parties = members.map(|(id, member)| (*id, member.party.clone())).collect();
+                        }
+                        let Ok(policy) = Policy::compile(&terms, id) else { continue };
                         InForce {
-                            terms: Arc::new(terms.clone()),
+                            terms: Arc::new(terms),
                             policy: Arc::new(policy),
                             version: *hash,
                             membership,
@@ -188,6 +222,11 @@ impl Registry {
                 versions.insert(*hash, compiled);
             }
             self.agreements.insert(id, Agreed { state, acts: signed, versions });
+        }
+        for (request, agreement) in answers {
+            if let Some(request) = self.requests.get_mut(&request) {
+                request.answered.push(agreement);
+            }
         }
     }
 
@@ -215,7 +254,20 @@ impl Registry {
             return Vec::new();
         }
         let active = agreed.state.active.iter().copied();
-        active.filter(|party| *party != own && open(party) && self.paired(*party).is_some()).collect()
+        // A member takes nothing under a membership that it has not signed.
+        let common = |party: &PartyId| agreed.state.membership_between(&own, party).is_some();
+        active
+            .filter(|party| *party != own && open(party) && common(party) && self.paired(*party).is_some())
+            .collect()
+    }
+
+    /// The membership that entries to a party name: the newest that both have signed; 0 for two parties.
+    #[must_use]
+    pub fn membership(&self, force: &InForce, agreement: AgreementId, own: PartyId, to: PartyId) -> u32 {
+        let agreed = self.agreements.get(&agreement).filter(|_| force.membership > 0);
+        agreed
+            .and_then(|agreed| agreed.state.membership_between(&own, &to))
+            .unwrap_or(force.membership.min(1))
     }
 
     /// Whoever took part once and is still told what is taken back, though nothing else may flow.
@@ -227,7 +279,7 @@ impl Registry {
             let recipients = self.recipients(*id, own);
             let flows = agreed.state.status == Status::InForce;
             for party in agreed.state.ever.iter().copied().filter(|party| *party != own) {
-                if self.paired(party).is_some() && !(flows && recipients.contains(&party)) {
+                if self.linked(party).is_some() && !(flows && recipients.contains(&party)) {
                     former.push((*id, force, party));
                 }
             }
@@ -254,9 +306,7 @@ impl Registry {
     #[must_use]
     pub fn concerns(&self, agreement: AgreementId, party: PartyId) -> bool {
         if let Some(request) = self.requests.get(&agreement.0) {
-            return request.ever.contains(&party)
-                || request.heads.contains_key(&party)
-                || request.active.contains(&party);
+            return [request.from, request.to].contains(&party);
         }
         self.agreements.get(&agreement).is_some_and(|agreed| {
             let named =
@@ -273,6 +323,13 @@ impl Registry {
         self.peers.get(&party).filter(|peer| peer.state == PeerState::Paired)
     }
 
+    /// A peer with whom something is still to be done: paired, or parting from us.
+    #[must_use]
+    pub fn linked(&self, party: PartyId) -> Option<&PeerRecord> {
+        let linked = |peer: &&PeerRecord| matches!(peer.state, PeerState::Paired | PeerState::Ending);
+        self.peers.get(&party).filter(linked)
+    }
+
     /// The versions whose entries we take in, for [`exchange::accept`].
     pub(crate) fn signed_terms(
         &self,
@@ -282,14 +339,20 @@ impl Registry {
     ) -> Vec<exchange::Terms> {
         let Some(agreed) = self.agreements.get(&agreement) else { return Vec::new() };
         let flows = agreed.state.status == Status::InForce
+            && self.paired(from).is_some()
             && [from, own].iter().all(|party| {
                 agreed.state.active.contains(party) && !agreed.state.blocked.contains_key(party)
             });
         let mut terms = Vec::new();
         for force in agreed.versions.values() {
             let circle = !matches!(force.terms.form, Form::Bilateral);
-            let numbers: Vec<u32> =
-                if circle { agreed.state.memberships.keys().copied().collect() } else { vec![0] };
+            // What we have not signed binds nobody towards us.
+            let signed = |number: &u32| agreed.state.has_signed_membership(&own, *number);
+            let numbers: Vec<u32> = if circle {
+                agreed.state.memberships.keys().copied().filter(signed).collect()
+            } else {
+                vec![0]
+            };
             for membership in numbers {
                 terms.push(exchange::Terms {
                     hash: force.version,
@@ -365,6 +428,26 @@ fn speakers(events: &[Document], histories: &BTreeMap<PartyId, KeyHistory>) -> B
         }
     }
     speakers
+}
+
+/// The request in an act, if it is one.
+fn request(signed: &Signed, subject: Digest) -> Option<Requested> {
+    let act = Act::read(signed).ok().filter(|_| signed.hash() == subject)?;
+    let What::Request { to, document } = act.what else { return None };
+    let Act { party: from, at, reason, .. } = act;
+    Some(Requested { from, to, at, reason, document, answered: Vec::new() })
+}
+
+/// The request that an act answers, if it does.
+fn answered(signed: &Signed) -> Option<Digest> {
+    // Few acts do, and reading one takes longer than looking.
+    if !signed.body.contains(r#""answers":"#) {
+        return None;
+    }
+    match Act::read(signed).ok()?.what {
+        What::Offer { answers, .. } => answers,
+        _ => None,
+    }
 }
 
 /// Key histories by party. Events that do not fit are left out: they were refused when they came.

@@ -1,8 +1,10 @@
 //! The node's own secrets: what it signs, opens and renames with.
 //!
 //! They lie in one sealed file below the node's directory, which is replaced as a whole: a crash leaves the old or the
-//! new one. Root keys and officers' keys are never here.
+//! new one. The next epoch's key lies in a file of its own, named after it, which may be kept elsewhere until it is
+//! needed: whoever takes the one file cannot rotate. Root keys and officers' keys are never here.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use keys::boxes::BoxSecretKey;
 use keys::sealed::{Cost, Opener, Sealed, SealedError};
 use keys::{KeyId, SecretKey};
+use model::Digest;
 use ports::Ids;
 use zeroize::Zeroizing;
 
@@ -20,8 +23,8 @@ pub struct Secrets {
     pub epoch: SecretKey,
     /// The last epoch's key, kept until the event that ends its epoch is stored: it signs that event too.
     pub before: Option<SecretKey>,
-    /// The next epoch's key, which nobody has seen.
-    pub next: SecretKey,
+    /// The next epoch's key, by its id: nobody has seen it, and it lies apart.
+    pub next: KeyId,
     /// Opens what is sealed to this epoch.
     pub boxed: BoxSecretKey,
     /// Opens what was sealed to the epoch before: courier files take their time.
@@ -33,37 +36,43 @@ pub struct Secrets {
 }
 
 /// Bytes of all parts together.
-const ENCODED: usize = 2 + 3 * 64 + 4 * 32;
+const ENCODED: usize = 2 + 2 * 64 + 5 * 32;
 
 impl Secrets {
-    /// Fresh secrets for a party that begins.
+    /// Fresh secrets for a party that begins, and the key of its second epoch.
     #[must_use]
-    pub fn generate(ids: &dyn Ids) -> Self {
+    pub fn generate(ids: &dyn Ids) -> (Self, SecretKey) {
         let mut entropy = || ids.random();
-        Self {
-            epoch: SecretKey::generate(&mut entropy),
+        let epoch = SecretKey::generate(&mut entropy);
+        let next = SecretKey::generate(&mut entropy);
+        let secrets = Self {
+            epoch,
             before: None,
-            next: SecretKey::generate(&mut entropy),
+            next: next.id(),
             boxed: BoxSecretKey::from_seed(entropy()),
             boxed_before: None,
             ledger: Zeroizing::new(entropy()),
             pseudonyms: Zeroizing::new(entropy()),
-        }
+        };
+        (secrets, next)
     }
 
-    /// The secrets of the next epoch: its key becomes the current one, and a new next one is made.
+    /// The secrets of the next epoch, whose key was made in the one before, and the key of the epoch after it. The
+    /// ledger gets another key too: peers learn it from the same key event.
     #[must_use]
-    pub fn rotated(&self, ids: &dyn Ids) -> Self {
+    pub fn rotated(&self, key: SecretKey, ids: &dyn Ids) -> (Self, SecretKey) {
         let mut entropy = || ids.random();
-        Self {
-            epoch: SecretKey::from_seed(*self.next.seed()),
+        let next = SecretKey::generate(&mut entropy);
+        let secrets = Self {
+            epoch: key,
             before: Some(SecretKey::from_seed(*self.epoch.seed())),
-            next: SecretKey::generate(&mut entropy),
+            next: next.id(),
             boxed: BoxSecretKey::from_seed(entropy()),
             boxed_before: Some(BoxSecretKey::from_seed(*self.boxed.seed())),
-            ledger: self.ledger.clone(),
+            ledger: Zeroizing::new(entropy()),
             pseudonyms: self.pseudonyms.clone(),
-        }
+        };
+        (secrets, next)
     }
 
     /// The same secrets once more.
@@ -73,7 +82,7 @@ impl Secrets {
         Self {
             epoch: key(&self.epoch),
             before: self.before.as_ref().map(key),
-            next: key(&self.next),
+            next: self.next,
             boxed: BoxSecretKey::from_seed(*self.boxed.seed()),
             boxed_before: self.boxed_before.as_ref().map(|boxed| BoxSecretKey::from_seed(*boxed.seed())),
             ledger: self.ledger.clone(),
@@ -90,12 +99,13 @@ impl Secrets {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(ENCODED));
         bytes.extend_from_slice(&[
-            1,
+            2,
             u8::from(self.before.is_some()) | u8::from(self.boxed_before.is_some()) << 1,
         ]);
-        for key in [Some(&self.epoch), Some(&self.next), self.before.as_ref()].into_iter().flatten() {
+        for key in [Some(&self.epoch), self.before.as_ref()].into_iter().flatten() {
             bytes.extend_from_slice(key.seed());
         }
+        bytes.extend_from_slice(&self.next.0.0);
         bytes.extend_from_slice(&*self.ledger);
         bytes.extend_from_slice(&*self.pseudonyms);
         for key in [Some(&self.boxed), self.boxed_before.as_ref()].into_iter().flatten() {
@@ -107,14 +117,14 @@ impl Secrets {
     fn decode(bytes: &[u8]) -> Option<Self> {
         let ([version, flags], mut rest) = bytes.split_first_chunk::<2>()?;
         let epoch = SecretKey::from_seed(*take(&mut rest)?);
-        let next = SecretKey::from_seed(*take(&mut rest)?);
         let before = if flags & 1 == 0 { None } else { Some(SecretKey::from_seed(*take(&mut rest)?)) };
+        let next = KeyId(Digest(*take(&mut rest)?));
         let ledger = Zeroizing::new(*take(&mut rest)?);
         let pseudonyms = Zeroizing::new(*take(&mut rest)?);
         let boxed = BoxSecretKey::from_seed(*take(&mut rest)?);
         let boxed_before =
             if flags & 2 == 0 { None } else { Some(BoxSecretKey::from_seed(*take(&mut rest)?)) };
-        (*version == 1 && rest.is_empty()).then_some(Self {
+        (*version == 2 && rest.is_empty()).then_some(Self {
             epoch,
             before,
             next,
@@ -160,6 +170,24 @@ pub enum VaultError {
     /// It was opened and makes no sense.
     #[error("the keys in `{0}` are damaged; restore them from where you keep a copy")]
     Damaged(String),
+    /// The next epoch's key is not where it is looked for.
+    #[error(
+        "the next epoch's key is not in `{path}`; name its file with --next-key FILE, or if it is lost, commit to another with `shieldwall key roots --new-next --root FILE`"
+    )]
+    NextMissing {
+        /// Where it would be.
+        path: String,
+    },
+    /// A file holds another key than the one that was committed to.
+    #[error("that file holds key {found}, and this party has committed to {expected}; look for `{name}`")]
+    OtherNext {
+        /// The key in it.
+        found: KeyId,
+        /// The key that was committed to.
+        expected: KeyId,
+        /// The name of its file.
+        name: String,
+    },
 }
 
 /// What opens the sealed file.
@@ -189,17 +217,31 @@ pub enum Vault {
         unlock: Unlock,
     },
     /// Only in memory: for simulations.
-    Memory(Mutex<Option<Zeroizing<Vec<u8>>>>),
+    Memory(Mutex<Memory>),
+}
+
+/// What a vault without files holds.
+#[derive(Default)]
+pub struct Memory {
+    secrets: Option<Zeroizing<Vec<u8>>>,
+    next: BTreeMap<KeyId, SecretKey>,
 }
 
 /// What the sealed file says it is.
 const PURPOSE: &str = "node keys";
+/// What the file of the next epoch's key says it is.
+const NEXT: &str = "next epoch key";
+
+/// The name of the file of an epoch key that is to come.
+fn next_name(key: KeyId) -> String {
+    format!("next-{}.sealed", key.to_string().chars().take(16).collect::<String>())
+}
 
 impl Vault {
     /// An empty vault that forgets everything with the process.
     #[must_use]
-    pub const fn memory() -> Self {
-        Self::Memory(Mutex::new(None))
+    pub fn memory() -> Self {
+        Self::Memory(Mutex::default())
     }
 
     /// The vault below a node's directory. Without a passphrase, a random key beside it opens it: whoever can read the
@@ -234,7 +276,7 @@ impl Vault {
     pub fn is_empty(&self) -> bool {
         match self {
             Self::File { path, .. } => !path.exists(),
-            Self::Memory(slot) => slot.lock().unwrap_or_else(PoisonError::into_inner).is_none(),
+            Self::Memory(slot) => slot.lock().unwrap_or_else(PoisonError::into_inner).secrets.is_none(),
         }
     }
 
@@ -245,7 +287,8 @@ impl Vault {
     pub fn load(&self) -> Result<Secrets, VaultError> {
         let bytes = match self {
             Self::Memory(slot) => {
-                slot.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(VaultError::Empty)?
+                let held = slot.lock().unwrap_or_else(PoisonError::into_inner);
+                held.secrets.clone().ok_or(VaultError::Empty)?
             }
             Self::File { path, unlock } => {
                 let text = match fs::read(path) {
@@ -269,18 +312,172 @@ impl Vault {
         let bytes = secrets.encode();
         match self {
             Self::Memory(slot) => {
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+                slot.lock().unwrap_or_else(PoisonError::into_inner).secrets = Some(bytes);
+                Ok(())
+            }
+            Self::File { path, unlock } => seal_to(path, PURPOSE, &bytes, unlock, ids),
+        }
+    }
+
+    /// Keeps the key of an epoch to come, apart from the others.
+    ///
+    /// # Errors
+    /// When its file cannot be written.
+    pub fn keep_next(&self, key: &SecretKey, ids: &dyn Ids) -> Result<(), VaultError> {
+        match self {
+            Self::Memory(slot) => {
+                let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);
+                held.next.insert(key.id(), SecretKey::from_seed(*key.seed()));
                 Ok(())
             }
             Self::File { path, unlock } => {
-                let sealed =
-                    Sealed::seal(PURPOSE, &bytes, unlock.opener(), Cost::DEFAULT, &mut || ids.random())
-                        .map_err(|error| VaultError::Sealed { path: self.name(), error })?;
-                replace(path, sealed.to_text().as_bytes())
-                    .map_err(|error| VaultError::Io { path: self.name(), error })
+                seal_to(&path.with_file_name(next_name(key.id())), NEXT, key.seed(), unlock, ids)
             }
         }
     }
+
+    /// The key of the next epoch, from where it was left.
+    ///
+    /// # Errors
+    /// [`VaultError::NextMissing`] when it lies elsewhere.
+    pub fn next(&self, key: KeyId) -> Result<SecretKey, VaultError> {
+        match self {
+            Self::Memory(slot) => {
+                let held = slot.lock().unwrap_or_else(PoisonError::into_inner);
+                let found = held.next.get(&key).map(|key| SecretKey::from_seed(*key.seed()));
+                found.ok_or_else(|| VaultError::NextMissing { path: self.name() })
+            }
+            Self::File { path, .. } => {
+                let path = path.with_file_name(next_name(key));
+                let name = path.display().to_string();
+                match fs::read(&path) {
+                    Ok(text) => self.open_next(&text, key, &name),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        Err(VaultError::NextMissing { path: name })
+                    }
+                    Err(error) => Err(VaultError::Io { path: name, error }),
+                }
+            }
+        }
+    }
+
+    /// Whether the key of the next epoch lies beside the others.
+    #[must_use]
+    pub fn has_next(&self, key: KeyId) -> bool {
+        match self {
+            Self::Memory(slot) => slot.lock().unwrap_or_else(PoisonError::into_inner).next.contains_key(&key),
+            Self::File { path, .. } => path.with_file_name(next_name(key)).exists(),
+        }
+    }
+
+    /// Opens the text of a file that [`Vault::keep_next`] wrote, wherever it was kept meanwhile.
+    ///
+    /// # Errors
+    /// [`VaultError`]; when it holds another key than the one that was committed to, too.
+    pub fn open_next(&self, text: &[u8], key: KeyId, name: &str) -> Result<SecretKey, VaultError> {
+        let Self::File { unlock, .. } = self else {
+            return Err(VaultError::NextMissing { path: self.name() });
+        };
+        let seed = Sealed::parse(text)
+            .and_then(|sealed| sealed.open(NEXT, unlock.opener()))
+            .map_err(|error| VaultError::Sealed { path: name.to_owned(), error })?;
+        let seed: [u8; 64] = seed.as_slice().try_into().map_err(|_| VaultError::Damaged(name.to_owned()))?;
+        let found = SecretKey::from_seed(seed);
+        if found.id() == key {
+            Ok(found)
+        } else {
+            Err(VaultError::OtherNext { found: found.id(), expected: key, name: next_name(key) })
+        }
+    }
+
+    /// Removes the keys of epochs to come but for the one that was committed to: they have begun, or never will.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn forget_next(&self, but: KeyId) -> Result<(), VaultError> {
+        match self {
+            Self::Memory(slot) => {
+                slot.lock().unwrap_or_else(PoisonError::into_inner).next.retain(|key, _| *key == but);
+                Ok(())
+            }
+            Self::File { path, .. } => {
+                let failed = |error| VaultError::Io { path: self.name(), error };
+                let Some(folder) = path.parent() else { return Ok(()) };
+                for entry in fs::read_dir(folder).map_err(failed)? {
+                    let entry = entry.map_err(failed)?;
+                    let name = entry.file_name().to_string_lossy().into_owned();
+                    if name.starts_with("next-") && name.ends_with(".sealed") && name != next_name(but) {
+                        fs::remove_file(entry.path()).map_err(failed)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Seals the keys anew, so that something else opens them. The next epoch's key must be beside them, or be given as
+    /// the file where it lies, which is sealed anew in its place.
+    ///
+    /// # Errors
+    /// [`VaultError::NextMissing`], and when a file cannot be written. Keys that were sealed anew open with what is new,
+    /// the others with what was before: run again, it goes on.
+    pub fn reseal(&self, unlock: Unlock, next: Option<&Path>, ids: &dyn Ids) -> Result<Self, VaultError> {
+        let Self::File { path, .. } = self else { return Err(VaultError::Empty) };
+        let secrets = self.load()?;
+        let place = next.map_or_else(|| path.with_file_name(next_name(secrets.next)), Path::to_owned);
+        let name = place.display().to_string();
+        let text = match fs::read(&place) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(VaultError::NextMissing { path: name });
+            }
+            Err(error) => return Err(VaultError::Io { path: name, error }),
+        };
+        let anew = Self::File { path: path.clone(), unlock };
+        // Sealed anew already, by a run that did not come to its end.
+        let done = anew.open_next(&text, secrets.next, &name).is_ok();
+        if !done && let Self::File { unlock, .. } = &anew {
+            let key = self.open_next(&text, secrets.next, &name)?;
+            seal_to(&place, NEXT, key.seed(), unlock, ids)?;
+        }
+        anew.save(&secrets, ids)?;
+        Ok(anew)
+    }
+
+    /// A copy in memory, with the next epoch's key where it is here.
+    ///
+    /// # Errors
+    /// As [`Vault::load`].
+    pub fn copy(&self, ids: &dyn Ids) -> Result<Self, VaultError> {
+        let (copy, secrets) = (Self::memory(), self.load()?);
+        copy.save(&secrets, ids)?;
+        if let Ok(next) = self.next(secrets.next) {
+            copy.keep_next(&next, ids)?;
+        }
+        Ok(copy)
+    }
+}
+
+/// Writes something secret, sealed, in place of what was there.
+fn seal_to(
+    path: &Path,
+    purpose: &str,
+    bytes: &[u8],
+    unlock: &Unlock,
+    ids: &dyn Ids,
+) -> Result<(), VaultError> {
+    let name = || path.display().to_string();
+    let sealed = Sealed::seal(purpose, bytes, unlock.opener(), Cost::DEFAULT, &mut || ids.random())
+        .map_err(|error| VaultError::Sealed { path: name(), error })?;
+    replace(path, sealed.to_text().as_bytes()).map_err(|error| VaultError::Io { path: name(), error })
+}
+
+/// Reads the key beside the sealed keys that opens them, making it when there is none.
+///
+/// # Errors
+/// When it cannot be read or made.
+pub fn key_beside(dir: &Path, ids: &dyn Ids) -> Result<Unlock, VaultError> {
+    Ok(Unlock::Key(key_file(&dir.join("keys").join("unlock.key"), ids)?))
 }
 
 fn private_dir(folder: &Path) -> io::Result<()> {

@@ -62,17 +62,15 @@ const HISTORIES: &[Case] = &[
         |s| {
             let secrets = s.liar.secrets().map_err(|problem| problem.0).unwrap();
             let terms = history(&s.liar).current(s.liar.now()).unwrap().clone();
+            let next = s.liar.next_key().map_err(|problem| problem.0).unwrap();
             let epoch_terms = keys::events::EpochTerms {
-                key: secrets.next.public().clone(),
+                key: next.public().clone(),
                 next: secrets.epoch.id(),
                 box_key: terms.box_key,
                 ledger: terms.ledger,
                 until: s.liar.now().plus_micros(DAY),
             };
-            keys(
-                s,
-                &longer(&s.ally, Change::Rotation { epoch: epoch_terms }, &[&secrets.next, &secrets.epoch]),
-            )
+            keys(s, &longer(&s.ally, Change::Rotation { epoch: epoch_terms }, &[&next, &secrets.epoch]))
         },
         Expect::Invalid(""),
     ),
@@ -193,7 +191,7 @@ fn stranger(scene: &Scene, topic: Topic) -> Outcome {
 
 /// After the pairing was ended.
 fn ended(scene: &Scene, topic: Topic, body: &[u8]) -> Outcome {
-    scene.target.core.end_peer(&name(2), "officer", "no more").unwrap();
+    scene.target.core.end_peer(&name(2), true, "officer", "no more").unwrap();
     scene.as_liar(topic, body)
 }
 
@@ -314,7 +312,7 @@ const PAIRING: &[Case] = &[
         "the acceptance of a pairing that was ended, once more",
         |s| {
             let (_, acceptance) = met(s);
-            s.target.core.end_peer("stranger", "officer", "no more").unwrap();
+            s.target.core.end_peer("stranger", true, "officer", "no more").unwrap();
             let state =
                 || s.target.core.registry().unwrap().peers.get(&s.stranger().party).map(|peer| peer.state);
             let before = state();

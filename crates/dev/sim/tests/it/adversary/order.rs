@@ -124,9 +124,9 @@ const CASES: &[Case] = &[
         "signed with the next epoch's key, which nobody has seen",
         |s| {
             let mut push = s.harmless();
-            let secrets = s.liar.secrets().map_err(|problem| problem.0).unwrap();
-            push.segment.signature = signature(&push, &secrets.next, context::SEGMENT);
-            push.segment.by = secrets.next.id();
+            let next = s.liar.next_key().map_err(|problem| problem.0).unwrap();
+            push.segment.signature = signature(&push, &next, context::SEGMENT);
+            push.segment.by = next.id();
             s.send_push(&push)
         },
         Expect::Invalid("does not vouch"),
