@@ -41,6 +41,7 @@ pub async fn audit(first: &Member, allies: &[Member], teller: &Narrator) -> Resu
     let core = first.core();
     let tenant = core.scope.tenant;
     // A report rests on a checkpoint that the witnesses have seen.
+    core.prepare_report().map_err(wrong)?;
     eventually("checkpoint that every peer has cosigned", || {
         let size = core.store.read()?.ledger_size(tenant)?;
         let own = core.checkpoints().map_err(wrong)?;
@@ -52,7 +53,7 @@ pub async fn audit(first: &Member, allies: &[Member], teller: &Narrator) -> Resu
         Ok(cosigned.then_some(()))
     })
     .await?;
-    let report = core.report("demo").map_err(wrong)?;
+    let report = core.make_report("demo").map_err(wrong)?;
     // Its key history is what a peer has pinned: the node is not asked about itself.
     let peer = allies.first().ok_or_else(|| Failure::new("no ally"))?;
     let registry = peer.core().registry().map_err(wrong)?;

@@ -22,8 +22,11 @@ pub enum Identity {
 /// Who stands behind an incoming object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Vouched {
-    /// Nobody is known to sign for its creator: it is bound to the source that first delivered it.
+    /// Nobody is known to sign for its creator.
     Unknown,
+    /// Nor to this node, which got it from a peer: only the source that first delivered the object is believed when it
+    /// brings another version.
+    Hearsay,
     /// The party that speaks for its creator delivered it, or signed the statement that came with it.
     Creator,
     /// A known party signs for its creator, and nothing of theirs came with it.
@@ -375,11 +378,16 @@ fn unclaimed(input: &Input<'_>, latest: Option<&Latest>) -> Vec<Finding> {
     let Some(latest) = latest else { return Vec::new() };
     let versioned = input.identity == Identity::Version && is_versioned(object);
     let elsewhere = !input.local && latest.first_source != input.source;
-    let vouched = input.vouched == Vouched::Creator || object.created_by().is_some();
+    let vouched = match input.vouched {
+        Vouched::Creator => true,
+        Vouched::Hearsay => false,
+        Vouched::Unknown | Vouched::Missing => object.created_by().is_some(),
+    };
     if !versioned || !elsewhere || vouched || object.version() <= latest.version {
         return Vec::new();
     }
-    let message = "a new version of an object without creator comes from another source than the object did";
+    let message =
+        "nobody known signs for this object, and the new version comes from another source than it did";
     vec![
         Finding::new(Severity::Warning, "shieldwall/unclaimed-version", "/created_by_ref", message)
             .hint("release it if this source is trusted to speak for the object"),

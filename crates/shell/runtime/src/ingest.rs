@@ -365,6 +365,7 @@ impl Taker<'_, '_> {
         let speaker = valid.created_by().and_then(|creator| self.registry?.speaker(&creator));
         let origin = piece.provenance.and_then(|provenance| provenance.origin);
         match speaker {
+            None if piece.provenance.is_some() => Vouched::Hearsay,
             None => Vouched::Unknown,
             Some(speaker) if origin == Some(speaker) => Vouched::Creator,
             Some(_) => Vouched::Missing,

@@ -73,10 +73,14 @@ pub(crate) fn pushed(
         match Body::parse(envelope.kind, &opening.payload)? {
             Body::Put(content) | Body::Supersede(content) | Body::Sighting(content) => {
                 given(truth, from, to, pact, &envelope, content.object)?;
-                let others = truth
-                    .items
-                    .values()
-                    .filter(|item| !truth.given.contains_key(&(to, item.id.clone())) && item.owner != to);
+                // What may be given is no secret, though it may follow only later.
+                let known: &Truth = truth;
+                let secret = |item: &&Item| {
+                    let may = known.why_not(item, from.index, to, pact, &envelope.terms, item.label());
+                    let given = known.given.contains_key(&(to, item.id.clone())) || item.owner == to;
+                    !given && (may.is_some() || item.withdrawn)
+                };
+                let others = known.items.values().filter(secret);
                 unseen(
                     others,
                     opening.payload.as_bytes(),
@@ -135,9 +139,6 @@ fn given(
     let label = if owner { item.label() } else { known_label(from, &id)?.unwrap_or(item.label()) };
     if let Some(why) = truth.why_not(item, from.index, to, pact, &envelope.terms, label) {
         return Err(fail(&why));
-    }
-    if owner && item.withdrawn {
-        return Err(fail("its creator has taken it back"));
     }
     truth.names.insert((from.index, to, pact, envelope.subject), id.clone());
     let texts = truth.given.entry((to, id)).or_default();

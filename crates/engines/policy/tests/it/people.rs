@@ -42,7 +42,7 @@ fn least_role(action: Action) -> Option<Role> {
         | ("token" | "status" | "courier", _)
         | ("store", _)
         | ("ledger", "report") => Some(Role::Admin),
-        (_, "write" | "withdraw" | "decide" | "pull" | "explain" | "ask") => Some(Role::Analyst),
+        (_, "write" | "withdraw" | "decide" | "pull" | "explain" | "ask" | "draft") => Some(Role::Analyst),
         (_, "read" | "export") => Some(Role::Viewer),
         other => panic!("nobody has said who may {other:?}"),
     }

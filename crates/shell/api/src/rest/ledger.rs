@@ -1,8 +1,11 @@
 //! The ledger: checkpoints, proofs of single entries, and oversight reports.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use tokio::time::{Instant, sleep};
 use utoipa::ToSchema;
 
 use crate::app::Shared;
@@ -85,16 +88,26 @@ pub(crate) struct ReportBody {
     history: String,
 }
 
+/// How long a report waits for peers to cosign.
+const WITNESSES: Duration = Duration::from_secs(5);
+
 /// Make an oversight report
 ///
-/// Of everything in the ledger up to now: figures and their proofs, no content.
+/// Waits a moment for peers to cosign the ledger as it is. The report is of everything in the ledger up to now: figures and their proofs, no content.
 #[utoipa::path(
     post, path = "/reports", tag = "ledger",
     responses((status = 200, body = ReportBody), (status = 422, response = super::ProblemBody))
 )]
 pub(crate) async fn report(State(app): State<Shared>, By(caller): By) -> Result<Json<ReportBody>, Problem> {
+    app.blocking(|app| Ok(app.core().prepare_report()?)).await?;
+    app.node.wake_peers();
+    // Peers cosign within moments; one that does not answer is not waited for longer than that.
+    let deadline = Instant::now() + WITNESSES;
+    while Instant::now() < deadline && !app.blocking(|app| Ok(app.core().is_witnessed()?)).await? {
+        sleep(Duration::from_millis(50)).await;
+    }
     app.blocking(move |app| {
-        let made = app.core().report(caller.name())?;
+        let made = app.core().make_report(caller.name())?;
         let history = app.core().own_history()?.to_text();
         let entries = made.leaves.1 - made.leaves.0;
         Ok(Json(ReportBody { report: made.file, entries, witnesses: made.witnesses, history }))

@@ -251,15 +251,15 @@ pub(crate) fn new_stream() -> StreamPosition {
 }
 
 /// Everything needed to prepare the entries of one stream.
-struct View<'v> {
-    core: &'v Core,
-    trust: &'v Trust,
-    registry: &'v Registry,
-    agreement: AgreementId,
-    force: &'v InForce,
-    to: PartyId,
-    read: &'v dyn Read,
-    now: Timestamp,
+pub(crate) struct View<'v> {
+    pub(crate) core: &'v Core,
+    pub(crate) trust: &'v Trust,
+    pub(crate) registry: &'v Registry,
+    pub(crate) agreement: AgreementId,
+    pub(crate) force: &'v InForce,
+    pub(crate) to: PartyId,
+    pub(crate) read: &'v dyn Read,
+    pub(crate) now: Timestamp,
 }
 
 impl View<'_> {
@@ -553,6 +553,24 @@ impl View<'_> {
             },
         };
         Ok(release(value, &plan))
+    }
+
+    /// Whether the recipient may still know of everything that a payload refers to.
+    pub(crate) fn may_know_all(&self, payload: &str) -> Result<bool, StoreError> {
+        let mut tape = Tape::new();
+        let Ok(content) = tape.parse(payload.as_bytes(), &Limits::OBJECT) else { return Ok(false) };
+        let Some(object) = content.get("object") else { return Ok(false) };
+        let mut named = BTreeSet::new();
+        stix::refs::references(object, &mut |_, _, target| {
+            named.extend(target.as_str().and_then(|text| text.parse::<StixId>().ok()));
+        });
+        for id in named {
+            // A stand-in for a contributor, or under another id, is nobody's to know of.
+            if self.read.object(self.scope(), &id, None)?.is_some() && !self.may_know(&id)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether the recipient may know of an object: it was given, or may be given, under this agreement. Unknown is no.

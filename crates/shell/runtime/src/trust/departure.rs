@@ -10,6 +10,7 @@ use policy::Action;
 use ports::trust::{EntryRecord, OutboxRecord, StreamKey};
 use ports::{Read, StoreError};
 
+use super::deliver::View;
 use super::registry::Registry;
 use super::{Trust, TrustError};
 use crate::core::Core;
@@ -90,7 +91,12 @@ impl Core {
         let Some(candidate) = self.candidate(read, version)? else { return Ok(false) };
         let now = self.clock.now();
         let decision = trust.decide(&force, registry, &candidate, key.peer, Action::Receive, now);
-        Ok(decision.permitted && candidate.facts.handling.to_text() == envelope.label)
+        if !decision.permitted || candidate.facts.handling.to_text() != envelope.label {
+            return Ok(false);
+        }
+        let (to, agreement, force) = (key.peer, key.agreement, &force);
+        let view = View { core: self, trust, registry, agreement, force, to, read, now };
+        view.may_know_all(entry.payload.as_deref().unwrap_or_default())
     }
 
     /// Whether something that is taken back, or confirmed, stands in a stream from a place on.

@@ -5,15 +5,20 @@ use std::collections::BTreeMap;
 use exchange::{Erasure, Receipt, ReceiptItem};
 use ledger::entry::ErasureAct;
 use model::{AgreementId, Digest, Finding, PartyId, Severity, StixId, Timestamp};
+use policy::Action;
 use ports::trust::{DisclosureRecord, HoldingRecord, StreamKey};
 use ports::{StoreError, Tx};
 
-use super::TrustError;
+use super::registry::{InForce, Registry};
+use super::{Trust, TrustError};
 use crate::core::Core;
 use crate::refused;
 
 /// Rows looked at in one go.
 const STEP: usize = 1000;
+
+/// Why what was passed on is taken back when its giver takes it back from us.
+const UPSTREAM: &str = "no-longer-permitted";
 
 /// What a withdrawal set in motion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +67,9 @@ impl Core {
                 self.take_back(tx, to, agreement, &force, record.subject, "error", creator, now)?;
                 told.push((to, agreement));
             }
+            if creator {
+                tx.set_cursor(tenant, &self.recalled_name(id), model::Seq(1))?;
+            }
             tx.audit(tenant, now, author, "object.withdraw", id.type_name(), reason)
         })?;
         trust.wake();
@@ -89,6 +97,7 @@ impl Core {
         }
         let full = waiting.len() == STEP;
         let now = self.clock.now();
+        let registry = self.registry()?;
         let mut gone: Vec<StixId> = Vec::new();
         let mut ends: Vec<(HoldingRecord, Erasure)> = Vec::new();
         for holding in waiting {
@@ -99,6 +108,7 @@ impl Core {
             if gone.contains(&id) {
                 continue;
             }
+            let passed_on = self.passed_on(trust, &registry, &id, true)?;
             let erased = self.store.transact(|tx| {
                 let all = tx.holdings_of(tenant, &id)?;
                 let live = all.iter().any(|other| other.ended.is_none() || other.hold.is_some());
@@ -108,6 +118,9 @@ impl Core {
                     .is_some_and(|latest| latest.first_source.0 == 0);
                 if live || ours {
                     return Ok(None);
+                }
+                for (to, agreement, force, subject) in &passed_on {
+                    self.take_back(tx, *to, *agreement, force, *subject, UPSTREAM, false, now)?;
                 }
                 if tx.tombstoned(tenant, trust.party, holding.agreement, self.recalled(&id))? {
                     tx.erase(self.scope, now, &id)?;
@@ -122,7 +135,16 @@ impl Core {
                     ends.extend(all.into_iter().map(|holding| (holding, Erasure::Erased)));
                     gone.push(id);
                 }
-                None => ends.push((holding, Erasure::Kept)),
+                None => {
+                    // What stays may have been passed on only because of what has ended.
+                    let passed_on = self.passed_on(trust, &registry, &id, false)?;
+                    self.store.transact(|tx| {
+                        passed_on.iter().try_for_each(|(to, agreement, force, subject)| {
+                            self.take_back(tx, *to, *agreement, force, *subject, UPSTREAM, false, now)
+                        })
+                    })?;
+                    ends.push((holding, Erasure::Kept));
+                }
             }
         }
         if !gone.is_empty() {
@@ -167,6 +189,35 @@ impl Core {
         }
         trust.wake();
         Ok(full)
+    }
+
+    /// To whom an object was passed on and may no longer be had there: by everybody when it goes, else by those to whom it
+    /// would not go now.
+    fn passed_on(
+        &self,
+        trust: &Trust,
+        registry: &Registry,
+        id: &StixId,
+        goes: bool,
+    ) -> Result<Vec<(PartyId, AgreementId, InForce, Digest)>, TrustError> {
+        let read = self.store.read()?;
+        let stored = if goes { None } else { read.object(self.scope, id, None)? };
+        let candidate = stored.map(|stored| self.candidate(&*read, stored.version_id)).transpose()?.flatten();
+        let now = self.clock.now();
+        let mut found = Vec::new();
+        for given in read.disclosures(self.scope.tenant, Some(id), false, 0, 100_000)? {
+            let Some(force) = registry.last_force(given.agreement).filter(|_| given.withdrawn.is_none())
+            else {
+                continue;
+            };
+            let permitted = candidate.as_ref().is_some_and(|candidate| {
+                trust.decide(&force, registry, candidate, given.to, Action::Receive, now).permitted
+            });
+            if !permitted {
+                found.push((given.to, given.agreement, force, given.subject));
+            }
+        }
+        Ok(found)
     }
 
     /// Our own people erased an object: whoever gave it to us is told, and our ledger says so.

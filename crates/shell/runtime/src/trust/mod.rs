@@ -369,6 +369,11 @@ impl Core {
             .map_or(Digest::ZERO, |trust| trust.names(trust.party, AgreementId(Digest::ZERO)).object(object))
     }
 
+    /// The name of the mark on an object of ours that we took back.
+    pub(crate) fn recalled_name(&self, object: &StixId) -> String {
+        format!("recalled:{}", self.recalled(object))
+    }
+
     /// The key that figures' pseudonyms are derived with.
     pub(crate) fn figures_key(&self) -> [u8; 32] {
         self.trust().map_or([0; 32], |trust| trust.naming)

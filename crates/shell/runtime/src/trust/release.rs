@@ -233,6 +233,12 @@ impl Core {
         let Some(stored) = read.version(self.scope, version)?.filter(|stored| stored.latest) else {
             return Ok(None);
         };
+        // What we took back as its creator goes to nobody any more, whoever would be entitled to it.
+        if stored.source.0 == 0
+            && read.named_cursor(self.scope.tenant, &self.recalled_name(&stored.id))?.is_some()
+        {
+            return Ok(None);
+        }
         let class = read.class_of(self.scope.tenant, version)?.unwrap_or_default();
         // Facts nobody can read are facts that permit nothing.
         let Ok(mut facts) = Facts::parse(&class) else { return Ok(None) };

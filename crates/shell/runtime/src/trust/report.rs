@@ -9,7 +9,7 @@ use ledger::note::{NoteKey, Role, origin};
 use ledger::policy::Policy;
 use ledger::report::{Evidence, Input, Leaf, Period, Signers, Trusted, Verdict, build, verify};
 use model::{PartyId, Timestamp};
-use ports::trust::DocumentKind;
+use ports::trust::{DocumentKind, PeerState};
 
 use super::TrustError;
 use super::witness::note_keys;
@@ -33,9 +33,50 @@ impl Core {
     /// # Errors
     /// [`TrustError::Refused`] when there is no checkpoint yet, or the ledger does not lead to it.
     pub fn report(&self, author: &str) -> Result<MadeReport, TrustError> {
-        let trust = self.party()?;
+        self.prepare_report()?;
+        self.make_report(author)
+    }
+
+    /// Writes into the ledger what only a look at what is held can say, and signs a checkpoint over it. Peers cosign it in
+    /// their own time; [`Core::make_report`] comes after that.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn prepare_report(&self) -> Result<(), TrustError> {
         self.retention_check(true)?;
         self.checkpoint_step()?;
+        Ok(())
+    }
+
+    /// Whether every peer that can be reached has cosigned the ledger's newest checkpoint.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn is_witnessed(&self) -> Result<bool, TrustError> {
+        let trust = self.party()?;
+        let registry = self.registry()?;
+        let name = origin(trust.party);
+        let newest = self.checkpoints()?.remove(&name);
+        let Some((_, note)) = newest else { return Ok(false) };
+        let checkpoint = SignedCheckpoint::parse(&note).map_err(TrustError::refused)?;
+        let reached = registry.peers.values().filter(|peer| {
+            peer.state == PeerState::Paired && peer.endpoint.is_some() && peer.last_error.is_none()
+        });
+        for peer in reached {
+            let keys = note_keys(&registry, peer.party, Role::Witness);
+            if checkpoint.cosignatures(&keys).map_err(TrustError::refused)?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes the report of everything up to the newest checkpoint, as it is.
+    ///
+    /// # Errors
+    /// As [`Core::report`].
+    pub fn make_report(&self, author: &str) -> Result<MadeReport, TrustError> {
+        let trust = self.party()?;
         let tenant = self.scope.tenant;
         let now = self.clock.now();
         let read = self.store.read()?;

@@ -617,7 +617,7 @@ const WORDS: &[Case] = &[
         |s| s.send(&[receipt(s, &s.liar, given_name(s, "own green"))]),
         Expect::Ignored,
     )
-    .may(MOVES),
+    .may(&["inbound", "disclosures"]),
     case(
         "a receipt signed by somebody else",
         |s| s.send(&[receipt(s, &s.ally, given_name(s, "own green"))]),

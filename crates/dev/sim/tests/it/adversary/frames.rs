@@ -212,7 +212,7 @@ const CASES: &[Case] = &[
             let draft = shieldwall_sim::forge::Draft { payload, ..s.draft("{}", model::Tlp::Green) };
             s.send(&[draft])
         },
-        Expect::Noted("shieldwall/peer-object"),
+        Expect::Noted("shieldwall/cap-exceeded"),
     )
     .may(super::BOOKED),
     case(
