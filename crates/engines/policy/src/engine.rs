@@ -94,6 +94,15 @@ impl Engine {
         if let Some(error) = validation.validation_errors().next() {
             return Err(EngineError::of(error));
         }
+        Self::of(text, &set)
+    }
+
+    /// Reads policies that were checked as parts of a whole.
+    pub(crate) fn part(text: &str) -> Result<Self, EngineError> {
+        Self::of(text, &PolicySet::from_str(text).map_err(EngineError::of)?)
+    }
+
+    fn of(text: &str, set: &PolicySet) -> Result<Self, EngineError> {
         let mut names = Vec::new();
         let mut seen = BTreeSet::new();
         for policy in set.policies() {

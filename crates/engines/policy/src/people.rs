@@ -240,7 +240,7 @@ fn load() -> Result<BTreeMap<Action, Ruled>, EngineError> {
         }
         let permits = about.iter().filter(|policy| policy.effect() == cedar_policy::Effect::Permit);
         let needs: Vec<&str> = permits.filter_map(|policy| policy.annotation("needs")).collect();
-        let engine = Engine::load_with(&text.join("\n"), &validator)?;
+        let engine = Engine::part(&text.join("\n"))?;
         let ruled = Ruled { action: action.clone(), engine, needs: needs.join("; or ") };
         rules.insert(*known, ruled);
     }

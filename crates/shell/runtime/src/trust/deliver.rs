@@ -302,7 +302,7 @@ impl View<'_> {
     }
 
     fn relabel(&self, entry: &OutboxRecord, version: VersionId) -> Result<Outcome, StoreError> {
-        let Some(candidate) = self.core.candidate(self.read, version)? else { return Ok(Outcome::Dropped) };
+        let Some(candidate) = self.core.offered(self.read, version)? else { return Ok(Outcome::Dropped) };
         let subject = self.trust.names(self.to, self.agreement).object(&candidate.stored.id);
         let label = candidate.facts.handling.to_text();
         let payload = Relabel { subject, label: label.clone() }.to_text();
@@ -326,7 +326,7 @@ impl View<'_> {
         gate: &Gate,
     ) -> Result<Outcome, StoreError> {
         // Gone, or a newer version is on its way: that one has an entry of its own.
-        let Some(candidate) = self.core.candidate(self.read, version)? else { return Ok(Outcome::Dropped) };
+        let Some(candidate) = self.core.offered(self.read, version)? else { return Ok(Outcome::Dropped) };
         // While it waited it may have been taken back.
         if self.taken_back(&candidate.stored.id)? {
             return Ok(Outcome::Dropped);
@@ -564,7 +564,7 @@ impl View<'_> {
         stix::refs::references(object, &mut |_, _, target| {
             named.extend(target.as_str().and_then(|text| text.parse::<StixId>().ok()));
         });
-        for id in named {
+        for id in named.into_iter().filter(|id| !travels_along(id.type_name())) {
             // A stand-in for a contributor, or under another id, is nobody's to know of.
             if self.read.object(self.scope(), &id, None)?.is_some() && !self.may_know(&id)? {
                 return Ok(false);

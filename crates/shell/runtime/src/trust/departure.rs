@@ -88,7 +88,7 @@ impl Core {
         if !allowed || given.is_none_or(|given| given.withdrawn.is_some()) {
             return Ok(false);
         }
-        let Some(candidate) = self.candidate(read, version)? else { return Ok(false) };
+        let Some(candidate) = self.offered(read, version)? else { return Ok(false) };
         let now = self.clock.now();
         let decision = trust.decide(&force, registry, &candidate, key.peer, Action::Receive, now);
         if !decision.permitted || candidate.facts.handling.to_text() != envelope.label {

@@ -116,7 +116,7 @@ impl Core {
             if is_meta(object.id.type_name()) {
                 continue;
             }
-            let candidate = self.candidate(&*read, object.version_id)?;
+            let candidate = self.offered(&*read, object.version_id)?;
             let relabelled = row.kind == JournalKind::Relabel;
             candidates.extend(candidate.map(|candidate| Candidate { relabelled, ..candidate }));
         }
@@ -224,6 +224,17 @@ impl Core {
         Ok(())
     }
 
+    /// The same, unless we took it back as its creator: then it goes to nobody any more, whoever would be entitled to it.
+    pub(crate) fn offered(
+        &self,
+        read: &dyn Read,
+        version: VersionId,
+    ) -> Result<Option<Candidate>, StoreError> {
+        let Some(candidate) = self.candidate(read, version)? else { return Ok(None) };
+        let recalled = read.named_cursor(self.scope.tenant, &self.recalled_name(&candidate.stored.id))?;
+        Ok(recalled.is_none().then_some(candidate))
+    }
+
     /// What the policy is asked about a stored version; `None` once it is gone or no longer the newest.
     pub(crate) fn candidate(
         &self,
@@ -233,12 +244,6 @@ impl Core {
         let Some(stored) = read.version(self.scope, version)?.filter(|stored| stored.latest) else {
             return Ok(None);
         };
-        // What we took back as its creator goes to nobody any more, whoever would be entitled to it.
-        if stored.source.0 == 0
-            && read.named_cursor(self.scope.tenant, &self.recalled_name(&stored.id))?.is_some()
-        {
-            return Ok(None);
-        }
         let class = read.class_of(self.scope.tenant, version)?.unwrap_or_default();
         // Facts nobody can read are facts that permit nothing.
         let Ok(mut facts) = Facts::parse(&class) else { return Ok(None) };
