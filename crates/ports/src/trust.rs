@@ -559,6 +559,9 @@ pub trait TrustRead {
     /// Peers by name.
     fn peers(&self, tenant: Tenant) -> Result<Vec<PeerRecord>, StoreError>;
 
+    /// Whether a keyed name was set as a tombstone under no agreement in particular.
+    fn barred(&self, tenant: Tenant, from: PartyId, subject: Digest) -> Result<bool, StoreError>;
+
     /// A named cursor on the journal.
     fn named_cursor(&self, tenant: Tenant, name: &str) -> Result<Option<Seq>, StoreError>;
 

@@ -165,11 +165,14 @@ const HIVES: [(&str, &str); 7] = [
 ];
 
 fn registry(text: &str) -> Option<String> {
-    let lower = text.trim_end_matches('\\').to_lowercase();
+    let lower = text.trim_end_matches(|c: char| c == '\\' || c.is_whitespace()).to_lowercase();
     let (hive, rest) =
         lower.split_once('\\').map_or((lower.as_str(), None), |(hive, rest)| (hive, Some(rest)));
-    // PowerShell writes the hive as a drive, `HKLM:`.
-    let hive = hive.strip_suffix(':').unwrap_or(hive);
+    // PowerShell writes the hive as a drive, `HKLM:`. No hive's name has a colon or ends in a space.
+    let hive = hive.strip_suffix(':').unwrap_or(hive).trim_end();
+    if hive.contains(':') {
+        return None;
+    }
     let hive = HIVES.iter().find(|(short, _)| *short == hive).map_or(hive, |(_, long)| long);
     match rest {
         Some(rest) => Some(format!("{hive}\\{rest}")),

@@ -114,27 +114,26 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Copies `text`, decoding escapes of unreserved characters and writing the others with upper-case digits.
+/// Copies `text`, decoding escapes of unreserved characters and writing the others with upper-case digits. A percent
+/// sign that begins no escape stands for itself and is written as one (RFC 3986 §2.4): left bare, it would make an
+/// escape of the characters decoded behind it.
 fn escapes(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some((plain, tail)) = rest.split_once('%') {
         out.push_str(plain);
-        let code = tail.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (code, tail.get(..2)) {
-            (Some(byte), _) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
-                out.push(char::from(byte));
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            (Some(_), Some(digits)) => {
-                out.push('%');
-                out.push_str(&digits.to_ascii_uppercase());
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                out.push('%');
-                rest = tail;
-            }
+        let digits = tail.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let Some((digits, byte)) = digits.and_then(|d| Some((d, u8::from_str_radix(d, 16).ok()?))) else {
+            out.push_str("%25");
+            rest = tail;
+            continue;
+        };
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push_str(&digits.to_ascii_uppercase());
         }
+        rest = tail.get(2..).unwrap_or_default();
     }
     out.push_str(rest);
 }

@@ -27,5 +27,6 @@ pub use fragile::Fragile;
 pub use member::{DAWN, Member, name, officer};
 pub use problem::Problem;
 pub use stage::{
-    Pact, Shape, Stage, agree, next_version, pair, settle, settle_heard, sign_all, text, with_ceiling,
+    Listener, Pact, Shape, Stage, agree, next_version, pair, settle, settle_heard, sign_all, text,
+    with_ceiling,
 };

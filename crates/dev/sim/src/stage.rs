@@ -192,14 +192,14 @@ pub fn settle(members: &[&Member]) -> Result<Vec<(Topic, Refusal)>, Problem> {
     settle_heard(members, &mut |_, _, _, _| {})
 }
 
-/// As [`settle`], while somebody listens: to from whom, to whom, about what, and the body of each call.
+/// What somebody who listens is told of each call: from whom, to whom, about what, and its body.
+pub type Listener<'a> = dyn FnMut(usize, usize, Topic, &[u8]) + 'a;
+
+/// As [`settle`], while somebody listens.
 ///
 /// # Errors
 /// As there.
-pub fn settle_heard(
-    members: &[&Member],
-    heard: &mut dyn FnMut(usize, usize, Topic, &[u8]),
-) -> Result<Vec<(Topic, Refusal)>, Problem> {
+pub fn settle_heard(members: &[&Member], heard: &mut Listener<'_>) -> Result<Vec<(Topic, Refusal)>, Problem> {
     let mut refused = Vec::new();
     for _ in 0..400 {
         let mut said = false;

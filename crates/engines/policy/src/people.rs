@@ -104,6 +104,7 @@ actions! {
     OrconRead = "orcon.read",
     OrconAsk = "orcon.ask",
     OrconAnswer = "orcon.answer",
+    DecisionApprove = "decision.approve",
     BreakGlassUse = "break-glass.use",
     QueryRead = "query.read",
     QueryAsk = "query.ask",

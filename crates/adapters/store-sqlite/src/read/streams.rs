@@ -29,6 +29,17 @@ pub(crate) fn channel(
     )
 }
 
+pub(super) fn barred(db: &Connection, tenant: Tenant, from: PartyId, subject: Digest) -> Result<bool, Fault> {
+    let Some(channel) = channel(db, tenant, from, None)? else { return Ok(false) };
+    let found = row(
+        db,
+        "SELECT 1 FROM withdrawal WHERE tenant = ?1 AND channel = ?2 AND subject = ?3",
+        params![tenant.0, channel, Col(subject)],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
+}
+
 pub(super) fn outbox(
     db: &Connection,
     tenant: Tenant,

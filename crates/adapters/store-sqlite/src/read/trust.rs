@@ -111,6 +111,10 @@ impl TrustRead for Reader<'_> {
         self.with(|db| terms::holdings_due(db, tenant, from, agreement, received, limit))
     }
 
+    fn barred(&self, tenant: Tenant, from: PartyId, subject: Digest) -> Result<bool, StoreError> {
+        self.with(|db| streams::barred(db, tenant, from, subject))
+    }
+
     fn holdings_ended(&self, tenant: Tenant, limit: usize) -> Result<Vec<HoldingRecord>, StoreError> {
         self.with(|db| terms::holdings_ended(db, tenant, limit))
     }

@@ -139,3 +139,23 @@ fn what_a_circle_lets_go_to_anybody_goes_until_its_creator_takes_it_back() {
         .collect();
     assert_eq!(records.len(), 1, "{records:?}");
 }
+
+#[test]
+fn what_its_creator_took_back_goes_to_no_client_and_into_no_file() {
+    let members = found(2);
+    let all: Vec<_> = members.iter().collect();
+    agree(&all, Tlp::Amber).unwrap();
+    let (id, text) = indicator(1, CLEAR);
+    members[0].publish(&[&text]).unwrap();
+    settle(&all).unwrap();
+    // No client has had it: nothing but the mark on the object keeps it from one.
+    members[0].core.withdraw(&id, "officer", "the sample was harmless").unwrap();
+    let siem = client(&members[0]);
+    assert!(given(&members[0], &siem).is_empty());
+    let core = &members[0].core;
+    let why = core.explain_release(siem.release, &id).unwrap();
+    assert!(!why.permitted && why.reasons.iter().any(|reason| reason.contains("took it back")), "{why:?}");
+    let read = core.store.read().unwrap();
+    let stored = read.object(core.scope, &id, None).unwrap().unwrap();
+    assert_eq!(core.for_export(&*read, &stored, "detection").unwrap().unwrap_err().rule, "recalled");
+}

@@ -13,6 +13,7 @@ mod consumers;
 mod files;
 mod house;
 mod keys;
+mod parting;
 mod sim;
 mod terms;
 mod trust;

@@ -131,7 +131,7 @@ const ENDPOINTS: &[(&str, &str, On)] = &[
     ("POST", "/api/v1/objects/{id}/release-requests", All(A::OrconAsk)),
     ("GET", "/api/v1/release-requests", All(A::OrconRead)),
     ("POST", "/api/v1/release-requests/{request}/approval", All(A::OrconAnswer)),
-    ("POST", "/api/v1/approved-decisions", All(A::OrconAnswer)),
+    ("POST", "/api/v1/approved-decisions", All(A::DecisionApprove)),
     ("GET", "/api/v1/releases", All(A::ReleaseRead)),
     ("POST", "/api/v1/releases", All(A::ReleaseGrant)),
     ("POST", "/api/v1/releases/drafts", All(A::ReleaseDraft)),

@@ -6,7 +6,6 @@ use agreement::{PersonalData, Set};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use keys::posts::Approval;
 use label::Handling;
 use model::{CollectionId, Digest};
 use ports::{Collection, Read};
@@ -14,6 +13,7 @@ use runtime::trust::{Consumer, Draft, Registry};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::agreements::{one_of, read_approvals};
 use super::page_size;
 use super::wire::{Reason, instant};
 use crate::app::{App, Shared};
@@ -128,17 +128,10 @@ pub(crate) async fn list(
 
 /// The release of this hash, or of this beginning of one.
 fn named<'r>(app: &App, registry: &'r Registry, text: &str) -> Result<&'r Consumer, Problem> {
-    let mut found = ours(app, registry);
-    found.retain(|consumer| text.len() >= 4 && consumer.hash.to_string().starts_with(text));
-    match found.as_slice() {
-        [one] => Ok(*one),
-        [] => Err(Problem::missing(format!("release `{text}`"))
-            .hint("give its id, or at least four characters of its beginning")),
-        _ => {
-            Err(Problem::bad(format!("`{text}` is the beginning of several releases"))
-                .hint("give more of it"))
-        }
-    }
+    let ours = ours(app, registry);
+    let hash = one_of(ours.iter().map(|consumer| consumer.hash), text)?;
+    let found = ours.into_iter().find(|consumer| consumer.hash == hash);
+    found.ok_or_else(|| Problem::missing(format!("release `{text}`")))
 }
 
 /// A release
@@ -263,9 +256,7 @@ pub(crate) async fn sign(
     By(caller): By,
     JsonBody(body): JsonBody<SignedDraft>,
 ) -> Result<(StatusCode, Json<ReleaseBody>), Problem> {
-    let parse =
-        |text: &String| Approval::parse(text.as_bytes()).map_err(|problem| Problem::bad(problem.to_string()));
-    let approvals = body.approvals.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    let approvals = read_approvals(&body.approvals)?;
     app.blocking(move |app| {
         let hash = app.core().sign_release(&body.bytes, approvals, caller.name())?;
         let registry = app.core().registry()?;

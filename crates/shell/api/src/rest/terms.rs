@@ -2,13 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use keys::posts::Approval;
 use model::{Digest, PartyId};
 use runtime::trust::{Emergency, Flow, Registry, ReleaseRequest, Wait};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::agreements::{agreement_named, one_of};
+use super::agreements::{agreement_named, one_of, read_approvals};
 use super::parties::party_named;
 use super::sharing::name_of;
 use super::wire::Reason;
@@ -192,7 +191,7 @@ pub(crate) async fn emergency_approval(
     Path(agreement): Path<String>,
     JsonBody(body): JsonBody<EmergencyDraft>,
 ) -> Result<Json<DecisionText>, Problem> {
-    let reason = given(&body.reason)?;
+    let reason = Reason::of(body.reason).given()?;
     app.blocking(move |app| {
         let agreement = agreement_named(&*app.core().registry()?, &agreement)?;
         let to = body.to.iter().map(|name| party_named(app, name)).collect::<Result<_, _>>()?;
@@ -222,7 +221,7 @@ pub(crate) async fn emergency_report_approval(
     Path(declaration): Path<String>,
     JsonBody(body): JsonBody<EmergencyReportDraft>,
 ) -> Result<Json<DecisionText>, Problem> {
-    let report = given(&body.report)?;
+    let report = Reason::of(body.report).given()?;
     app.blocking(move |app| {
         let registry = app.core().registry()?;
         let known = registry.emergencies().into_iter().map(|one| one.declaration);
@@ -314,7 +313,7 @@ pub(crate) async fn request_release(
     JsonBody(body): JsonBody<ReleaseDraft>,
 ) -> Result<Json<ReleaseAsked>, Problem> {
     let id = id.parse().map_err(|_| Problem::bad("the id is not a STIX id"))?;
-    let reason = given(&body.reason)?;
+    let reason = Reason::of(body.reason).given()?;
     app.blocking(move |app| {
         let to = party_named(app, &body.to)?;
         let requests = app.core().request_release(&id, to, &reason, caller.name())?;
@@ -396,7 +395,7 @@ pub(crate) async fn answer_approval(
     Path(request): Path<String>,
     JsonBody(body): JsonBody<AnswerDraft>,
 ) -> Result<Json<DecisionText>, Problem> {
-    let reason = given(&body.reason)?;
+    let reason = Reason::of(body.reason).given()?;
     app.blocking(move |app| {
         let known = app.core().release_requests()?.into_iter().map(|request| request.request);
         let request = one_of(known, &request)?;
@@ -435,9 +434,7 @@ pub(crate) async fn decide(
     By(caller): By,
     JsonBody(body): JsonBody<ApprovedDecision>,
 ) -> Result<Json<DecisionMade>, Problem> {
-    let parse =
-        |text: &String| Approval::parse(text.as_bytes()).map_err(|problem| Problem::bad(problem.to_string()));
-    let approvals = body.approvals.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    let approvals = read_approvals(&body.approvals)?;
     app.blocking(move |app| {
         let decision: Digest = app.core().decide_approved(&body.bytes, approvals, caller.name())?;
         Ok(Json(DecisionMade { decision: decision.to_string() }))
@@ -447,12 +444,4 @@ pub(crate) async fn decide(
 
 fn own_or(registry: &Registry, own: Option<PartyId>, party: PartyId) -> String {
     if own == Some(party) { "us".to_owned() } else { name_of(registry, party) }
-}
-
-fn given(text: &str) -> Result<String, Problem> {
-    let text = text.trim();
-    if text.is_empty() || text.len() > 4000 {
-        return Err(Problem::bad("a reason of 1 to 4000 bytes is needed"));
-    }
-    Ok(text.to_owned())
 }

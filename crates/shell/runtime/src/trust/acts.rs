@@ -145,13 +145,7 @@ impl Core {
         let registry = self.registry()?;
         let what = self.wanted(trust, agreed(&registry, agreement)?, agreement, wanted, approvals)?;
         drop(registry);
-        let done = self.act(agreement, what, reason, author);
-        let signed = done.map_err(|problem| match problem {
-            TrustError::Refused(reason) if reason.contains("approvals count") => TrustError::Refused(format!(
-                "{reason}; officers approve exact bytes, which change with everything this party signs: take them anew from `shieldwall agreement approval`"
-            )),
-            problem => problem,
-        })?;
+        let signed = self.act(agreement, what, reason, author)?;
         drop(turn);
         self.outcome(agreement, &signed)
     }
@@ -246,6 +240,10 @@ pub(super) fn refused_with_remedy(refused: &Refused) -> TrustError {
     let remedy = match refused {
         Refused::NotACircle => "put another text forward with `shieldwall agreement propose`",
         Refused::Ended => "an agreement that was ended stays so; put a new text forward",
+        Refused::Officers { .. } => {
+            "officers approve exact bytes, which change with everything this party signs: if these are older, take them \
+             anew from `shieldwall agreement approval`"
+        }
         Refused::Superseded(_) => "look at `shieldwall agreement show` for the version that governs",
         _ => return TrustError::refused(refused),
     };

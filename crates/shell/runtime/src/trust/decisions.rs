@@ -389,7 +389,7 @@ impl Core {
                 "",
                 format!("party {who} asks to pass on something it was given under agreement {agreement}"),
             )
-            .hint("answer with `shieldwall orcon answer`"),
+            .hint("answer with `shieldwall orcon grant` or `shieldwall orcon refuse`"),
             Matter::EmergencyReport { .. } | Matter::ReleaseAnswer { .. } => return Ok(()),
         };
         tx.add_findings(self.scope, now, model::SourceId(0), None, &[finding])

@@ -579,7 +579,7 @@ impl View<'_> {
             return Ok(true);
         }
         let Some(stored) = self.read.object(self.scope(), id, None)? else { return Ok(false) };
-        let Some(mut candidate) = self.core.candidate(self.read, stored.version_id)? else {
+        let Some(mut candidate) = self.core.offered(self.read, stored.version_id)? else {
             return Ok(false);
         };
         if candidate.from.contains(&self.to) {

@@ -21,7 +21,7 @@ pub(crate) enum Departure {
     Leaves(Box<Push>),
     /// Content has to be taken out of it first: [`Core::set_aside`] these, and look again.
     Unfit(Vec<EntryRecord>),
-    /// Nothing may flow, and nothing that is taken back stands behind: it stays until something may.
+    /// Nothing may flow for now, and nothing that is taken back stands behind: it stays until something may.
     Waits,
     /// There is nothing to send.
     Nothing,
@@ -45,7 +45,8 @@ impl Core {
             return Ok(Departure::Nothing);
         };
         let allowed = registry.may_receive(key.agreement, key.peer, trust.party);
-        if !allowed && !self.takes_back(read, key, epoch, segment.first)? {
+        let waits = !allowed && registry.may_resume(key.agreement, key.peer, trust.party);
+        if waits && !self.takes_back(read, key, epoch, segment.first)? {
             return Ok(Departure::Waits);
         }
         let entries = read.entries(tenant, key, epoch, segment.first, segment.count as usize)?;
@@ -120,7 +121,7 @@ impl Core {
         }
     }
 
-    /// Takes content out of a stream and queues it anew, where there is still something to be given.
+    /// Takes content out of a stream and queues it anew, where there is still something to be given and it may be again.
     pub(crate) fn set_aside(
         &self,
         key: StreamKey,
@@ -129,16 +130,18 @@ impl Core {
     ) -> Result<(), TrustError> {
         let tenant = self.scope.tenant;
         let now = self.clock.now();
+        let own = self.party()?.party;
+        let again = self.registry()?.may_resume(key.agreement, key.peer, own);
         self.store.transact(|tx| {
             for entry in unfit {
                 tx.blank_entry(tenant, key, epoch, entry.seq)?;
                 let Ok(envelope) = Envelope::parse(&entry.envelope) else { continue };
                 let given = tx.disclosure(tenant, key.peer, key.agreement, envelope.subject)?;
                 let version = given.filter(|given| given.withdrawn.is_none()).and_then(|given| given.version);
-                if version.is_none() {
+                if version.is_none() || !again {
                     continue;
                 }
-                let again = OutboxRecord {
+                let queued = OutboxRecord {
                     id: 0,
                     to: key.peer,
                     agreement: key.agreement,
@@ -148,7 +151,7 @@ impl Core {
                     decision: Some(envelope.decision),
                     not_before: now,
                 };
-                tx.queue(tenant, &again)?;
+                tx.queue(tenant, &queued)?;
             }
             Ok(())
         })?;

@@ -25,6 +25,8 @@ pub(crate) struct Waiting {
 
 /// Documents read in one go.
 const PAGE: usize = 256;
+/// Refused documents that people are told of in full.
+const TOLD: usize = 8;
 
 /// Lines one call or file may carry.
 pub(crate) const LINES: usize = 1024;
@@ -231,7 +233,12 @@ impl Core {
             }
         }
         if !refused.is_empty() {
-            let message = format!("documents from {} were refused: {}", from.0.short(), refused.join("; "));
+            let few = refused.get(..refused.len().min(TOLD)).unwrap_or_default().join("; ");
+            let more = match refused.len().saturating_sub(TOLD) {
+                0 => String::new(),
+                more => format!("; and {more} more"),
+            };
+            let message = format!("documents from {} were refused: {few}{more}", from.0.short());
             self.alarm(from, "shieldwall/peer-document", message, self.clock.now())?;
         }
         Ok(refused)

@@ -68,7 +68,7 @@ impl Core {
                 told.push((to, agreement));
             }
             if creator {
-                tx.set_cursor(tenant, &self.recalled_name(id), model::Seq(1))?;
+                tx.set_tombstone(tenant, now, trust.party, None, self.recalled(id))?;
             }
             tx.audit(tenant, now, author, "object.withdraw", id.type_name(), reason)
         })?;
@@ -108,7 +108,7 @@ impl Core {
             if gone.contains(&id) {
                 continue;
             }
-            let passed_on = self.passed_on(trust, &registry, &id, true)?;
+            let passed_on = self.passed_on(trust, &registry, &id)?;
             let erased = self.store.transact(|tx| {
                 let all = tx.holdings_of(tenant, &id)?;
                 let live = all.iter().any(|other| other.ended.is_none() || other.hold.is_some());
@@ -119,8 +119,8 @@ impl Core {
                 if live || ours {
                     return Ok(None);
                 }
-                for (to, agreement, force, subject) in &passed_on {
-                    self.take_back(tx, *to, *agreement, force, *subject, UPSTREAM, false, now)?;
+                for given in &passed_on {
+                    self.take_from_there(tx, given, now)?;
                 }
                 if tx.tombstoned(tenant, trust.party, holding.agreement, self.recalled(&id))? {
                     tx.erase(self.scope, now, &id)?;
@@ -137,11 +137,9 @@ impl Core {
                 }
                 None => {
                     // What stays may have been passed on only because of what has ended.
-                    let passed_on = self.passed_on(trust, &registry, &id, false)?;
                     self.store.transact(|tx| {
-                        passed_on.iter().try_for_each(|(to, agreement, force, subject)| {
-                            self.take_back(tx, *to, *agreement, force, *subject, UPSTREAM, false, now)
-                        })
+                        let mut barred = passed_on.iter().filter(|given| !given.permitted);
+                        barred.try_for_each(|given| self.take_from_there(tx, given, now))
                     })?;
                     ends.push((holding, Erasure::Kept));
                 }
@@ -191,18 +189,16 @@ impl Core {
         Ok(full)
     }
 
-    /// To whom an object was passed on and may no longer be had there: by everybody when it goes, else by those to whom it
-    /// would not go now.
+    /// To whom an object was passed on and still is there, and whether it would go there now.
     fn passed_on(
         &self,
         trust: &Trust,
         registry: &Registry,
         id: &StixId,
-        goes: bool,
-    ) -> Result<Vec<(PartyId, AgreementId, InForce, Digest)>, TrustError> {
+    ) -> Result<Vec<PassedOn>, TrustError> {
         let read = self.store.read()?;
-        let stored = if goes { None } else { read.object(self.scope, id, None)? };
-        let candidate = stored.map(|stored| self.candidate(&*read, stored.version_id)).transpose()?.flatten();
+        let stored = read.object(self.scope, id, None)?;
+        let candidate = stored.map(|stored| self.offered(&*read, stored.version_id)).transpose()?.flatten();
         let now = self.clock.now();
         let mut found = Vec::new();
         for given in read.disclosures(self.scope.tenant, Some(id), false, 0, 100_000)? {
@@ -213,11 +209,15 @@ impl Core {
             let permitted = candidate.as_ref().is_some_and(|candidate| {
                 trust.decide(&force, registry, candidate, given.to, Action::Receive, now).permitted
             });
-            if !permitted {
-                found.push((given.to, given.agreement, force, given.subject));
-            }
+            let (to, agreement, subject) = (given.to, given.agreement, given.subject);
+            found.push(PassedOn { to, agreement, force, subject, permitted });
         }
         Ok(found)
+    }
+
+    fn take_from_there(&self, tx: &mut dyn Tx, given: &PassedOn, now: Timestamp) -> Result<(), StoreError> {
+        let PassedOn { to, agreement, force, subject, .. } = given;
+        self.take_back(tx, *to, *agreement, force, *subject, UPSTREAM, false, now)
     }
 
     /// Our own people erased an object: whoever gave it to us is told, and our ledger says so.
@@ -328,6 +328,16 @@ impl Core {
         }
         Ok(!late.is_empty())
     }
+}
+
+/// An object that was passed on, as one party has it.
+struct PassedOn {
+    to: PartyId,
+    agreement: AgreementId,
+    force: InForce,
+    subject: Digest,
+    /// Whether it would go there now.
+    permitted: bool,
 }
 
 fn told_cursor(record: &DisclosureRecord) -> String {

@@ -363,15 +363,11 @@ impl Core {
         Ok(new)
     }
 
-    /// The name under which an object stands that its creator took back: its id is barred when it is erased.
+    /// The name under which an object stands that its creator took back, us or another: it goes to nobody any more, and its
+    /// id is barred once it is erased.
     pub(crate) fn recalled(&self, object: &StixId) -> Digest {
         self.trust()
             .map_or(Digest::ZERO, |trust| trust.names(trust.party, AgreementId(Digest::ZERO)).object(object))
-    }
-
-    /// The name of the mark on an object of ours that we took back.
-    pub(crate) fn recalled_name(&self, object: &StixId) -> String {
-        format!("recalled:{}", self.recalled(object))
     }
 
     /// The key that figures' pseudonyms are derived with.

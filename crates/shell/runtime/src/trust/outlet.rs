@@ -261,7 +261,7 @@ impl<'a> Outlet<'a> {
             return Ok(true);
         }
         let Some(stored) = self.read.object(self.core.scope, id, None)? else { return Ok(false) };
-        let Some(candidate) = self.core.candidate(self.read, stored.version_id)? else { return Ok(false) };
+        let Some(candidate) = self.core.offered(self.read, stored.version_id)? else { return Ok(false) };
         // Who is meant goes with whatever refers to it: it needs no type of its own in the list.
         let explains = matches!(id.type_name(), "identity" | "extension-definition");
         let against = if explains { self.handled(&candidate) } else { self.against(&candidate) };
@@ -452,7 +452,7 @@ impl Core {
         records.retain(|record| record.to == trust.party && related.contains(&record.agreement.0));
         let taken = records.iter().any(|record| record.withdrawn.is_some());
         for (hash, outlet) in outlets.iter().filter(|_| !taken) {
-            let Some(candidate) = self.candidate(read, stored.version_id)? else { continue };
+            let Some(candidate) = self.offered(read, stored.version_id)? else { continue };
             let Ok(outgoing) = outlet.prepare(candidate)? else { continue };
             let has = |record: &DisclosureRecord| {
                 record.agreement.0 == *hash && record.version == Some(stored.version_id)
@@ -642,6 +642,9 @@ impl Core {
         let taken = |record: &DisclosureRecord| {
             record.to == trust.party && record.agreement.0 == release && record.withdrawn.is_some()
         };
+        if self.is_recalled(&*read, object)? {
+            reasons.push("its creator took it back: it goes to nobody any more".to_owned());
+        }
         if given.iter().any(taken) {
             reasons.push("it was taken back from this client".to_owned());
         }
@@ -677,6 +680,9 @@ impl Core {
             purpose,
             collections: None,
         };
+        if self.is_recalled(read, &stored.id)? {
+            return Ok(Err(Kept::new("recalled", "its creator took it back: it goes to nobody any more")));
+        }
         match self.candidate(read, stored.version_id)? {
             Some(candidate) => Outlet::new(self, read, self.clock.now(), bounds).prepare(candidate),
             None => Ok(Err(Kept::new("version", "it is not the newest version"))),

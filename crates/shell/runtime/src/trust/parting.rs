@@ -19,7 +19,8 @@ use crate::core::Core;
 pub struct Owed {
     /// What we took back and they have not confirmed erased.
     pub unconfirmed: u64,
-    /// Entries of our streams that they have not acknowledged, and what waits to go into one.
+    /// Entries of our streams that they have not acknowledged, and what waits to go into one; content that waits is not
+    /// owed.
     pub unsent: u64,
     /// What they took back and is not erased here.
     pub unerased: u64,
@@ -108,8 +109,7 @@ impl Core {
             }
         }
         for agreement in registry.agreements.keys() {
-            let waiting = read.outbox(tenant, peer, *agreement, now, PAGE)?;
-            unsent += waiting.iter().filter(|entry| entry.inline.is_some()).count() as u64;
+            unsent += read.outbox_statements(tenant, peer, *agreement, now, PAGE)?.len() as u64;
         }
         Ok(unsent)
     }

@@ -42,7 +42,7 @@ impl Core {
             Some((taken.clone(), other.name().to_owned()))
         }) {
             return Err(TrustError::refused(format!(
-                "`{id}` is an identity that {other} speaks for; two who claim one are both not believed"
+                "`{id}` is an identity that {other} speaks for already; whoever claimed one first is believed"
             )));
         }
         let history = self.own_history()?;

@@ -295,6 +295,17 @@ impl Registry {
         flows && self.recipients(agreement, own).contains(&to)
     }
 
+    /// Whether content under an agreement may go to a party some day, though perhaps not now: it is not over, neither side
+    /// has left it, and the pairing stands.
+    #[must_use]
+    pub fn may_resume(&self, agreement: AgreementId, to: PartyId, own: PartyId) -> bool {
+        let stands = |agreed: &Agreed| {
+            agreed.state.status != Status::Ended
+                && [to, own].iter().all(|party| agreed.state.active.contains(party))
+        };
+        self.agreements.get(&agreement).is_some_and(stands) && self.paired(to).is_some()
+    }
+
     /// Whether both parties ever took part in an agreement.
     #[must_use]
     pub fn shares(&self, agreement: AgreementId, from: PartyId, own: PartyId) -> bool {

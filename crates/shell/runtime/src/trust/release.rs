@@ -175,7 +175,7 @@ impl Core {
         for row in rows.iter().filter(|row| concerns_content(row) && row.seq <= end) {
             let object = row.object.as_ref().filter(|object| !is_meta(object.id.type_name()));
             let Some(object) = object else { continue };
-            let Some(candidate) = self.candidate(&*read, object.version_id)? else { continue };
+            let Some(candidate) = self.offered(&*read, object.version_id)? else { continue };
             let decision = trust.decide(force, registry, &candidate, to, Action::Receive, now);
             if decision.permitted && decision.clause == policy::BREAK_GLASS {
                 queued.push((trust.names(to, agreement).object(&candidate.stored.id), candidate, decision));
@@ -205,7 +205,7 @@ impl Core {
             let read = self.store.read()?;
             let Some(stored) = read.version(self.scope, version)? else { return Ok(()) };
             let Some(latest) = read.object(self.scope, &stored.id, None)? else { return Ok(()) };
-            self.candidate(&*read, latest.version_id)?
+            self.offered(&*read, latest.version_id)?
         };
         let Some(candidate) = candidate else { return Ok(()) };
         for (agreement, force) in registry.in_force() {
@@ -224,15 +224,21 @@ impl Core {
         Ok(())
     }
 
-    /// The same, unless we took it back as its creator: then it goes to nobody any more, whoever would be entitled to it.
+    /// What the policy is asked about what may leave: as [`Core::candidate`], unless its creator took the object back. Then
+    /// it goes to nobody any more, whoever would be entitled to it.
     pub(crate) fn offered(
         &self,
         read: &dyn Read,
         version: VersionId,
     ) -> Result<Option<Candidate>, StoreError> {
         let Some(candidate) = self.candidate(read, version)? else { return Ok(None) };
-        let recalled = read.named_cursor(self.scope.tenant, &self.recalled_name(&candidate.stored.id))?;
-        Ok(recalled.is_none().then_some(candidate))
+        let recalled = self.is_recalled(read, &candidate.stored.id)?;
+        Ok((!recalled).then_some(candidate))
+    }
+
+    pub(crate) fn is_recalled(&self, read: &dyn Read, object: &StixId) -> Result<bool, StoreError> {
+        let Some(trust) = self.trust() else { return Ok(false) };
+        read.barred(self.scope.tenant, trust.party, self.recalled(object))
     }
 
     /// What the policy is asked about a stored version; `None` once it is gone or no longer the newest.

@@ -44,7 +44,7 @@ impl Case {
 /// The target's next call of a sort to the liar; those before it are answered honestly.
 fn until(scene: &Scene, topic: Topic) -> Call {
     for _ in 0..20 {
-        let call = scene.target.core.next_call(scene.liar.party).unwrap().expect("there is something to say");
+        let call = scene.target.core.next_call(scene.liar.party).unwrap().unwrap();
         if call.topic == topic {
             return call;
         }
