@@ -7,8 +7,10 @@ use crate::machine;
 use crate::process::{Failure, Result, cargo, command, output, root, run as run_command};
 
 /// Suites that repeat something, the variable that says how often, and how often here.
-const SUITES: [(&str, &str, u64); 6] = [
+const SUITES: [(&str, &str, u64); 8] = [
     ("shieldwall-sim", "SHIELDWALL_SIM_SEEDS", 10_000),
+    ("shieldwall-sim", "SHIELDWALL_SEEDS", 200),
+    ("shieldwall", "SHIELDWALL_EXCHANGE_KILLS", 1_000),
     ("shieldwall-store-sqlite", "SHIELDWALL_KILLS", 1_000),
     ("shieldwall-store-sqlite", "SHIELDWALL_CUTS", 2),
     ("shieldwall-json", "PROPTEST_CASES", 100_000),

@@ -169,11 +169,11 @@ impl Node {
 
     pub(crate) fn serve_with(&self, args: &[&str]) -> Serving {
         let mut command = program();
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"])
-            .args(args)
-            .arg("--dir")
-            .arg(&self.dir);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(args).arg("--dir").arg(&self.dir);
+        // On a free port too, unless it is to be found where it was.
+        if !args.contains(&"--peer-listen") {
+            command.args(["--peer-listen", "127.0.0.1:0"]);
+        }
         Serving::start(command)
     }
 

@@ -18,6 +18,7 @@ pub mod leaf;
 pub mod posts;
 pub mod sealed;
 mod signed;
+pub mod veil;
 pub mod window;
 pub mod words;
 

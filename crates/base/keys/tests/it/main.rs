@@ -17,3 +17,4 @@ mod pairing;
 mod posts;
 mod sealed;
 mod signed;
+mod veil;

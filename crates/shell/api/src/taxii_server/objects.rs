@@ -178,7 +178,7 @@ fn outside(
 ) -> Result<Found, Problem> {
     let core = app.core();
     let token = caller.token_id().ok_or_else(|| Problem::forbidden("a release is for a token"))?;
-    query.next = query.next.map(|next| core.unveiled(&next).unwrap_or_default());
+    query.next = query.next.map(|next| core.unveiled(token, &next).unwrap_or_default());
     let after = read_page_token(resource, &query)?;
     let mut filter = page_filter(&query);
     if filter.versions.iter().any(|version| !matches!(version, VersionMatch::Exact(_))) {
@@ -190,7 +190,7 @@ fn outside(
         return Err(Problem::missing(format!("`{id}` in collection `{}`", collection.alias)));
     }
     let reached = served.reached.filter(|_| served.page.more);
-    let next = reached.map(|reached| core.veiled(&page_token(reached, resource, &query)));
+    let next = reached.map(|reached| core.veiled(token, &page_token(reached, resource, &query)));
     Ok(Found { page: served.page, next })
 }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agreement::{PersonalData, Set};
 use json::{Edits, Limits, Tape, Value};
+use keys::veil::Veil;
 use label::{Facts, Handling, Onward, Origin, Reader, Receiver};
 use ledger::entry::{ConsumerAct, Figures, Way, Word};
 use minimise::{Contributor, Personal, Plan, Profile, Released, release};
@@ -709,38 +710,24 @@ impl Core {
         Ok(())
     }
 
-    /// A page token that tells its bearer no place: that of something it may not have would tell when that came.
+    /// A page token that tells its bearer no place: that of something it may not have would tell when that came. It is of
+    /// use to the same client alone.
     #[must_use]
-    pub fn veiled(&self, token: &str) -> String {
-        let mut nonce: String = Digest(self.ids.random()).to_string().chars().take(32).collect();
-        let pad = self.pad(&nonce);
-        nonce.push('.');
-        token.bytes().zip(pad).fold(nonce, |mut out, (byte, pad)| {
-            out.push_str(&format!("{:02x}", byte ^ pad));
-            out
-        })
+    pub fn veiled(&self, token: TokenId, place: &str) -> String {
+        let nonce = self.ids.random().first_chunk().copied().unwrap_or_default();
+        self.veil().map_or_else(String::new, |veil| veil.cover(nonce, &token.0.to_string(), place))
     }
 
-    /// Reads [`Core::veiled`]; `None` for what it never made.
+    /// Reads [`Core::veiled`]; `None` for what it never made for this client.
     #[must_use]
-    pub fn unveiled(&self, token: &str) -> Option<String> {
-        let (nonce, hidden) = token.split_once('.')?;
-        let pad = self.pad(nonce);
-        let bytes = hidden.as_bytes().chunks(2).zip(pad).map(|(pair, pad)| {
-            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
-            Some(u8::from_str_radix(pair, 16).ok()? ^ pad)
-        });
-        String::from_utf8(bytes.collect::<Option<_>>()?).ok()
+    pub fn unveiled(&self, token: TokenId, covered: &str) -> Option<String> {
+        self.veil()?.uncover(&token.0.to_string(), covered)
     }
 
-    /// Longer than any page token.
-    fn pad(&self, nonce: &str) -> impl Iterator<Item = u8> + use<> {
-        let key = self.trust().map(|trust| trust.names(trust.party, AgreementId(Digest::ZERO)));
-        let part = |part: u8| {
-            let name = format!("page-token/{part}/{nonce}");
-            key.as_ref().map_or(Digest::ZERO, |key| key.other(&name)).0
-        };
-        [part(0), part(1)].into_iter().flatten()
+    fn veil(&self) -> Option<Veil> {
+        let trust = self.trust()?;
+        let key = trust.names(trust.party, AgreementId(Digest::ZERO)).other("page-token");
+        Some(Veil::new(&key.0))
     }
 
     /// Whether a change may be news to a client without a node. What its releases do not let it have is none.
