@@ -119,6 +119,9 @@ pub async fn courier(client: &Client, command: &Courier, as_json: bool) -> Outco
                 let bytes = bytes.map_err(|_| Failure::new("the node's answer is not base64"))?;
                 written.push(write(into, peer, index, &bytes)?);
             }
+            // What could not be written goes with the next files.
+            let carried = json!({"carried": answer.get("carried")});
+            client.post(&format!("{path}/carried"), &carried).await?;
             done(&json!({"files": written}), &format!("wrote {}", written.join(", ")), as_json)
         }
         Courier::Import { files, .. } => {

@@ -10,7 +10,7 @@ use keys::window::{DAY, Window};
 use keys::{SecretKey, Signed, context};
 use model::{AgreementId, PartyId, StixId, Timestamp};
 use ports::{Clock, Ids, Store};
-use runtime::trust::{Proposed, Secrets, Vault};
+use runtime::trust::{Proposed, Secrets, TrustError, Vault};
 use runtime::{Core, Founding, Piece, Summary};
 use store_sqlite::{Options, SqliteStore};
 
@@ -213,6 +213,16 @@ impl Member {
         self.core.registry()?;
         let pieces: Vec<_> = texts.iter().map(|text| Piece::stix(text.as_bytes())).collect();
         Ok(self.core.ingest(&own, &pieces, &mut |_| {})?)
+    }
+
+    /// Courier files for somebody, which are kept where they can be carried from.
+    ///
+    /// # Errors
+    /// When the node refuses.
+    pub fn pack(&self, to: PartyId, repeat: u64, cap: u64) -> Result<Vec<Vec<u8>>, TrustError> {
+        let packed = self.core.courier_export(to, repeat, cap)?;
+        self.core.courier_carried(to, &packed.carried)?;
+        Ok(packed.files)
     }
 
     /// The text of the newest version of an object held here.

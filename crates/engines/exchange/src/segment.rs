@@ -156,6 +156,14 @@ impl Segment {
         Ok(segment)
     }
 
+    /// The same entries under another signature: for what was never acknowledged and was signed with a key that has been
+    /// revoked since.
+    #[must_use]
+    pub fn sealed_anew(&self, at: Timestamp, signer: &dyn Signer) -> Self {
+        let Self { stream, first, count, root, head, previous, follows, .. } = *self;
+        Unsigned { stream, first, count, root, head, previous, follows, at }.sign(signer)
+    }
+
     /// What holds of every segment whatever the stream.
     fn check(&self) -> Result<(), Malformed> {
         let fail = |problem: &str| Err(Malformed::new(Self::WHAT, problem));

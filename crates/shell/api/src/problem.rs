@@ -255,6 +255,8 @@ impl From<CoreError> for Problem {
         match error {
             CoreError::Store(error) => error.into(),
             CoreError::Refused(why) => Self::new(Kind::Refused, why),
+            CoreError::Kept(_) => Self::new(Kind::Refused, error.to_string()),
+            CoreError::Untold(problem) => problem.into(),
             CoreError::NotFounded | CoreError::Founded(_) | CoreError::Files(_) | CoreError::Rules(_) => {
                 Self::internal(&error)
             }

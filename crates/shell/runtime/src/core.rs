@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::ingest::{Committing, Fate, IngestReport, Piece, Summary};
 use crate::refused;
 use crate::rules::Shelf;
-use crate::trust::Trust;
+use crate::trust::{Trust, TrustError};
 
 /// Everything a node needs to take objects in, without a runtime.
 pub struct Core {
@@ -72,6 +72,12 @@ pub enum CoreError {
     /// A released value was refused after all.
     #[error("the value cannot be released: {0}")]
     Refused(String),
+    /// What is to be erased has to be kept.
+    #[error("the object is under a legal hold ({0}); lift it with `shieldwall hold` first")]
+    Kept(String),
+    /// Whoever was given an object could not be told.
+    #[error("whoever was given the object cannot be told: {0}")]
+    Untold(#[from] TrustError),
 }
 
 /// The tenant and world of a node that hosts one party.
@@ -295,12 +301,19 @@ impl Core {
     }
 
     /// Erases an object here: every version, payload, projection and refused copy, down to the files' free pages. A
-    /// keyed tombstone stays, so that it cannot come back. Returns how many versions there were.
+    /// keyed tombstone stays, so that it cannot come back. Whoever was given it is told to erase it too: nobody could
+    /// take it back afterwards. Returns how many versions there were.
     ///
     /// # Errors
-    /// [`CoreError::Store`] when the store fails, [`CoreError::Files`] when a file of refused records cannot be
+    /// [`CoreError::Kept`] for what is under a legal hold, [`CoreError::Store`] when the store fails, [`CoreError::Files`] when a file of refused records cannot be
     /// rewritten; the object is gone from the store then, and erasing again finishes the work.
     pub fn erase(&self, id: &StixId, author: &str, reason: &str) -> Result<u64, CoreError> {
+        if let Some(basis) = self.legal_hold(id)? {
+            return Err(CoreError::Kept(basis));
+        }
+        if !self.store.read()?.disclosures(self.scope.tenant, Some(id), false, 0, 1)?.is_empty() {
+            self.withdraw(id, author, reason)?;
+        }
         let now = self.clock.now();
         let versions = self.store.transact(|tx| {
             let held = tx.holdings_of(self.scope.tenant, id)?;

@@ -306,7 +306,7 @@ impl Alliance {
         }
         self.node(from)?.work()?;
         self.truth.worked(from);
-        let files = self.node(from)?.core.courier_export(party, 3, 32 << 20)?;
+        let files = self.node(from)?.pack(party, 3, 32 << 20)?;
         self.note(&format!("export {from} {to} {}", files.len()));
         for file in files {
             let withdrawals = self.inside(from, to, &file)?;

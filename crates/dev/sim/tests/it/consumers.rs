@@ -159,3 +159,19 @@ fn what_its_creator_took_back_goes_to_no_client_and_into_no_file() {
     let stored = read.object(core.scope, &id, None).unwrap().unwrap();
     assert_eq!(core.for_export(&*read, &stored, "detection").unwrap().unwrap_err().rule, "recalled");
 }
+
+#[test]
+fn what_belongs_to_an_exercise_goes_to_no_client_and_into_no_file() {
+    let members = found(1);
+    let (id, text) = indicator(1, CLEAR);
+    let text = text.replace(r#""pattern_type""#, r#""labels":["exercise:locked-shields"],"pattern_type""#);
+    members[0].publish(&[&text]).unwrap();
+    let siem = client(&members[0]);
+    assert!(given(&members[0], &siem).is_empty());
+    let core = &members[0].core;
+    let why = core.explain_release(siem.release, &id).unwrap();
+    assert!(!why.permitted && why.reasons[0].contains("locked-shields"), "{why:?}");
+    let read = core.store.read().unwrap();
+    let stored = read.object(core.scope, &id, None).unwrap().unwrap();
+    assert_eq!(core.for_export(&*read, &stored, "detection").unwrap().unwrap_err().rule, "exercise");
+}

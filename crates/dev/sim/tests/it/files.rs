@@ -18,7 +18,7 @@ fn two() -> [Member; 2] {
 
 fn export(from: &Member, to: &Member, repeat: u64) -> Vec<Vec<u8>> {
     from.clock.advance(1_000);
-    from.core.courier_export(to.party, repeat, CAP).unwrap()
+    from.pack(to.party, repeat, CAP).unwrap()
 }
 
 /// Carries everything from one to the other.
@@ -131,7 +131,7 @@ fn they_agree_exchange_take_back_and_part_by_files_alone() {
     for (member, other) in [(&a, 1), (&b, 0)] {
         assert_eq!(member.core.pairing(&name(other)).unwrap().peer.state, PeerState::Ended);
     }
-    assert!(refusal(a.core.courier_export(b.party, 0, CAP)).contains("not paired"));
+    assert!(refusal(a.pack(b.party, 0, CAP)).contains("not paired"));
 }
 
 /// Files until one side no longer writes any.
@@ -139,7 +139,7 @@ fn meet_again(a: &Member, b: &Member) {
     for _ in 0..4 {
         for (from, to) in [(a, b), (b, a)] {
             from.clock.advance(1_000);
-            let Ok(files) = from.core.courier_export(to.party, 0, CAP) else { continue };
+            let Ok(files) = from.pack(to.party, 0, CAP) else { continue };
             for file in files {
                 // Whoever has ended takes nothing more.
                 let _ = to.core.courier_import(&file);
@@ -224,7 +224,7 @@ fn files_that_mean_harm_change_nothing() {
 
     // A cap that holds not even one segment says so, and what was not written counts as not written.
     publish(&a, 2, Tlp::Green);
-    assert!(refusal(a.core.courier_export(b.party, 0, 1 << 10)).contains("cap"));
+    assert!(refusal(a.pack(b.party, 0, 1 << 10)).contains("cap"));
     meet(&a, &b);
     assert_eq!(a.core.pairing(&name(1)).unwrap().peer.state, PeerState::Paired);
 }
@@ -257,4 +257,29 @@ fn stranger_documents(a: &Member, c: &Member, b: &Member) -> Vec<u8> {
     };
     let contents = Contents { documents, ..Contents::default() };
     export(&order, contents, &mut || a.random()).unwrap().remove(0)
+}
+
+#[test]
+fn what_was_packed_and_never_written_goes_with_the_next_files() {
+    let [a, b] = two();
+    let proposed = a.core.propose(&text(&a, &b), "", "officer").unwrap();
+    meet(&a, &b);
+    for member in [&a, &b] {
+        member.sign(&proposed).map_err(|problem| problem.0).unwrap();
+        meet(&a, &b);
+    }
+    let id = publish(&a, 1, Tlp::Green);
+    a.clock.advance(1_000);
+    // The stick was full: nobody said that the files are safe.
+    drop(a.core.courier_export(b.party, 0, CAP).unwrap());
+    meet(&a, &b);
+    assert!(has(&b, &id));
+    // Word about one's files is about those of one peer, and of this node.
+    let packed = a.core.courier_export(b.party, 0, CAP).unwrap();
+    let elsewhere = a.core.courier_carried(a.party, &packed.carried);
+    assert!(refusal(elsewhere).contains("no export to this peer"));
+    assert!(refusal(b.core.courier_carried(b.party, &packed.carried)).contains("no export to this peer"));
+    for _ in 0..2 {
+        a.core.courier_carried(b.party, &packed.carried).unwrap();
+    }
 }

@@ -8,6 +8,7 @@
 
 mod adversary;
 mod alliance;
+mod bad_days;
 mod circle;
 mod consumers;
 mod files;
@@ -16,4 +17,5 @@ mod keys;
 mod parting;
 mod sim;
 mod terms;
+mod traces;
 mod trust;

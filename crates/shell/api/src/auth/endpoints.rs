@@ -91,6 +91,7 @@ const ENDPOINTS: &[(&str, &str, On)] = &[
     ("PUT", "/api/v1/peers/{name}/endpoint", All(A::PeerWrite)),
     ("POST", "/api/v1/peers/{name}/questions", All(A::QueryAsk)),
     ("POST", "/api/v1/peers/{name}/courier", All(A::CourierExport)),
+    ("POST", "/api/v1/peers/{name}/courier/carried", All(A::CourierExport)),
     ("POST", "/api/v1/courier", All(A::CourierImport)),
     ("GET", "/api/v1/agreement-templates", All(A::AgreementRead)),
     ("POST", "/api/v1/agreement-templates/{name}", All(A::AgreementRead)),

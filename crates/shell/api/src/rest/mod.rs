@@ -118,6 +118,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sharing::release))
         .routes(routes!(sharing::withhold))
         .routes(routes!(sharing::courier_export))
+        .routes(routes!(sharing::courier_carried))
         .routes(routes!(sharing::courier_import))
         .routes(routes!(consumers::list, consumers::sign))
         .routes(routes!(consumers::draft))

@@ -355,11 +355,14 @@ pub(crate) struct Erased {
 /// Erase an object
 ///
 /// Every version, held copy and projection goes, from the files of the store too; a keyed tombstone stays, so that
-/// the object cannot come back, also when nothing of it was held. This is not revocation: others who have the object keep it.
+/// the object cannot come back, also when nothing of it was held. Whoever was given it is told to erase it too; who has it
+/// from elsewhere keeps it. What is under a legal hold stays.
 #[utoipa::path(
     delete, path = "/objects/{id}", tag = "objects", params(("id" = String, Path, description = "STIX id")),
     request_body = Reason,
-    responses((status = 200, body = Erased), (status = 400, response = super::ProblemBody))
+    responses(
+        (status = 200, body = Erased), (status = 400, response = super::ProblemBody), (status = 422, response = super::ProblemBody)
+    )
 )]
 pub(crate) async fn erase(
     State(app): State<Shared>,

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use model::DecisionId;
 use ports::trust::{DisclosureRecord, HoldingRecord, ReviewRecord};
 use runtime::trust::{Consumer, Registry};
@@ -184,7 +185,16 @@ pub(crate) async fn disclosures(
     app.read(move |app, read| {
         let registry = app.core().registry()?;
         let (open, offset) = (query.open.unwrap_or_default(), query.offset.unwrap_or_default());
-        let rows = read.disclosures(app.core().scope.tenant, object.as_ref(), open, offset, limit)?;
+        let rows = match &object {
+            None => read.disclosures(app.core().scope.tenant, None, open, offset, limit)?,
+            Some(object) => {
+                let mut rows = app.core().disclosures_of(read, object)?;
+                let erased =
+                    |row: &DisclosureRecord| row.receipt.as_ref().is_some_and(|(_, said)| said == "erased");
+                rows.retain(|row| !open || (row.withdrawn.is_some() && !erased(row)));
+                rows.into_iter().skip(usize::try_from(offset).unwrap_or(usize::MAX)).take(limit).collect()
+            }
+        };
         let disclosures = rows.into_iter().map(|row| DisclosureBody::new(app, &registry, row)).collect();
         Ok(Json(DisclosureList { disclosures }))
     })
@@ -441,9 +451,42 @@ pub(crate) struct CourierBody {
 pub(crate) struct CourierFiles {
     /// Each file in base64.
     files: Vec<String>,
+    /// To be sent back once all of them are safe: until then the next files hold the same again.
+    carried: String,
 }
 
-/// Write courier files for a peer
+/// Files that are safe.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CarriedBody {
+    /// What came with them.
+    carried: String,
+}
+
+/// Note that courier files for a peer are safe
+///
+/// The next files go on behind them.
+#[utoipa::path(
+    post, path = "/peers/{name}/courier/carried", tag = "sharing", params(("name" = String, Path)), request_body = CarriedBody,
+    responses((status = 204), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
+)]
+pub(crate) async fn courier_carried(
+    State(app): State<Shared>,
+    By(caller): By,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody<CarriedBody>,
+) -> Result<StatusCode, Problem> {
+    app.blocking(move |app| {
+        app.core().courier_carried(party_named(app, &name)?, &body.carried)?;
+        app.core().audited(caller.name(), "courier.carried", &name, "")?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// Pack courier files for a peer
+///
+/// They hold the same again until word comes that they are safe.
 #[utoipa::path(
     post, path = "/peers/{name}/courier", tag = "sharing", params(("name" = String, Path)), request_body = CourierBody,
     responses((status = 200, body = CourierFiles), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
@@ -458,10 +501,10 @@ pub(crate) async fn courier_export(
     app.blocking(move |app| {
         let party = party_named(app, &name)?;
         let cap = body.cap.unwrap_or(exchange::courier::DEFAULT_CAP);
-        let files = app.core().courier_export(party, body.repeat.unwrap_or_default(), cap)?;
+        let packed = app.core().courier_export(party, body.repeat.unwrap_or_default(), cap)?;
         app.core().audited(caller.name(), "courier.export", &name, "")?;
         let encode = |file: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(file);
-        Ok(Json(CourierFiles { files: files.iter().map(encode).collect() }))
+        Ok(Json(CourierFiles { files: packed.files.iter().map(encode).collect(), carried: packed.carried }))
     })
     .await
 }

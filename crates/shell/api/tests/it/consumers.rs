@@ -388,7 +388,8 @@ async fn what_is_taken_back_is_gone_with_the_next_pull_and_no_renewal_brings_it_
     assert_eq!(open[0]["overdue"], false);
     let explained = format!("GET /api/v1/releases/{release}/explanation?object={}", id(1));
     let explained = office.operator(&explained).expect(200).await.json();
-    let reasons = ["its creator took it back: it goes to nobody any more", "it was taken back from this client"];
+    let reasons =
+        ["its creator took it back: it goes to nobody any more", "it was taken back from this client"];
     assert_eq!(explained, json!({"permitted": false, "reasons": reasons}));
     // A renewed release is another document for the same client. A client that never had it is another matter.
     office.operator(&format!("POST /api/v1/releases/{release}/end")).json(&taken).expect(204).await;

@@ -117,6 +117,7 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("POST /api/v1/reviews/{number}/release", "admin"),
     ("POST /api/v1/reviews/{number}/withhold", "admin"),
     ("POST /api/v1/peers/{name}/courier", "admin"),
+    ("POST /api/v1/peers/{name}/courier/carried", "admin"),
     ("POST /api/v1/courier", "admin"),
     ("GET /api/v1/ledger/entries/{index}/proof", "admin"),
     ("POST /api/v1/reports", "admin"),

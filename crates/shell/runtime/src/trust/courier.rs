@@ -26,6 +26,11 @@ fn keys_cursor(party: PartyId) -> String {
     format!("courier-keys:{party}")
 }
 
+/// What the note of an export to a party is about.
+fn carried_by(party: PartyId) -> String {
+    format!("courier/{party}")
+}
+
 /// What an import did with one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
@@ -45,6 +50,15 @@ pub struct Imported {
     pub gaps: Vec<String>,
 }
 
+/// Files for a peer, not yet known to be written anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    /// The files' bytes, in order.
+    pub files: Vec<Vec<u8>>,
+    /// What [`Core::courier_carried`] takes once they are safe.
+    pub carried: String,
+}
+
 /// What is to be carried to a peer.
 enum Cargo {
     /// This, and how far each stream has gone into files then.
@@ -54,13 +68,13 @@ enum Cargo {
 }
 
 impl Core {
-    /// Writes what a peer was not told of and has not acknowledged, and our own acknowledgements, into files sealed to the
+    /// Packs what a peer was not told of and has not acknowledged, and our own acknowledgements, into files sealed to the
     /// peer. `repeat` entries before that are written again, and every document with them, for ways that lose things.
-    /// Returns the files' bytes, in order.
+    /// Until [`Core::courier_carried`] says that they are safe, the next files hold the same again.
     ///
     /// # Errors
     /// [`TrustError::Refused`] when the peer is not paired or a file would be larger than the cap.
-    pub fn courier_export(&self, to: PartyId, repeat: u64, cap: u64) -> Result<Vec<Vec<u8>>, TrustError> {
+    pub fn courier_export(&self, to: PartyId, repeat: u64, cap: u64) -> Result<Packed, TrustError> {
         let trust = self.party()?;
         if self.registry()?.linked(to).is_none() {
             return Err(TrustError::refused(
@@ -100,15 +114,52 @@ impl Core {
         let order =
             Export { from: trust.party, to, key: &key, signer: &secrets.epoch, created: now, repeat, cap };
         let files = export(&order, contents, &mut || self.ids.random()).map_err(TrustError::refused)?;
+        let mut lines = String::new();
+        for (key, position) in &exported {
+            lines.push_str(&format!("stream {} {} {}\n", key.agreement, position.epoch, position.couriered));
+        }
+        for (cursor, at) in &waiting.told {
+            lines.push_str(&format!("told {at} {cursor}\n"));
+        }
+        // Nobody but this node says what its files held.
+        let carried = self.covered(&carried_by(to), &lines);
+        Ok(Packed { files, carried })
+    }
+
+    /// Notes that the files of an export lie where they can be carried from: the next ones go on behind them. Said twice,
+    /// it has one effect.
+    ///
+    /// # Errors
+    /// [`TrustError::Refused`] for what no export to this peer gave out.
+    pub fn courier_carried(&self, to: PartyId, carried: &str) -> Result<(), TrustError> {
+        let tenant = self.scope.tenant;
+        let lines = self.uncovered(&carried_by(to), carried);
+        let lines = lines.ok_or_else(|| TrustError::refused("no export to this peer gave that out"))?;
         self.store.transact(|tx| {
-            for (key, position) in &exported {
-                let current = tx.stream(tenant, *key)?.unwrap_or_else(|| position.clone());
-                let couriered = position.couriered;
-                tx.set_stream(tenant, *key, &StreamPosition { couriered, ..current })?;
+            for line in lines.lines() {
+                let mut words = line.splitn(3, ' ').skip(1);
+                let (Some(first), Some(rest)) = (words.next(), words.next()) else { continue };
+                if line.starts_with("told ") {
+                    let at = model::Seq(first.parse().unwrap_or_default());
+                    if tx.cursor(tenant, rest)?.is_none_or(|before| before < at) {
+                        tx.set_cursor(tenant, rest, at)?;
+                    }
+                    continue;
+                }
+                let (Ok(agreement), Some((epoch, couriered))) = (first.parse(), rest.split_once(' ')) else {
+                    continue;
+                };
+                let key = StreamKey { peer: to, agreement, outbound: true };
+                let Some(current) = tx.stream(tenant, key)? else { continue };
+                let couriered = couriered.parse::<u64>().unwrap_or_default();
+                // A new epoch begins its files anew.
+                if epoch.parse() == Ok(current.epoch) && couriered > current.couriered {
+                    tx.set_stream(tenant, key, &StreamPosition { couriered, ..current })?;
+                }
             }
-            waiting.told.iter().try_for_each(|(cursor, at)| tx.set_cursor(tenant, cursor, model::Seq(*at)))
+            Ok(())
         })?;
-        Ok(files)
+        Ok(())
     }
 
     /// What goes into the files, all from one view of the store.

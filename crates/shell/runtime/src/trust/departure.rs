@@ -64,7 +64,16 @@ impl Core {
             envelope: entry.envelope,
         });
         let entries = entries.collect();
-        let segment = Segment::parse(&segment.text).map_err(TrustError::refused)?;
+        let mut segment = Segment::parse(&segment.text).map_err(TrustError::refused)?;
+        let own = registry.histories.get(&trust.party);
+        if own.is_some_and(|history| history.revoked(segment.by).is_some()) {
+            // Nobody believes the key that it was signed with any more.
+            let secrets = trust.secrets();
+            if own.is_some_and(|history| history.revoked(secrets.epoch.id()).is_some()) {
+                return Ok(Departure::Waits);
+            }
+            segment = segment.sealed_anew(self.clock.now(), &secrets.epoch);
+        }
         Ok(Departure::Leaves(Box::new(Push { segment, entries, sent: None })))
     }
 

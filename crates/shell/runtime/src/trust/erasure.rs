@@ -7,7 +7,7 @@ use ledger::entry::ErasureAct;
 use model::{AgreementId, Digest, Finding, PartyId, Severity, StixId, Timestamp};
 use policy::Action;
 use ports::trust::{DisclosureRecord, HoldingRecord, StreamKey};
-use ports::{StoreError, Tx};
+use ports::{Read, StoreError, Tx};
 
 use super::registry::{InForce, Registry};
 use super::{Trust, TrustError};
@@ -250,6 +250,35 @@ impl Core {
             self.queue_receipt(tx, trust, key, gone.subject, Erasure::Erased, now)?;
         }
         Ok(())
+    }
+
+    /// Why an object has to be kept, where what we hold of it is under a legal hold.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn legal_hold(&self, id: &StixId) -> Result<Option<String>, StoreError> {
+        let held = self.store.read()?.holdings(self.scope.tenant, Some(id), 0, 100_000)?;
+        Ok(held.into_iter().filter(|holding| holding.erased.is_none()).find_map(|holding| holding.hold))
+    }
+
+    /// Disclosures of an object, also of one that was erased here since: its names are known as long as the node's keys.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn disclosures_of(&self, read: &dyn Read, id: &StixId) -> Result<Vec<DisclosureRecord>, TrustError> {
+        let tenant = self.scope.tenant;
+        let mut found = read.disclosures(tenant, Some(id), false, 0, 100_000)?;
+        let Some(trust) = self.trust() else { return Ok(found) };
+        let registry = self.registry()?;
+        let agreements = registry.agreements.iter();
+        let parties = agreements.flat_map(|(id, agreed)| agreed.state.ever.iter().map(|party| (*party, *id)));
+        let clients = registry.releases(trust.party).map(|known| (trust.party, AgreementId(known.hash)));
+        for (to, agreement) in parties.chain(clients) {
+            let subject = trust.names(to, agreement).object(id);
+            let given = read.disclosure(tenant, to, agreement, subject)?;
+            found.extend(given.filter(|given| given.object.is_none()));
+        }
+        Ok(found)
     }
 
     /// Puts what we hold of an object under a legal hold, or lifts it. A withdrawal then becomes a dispute that both

@@ -39,6 +39,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ::keys::Signed;
+use ::keys::veil::Veil;
 use exchange::{Follows, NamingKey};
 use model::{AgreementId, Digest, PartyId, StixId, Timestamp};
 use policy::{Action, Decision, Memo, Request};
@@ -55,7 +56,7 @@ pub use agreements::{Exposure, LISTED, Listed, Proposed};
 pub use calls::Call;
 pub use circumstances::{Decisions, Emergency};
 pub use consumers::{Access, Consumer, Draft, ReleaseState};
-pub use courier::Imported;
+pub use courier::{Imported, Packed};
 pub use decisions::Request as ReleaseRequest;
 pub use erasure::Withdrawal;
 pub use gate::{Arrears, Wait};
@@ -368,6 +369,23 @@ impl Core {
     pub(crate) fn recalled(&self, object: &StixId) -> Digest {
         self.trust()
             .map_or(Digest::ZERO, |trust| trust.names(trust.party, AgreementId(Digest::ZERO)).object(object))
+    }
+
+    /// A text that somebody carries for us and neither reads nor alters, and what it is about.
+    pub(crate) fn covered(&self, about: &str, text: &str) -> String {
+        let nonce = self.ids.random().first_chunk().copied().unwrap_or_default();
+        self.veil().map_or_else(String::new, |veil| veil.cover(nonce, about, text))
+    }
+
+    /// Reads [`Core::covered`]; `None` for what this node never made about the same.
+    pub(crate) fn uncovered(&self, about: &str, covered: &str) -> Option<String> {
+        self.veil()?.uncover(about, covered)
+    }
+
+    fn veil(&self) -> Option<Veil> {
+        let trust = self.trust()?;
+        let key = trust.names(trust.party, AgreementId(Digest::ZERO)).other("veil");
+        Some(Veil::new(&key.0))
     }
 
     /// The key that figures' pseudonyms are derived with.

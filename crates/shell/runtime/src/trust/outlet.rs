@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use agreement::{PersonalData, Set};
 use json::{Edits, Limits, Tape, Value};
-use keys::veil::Veil;
 use label::{Facts, Handling, Onward, Origin, Reader, Receiver};
 use ledger::entry::{ConsumerAct, Figures, Way, Word};
 use minimise::{Contributor, Personal, Plan, Profile, Released, release};
@@ -158,6 +157,11 @@ impl<'a> Outlet<'a> {
         let relayed = facts.origin != Origin::Own || !candidate.via.is_empty();
         if let Err(barrier) = handling.admits(&self.receiver(), relayed, self.now) {
             against.push(Kept::new(barrier.as_str(), barrier.to_string()));
+        }
+        if let Some(exercise) = facts.exercise() {
+            let text =
+                format!("it belongs to the exercise `{exercise}`: nobody outside is to take it for real");
+            against.push(Kept::new("exercise", text));
         }
         if handling.personal() {
             against
@@ -714,20 +718,13 @@ impl Core {
     /// use to the same client alone.
     #[must_use]
     pub fn veiled(&self, token: TokenId, place: &str) -> String {
-        let nonce = self.ids.random().first_chunk().copied().unwrap_or_default();
-        self.veil().map_or_else(String::new, |veil| veil.cover(nonce, &token.0.to_string(), place))
+        self.covered(&format!("page/{}", token.0), place)
     }
 
     /// Reads [`Core::veiled`]; `None` for what it never made for this client.
     #[must_use]
     pub fn unveiled(&self, token: TokenId, covered: &str) -> Option<String> {
-        self.veil()?.uncover(&token.0.to_string(), covered)
-    }
-
-    fn veil(&self) -> Option<Veil> {
-        let trust = self.trust()?;
-        let key = trust.names(trust.party, AgreementId(Digest::ZERO)).other("page-token");
-        Some(Veil::new(&key.0))
+        self.uncovered(&format!("page/{}", token.0), covered)
     }
 
     /// Whether a change may be news to a client without a node. What its releases do not let it have is none.

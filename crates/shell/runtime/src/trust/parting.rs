@@ -4,7 +4,10 @@
 //! Each side tells the other twice, by signed word: that it parts, and later that it has settled. A pairing has ended
 //! when both have said the second, and each knows that the other heard it.
 
+use std::collections::BTreeSet;
+
 use ::keys::{Signed, context};
+use agreement::acts::{Status, What};
 use model::{Finding, PartyId, Severity, Timestamp};
 use ports::Read;
 use ports::trust::{DocumentKind, PeerRecord, PeerState};
@@ -39,6 +42,7 @@ const PAGE: usize = 1_000;
 
 impl Core {
     /// Ends a pairing: nothing new flows from now on. What is owed is settled first, unless it is to end at `once`.
+    /// Agreements between the two alone end with it, so that pairing anew revives none of them.
     ///
     /// # Errors
     /// [`TrustError::Missing`] for a name nobody has.
@@ -50,6 +54,9 @@ impl Core {
         reason: &str,
     ) -> Result<PeerRecord, TrustError> {
         let peer = self.pairing(name)?.peer;
+        if matches!(peer.state, PeerState::Paired | PeerState::Ending) {
+            self.end_agreements(peer.party, reason, author)?;
+        }
         match peer.state {
             PeerState::Ended => Ok(peer),
             PeerState::Ending if !once => Ok(peer),
@@ -61,6 +68,24 @@ impl Core {
             // Whoever was never confirmed here was never given anything.
             _ => self.set_peer_state(peer, PeerState::Ended, "peer.end", author, reason),
         }
+    }
+
+    fn end_agreements(&self, peer: PartyId, reason: &str, author: &str) -> Result<(), TrustError> {
+        let own = self.party()?.party;
+        let both = BTreeSet::from([own, peer]);
+        let registry = self.registry()?;
+        let of_both = registry.agreements.iter().filter(|(_, agreed)| {
+            agreed.state.status != Status::Ended
+                && agreed.state.current.is_some()
+                && agreed.state.ever.iter().copied().collect::<BTreeSet<_>>() == both
+        });
+        let ids: Vec<_> = of_both.map(|(id, _)| *id).collect();
+        drop(registry);
+        for id in ids {
+            let reason = if reason.is_empty() { "the pairing ends" } else { reason };
+            self.act_on(id, What::End, reason, author)?;
+        }
+        Ok(())
     }
 
     /// What is owed between us and a peer.

@@ -411,12 +411,15 @@ impl Agreed {
 impl Signers for Registry {
     fn key(&self, party: PartyId, by: KeyId, at: Timestamp, now: Timestamp) -> Option<(PublicKey, Standing)> {
         let history = self.histories.get(&party)?;
-        // What was signed in the future was not.
-        let at = at.min(now);
-        let key = history.key_for(by, at).ok()?.clone();
         if history.revoked(by).is_some() {
             return None;
         }
+        // What is dated ahead of our clock was signed now at the latest, by a key whose epoch may have begun just so.
+        let key = if at > now {
+            history.epoch_now(by, now).ok()?.key.clone()
+        } else {
+            history.key_for(by, at).ok()?.clone()
+        };
         let current = history.current(now).is_ok_and(|epoch| epoch.key.id() == by);
         Some((key, if current { Standing::Current } else { Standing::Earlier }))
     }

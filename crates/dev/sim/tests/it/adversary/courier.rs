@@ -46,7 +46,7 @@ fn allys(scene: &Scene, number: u8) -> Vec<u8> {
         .map_err(|problem| problem.0)
         .unwrap();
     scene.ally.work().map_err(|problem| problem.0).unwrap();
-    scene.ally.core.courier_export(scene.target.party, 0, 32 << 20).unwrap().remove(0)
+    scene.ally.pack(scene.target.party, 0, 32 << 20).unwrap().remove(0)
 }
 
 /// What an honest file brings.
@@ -180,7 +180,7 @@ const CASES: &[Case] = &[
         "an entry left out between two files",
         |s| {
             let _lost = allys(s, 61);
-            s.ally.core.courier_export(s.target.party, 0, 32 << 20).unwrap();
+            s.ally.pack(s.target.party, 0, 32 << 20).unwrap();
             import(s, &allys(s, 62))
         },
         Expect::Invalid("out of step"),
@@ -210,7 +210,7 @@ const CASES: &[Case] = &[
             let id = indicator(&s.ally, 61, Tlp::Clear).0;
             s.ally.core.withdraw(&id, "analyst", "wrong").unwrap();
             s.ally.work().map_err(|problem| problem.0).unwrap();
-            let newer = s.ally.core.courier_export(s.target.party, 0, 32 << 20).unwrap().remove(0);
+            let newer = s.ally.pack(s.target.party, 0, 32 << 20).unwrap().remove(0);
             import(s, &newer).unwrap();
             s.target.work().map_err(|problem| problem.0).unwrap();
             assert_eq!(
@@ -254,7 +254,7 @@ fn nothing_leaves_by_file_under_a_suspended_agreement() {
     scene.target.publish(&[&own]).map_err(|problem| problem.0).unwrap();
     scene.target.work().map_err(|problem| problem.0).unwrap();
     scene.target.core.act_on(scene.pact().id, agreement::acts::What::Suspend, "", "officer").unwrap();
-    let files = scene.target.core.courier_export(scene.liar.party, 0, 32 << 20).unwrap();
+    let files = scene.target.pack(scene.liar.party, 0, 32 << 20).unwrap();
     let registry = scene.liar.core.registry().unwrap();
     let secrets = scene.liar.secrets().map_err(|problem| problem.0).unwrap();
     let opening = exchange::courier::Opening {
