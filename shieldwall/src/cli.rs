@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod agreement;
+pub mod findings;
 pub mod releases;
 pub mod rules;
 pub mod terms;
 pub mod trust;
 
 use agreement::Agreement;
+use findings::Findings;
 use releases::Release;
 use rules::Rules;
 use terms::{BreakGlass, Orcon, Sharing};
@@ -250,6 +252,8 @@ pub enum Command {
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
+    /// Show what the node noticed, newest first: overdue erasures, keys that end, what is wrong with objects
+    Findings(Findings),
     /// What waits for a release officer
     #[command(subcommand)]
     Review(Review),
@@ -359,6 +363,7 @@ impl Command {
                 | Rules::Set { node, .. },
             )
             | Self::Courier(Courier::Export { node, .. } | Courier::Import { node, .. }) => node,
+            Self::Findings(findings) => &findings.node,
             Self::Key(key) => return key.node(),
             Self::Peer(peer) => peer.node(),
             Self::Release(release) => release.node(),

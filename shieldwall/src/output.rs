@@ -1,20 +1,64 @@
 //! What is printed where.
+//!
+//! Much of it was chosen by others: names, titles, notes. So everything that is printed for people goes through
+//! [`legible`], which lets no text move the cursor, colour the screen or turn what is read around.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use anstream::{eprintln, stdout};
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
-/// One JSON document on one line of standard output.
+/// One JSON document on one line of standard output. What deceives a reader is escaped, which leaves the value as it is.
 pub fn line(value: &Value) {
-    text(&value.to_string());
+    let json = value.to_string();
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Outside strings JSON has none of these, and inside every one of them may be spelled so (RFC 8259 §7).
+        if deceives(c) { escaped.push_str(&format!("\\u{:04x}", u32::from(c))) } else { escaped.push(c) }
+    }
+    print(&escaped);
 }
 
-/// One line of data on standard output. A reader that has gone away ends the program quietly.
+/// Whether a character is not to be seen but changes what is: control characters but for the end of a line and the tab,
+/// line separators, and marks that turn the direction of reading or hide.
+fn deceives(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A text of several lines as it may stand on a terminal.
+pub fn legible(text: &str) -> Cow<'_, str> {
+    if text.contains(deceives) { Cow::Owned(text.replace(deceives, "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+/// A value that stands within a line: where it breaks there is a space.
+pub fn inline(text: &str) -> Cow<'_, str> {
+    match legible(text) {
+        text if text.contains(['\n', '\t']) => Cow::Owned(text.replace(['\n', '\t'], " ")),
+        text => text,
+    }
+}
+
+/// Data on standard output, whose lines end as the text's do.
 pub fn text(line: &str) {
+    print(&legible(line));
+}
+
+/// A reader that has gone away ends the program quietly.
+fn print(line: &str) {
     if writeln!(stdout(), "{line}").is_err() {
         std::process::exit(0);
+    }
+}
+
+/// A text that is to be kept or signed, on standard output: exactly, unless a person watches.
+pub fn document(document: &str) {
+    if std::io::stdout().is_terminal() {
+        text(document.trim_end());
+    } else {
+        raw(document.as_bytes());
     }
 }
 
@@ -27,14 +71,14 @@ pub fn raw(bytes: &[u8]) {
 
 /// A message to the person on standard error.
 pub fn say(message: &str) {
-    eprintln!("{message}");
+    eprintln!("{}", legible(message));
 }
 
 /// What went wrong, and the remedy.
 pub fn error(message: &str, hint: Option<&str>) {
-    eprintln!("{} {message}", "error:".red().bold());
+    eprintln!("{} {}", "error:".red().bold(), legible(message));
     if let Some(hint) = hint {
-        eprintln!("{} {hint}", "hint:".cyan().bold());
+        eprintln!("{} {}", "hint:".cyan().bold(), legible(hint));
     }
 }
 
@@ -45,6 +89,8 @@ pub fn watched() -> bool {
 
 /// Rows under headers, columns aligned.
 pub fn table(headers: &[&str], rows: &[Vec<String>]) {
+    let rows: Vec<Vec<Cow<'_, str>>> =
+        rows.iter().map(|row| row.iter().map(|cell| inline(cell)).collect()).collect();
     let widths: Vec<usize> = headers
         .iter()
         .enumerate()
@@ -53,15 +99,29 @@ pub fn table(headers: &[&str], rows: &[Vec<String>]) {
             cells.chain([header.chars().count()]).max().unwrap_or_default()
         })
         .collect();
-    let print = |cells: &mut dyn Iterator<Item = &str>| {
+    let aligned = |cells: &mut dyn Iterator<Item = &str>| {
         let mut line = String::new();
         for (cell, width) in cells.zip(&widths) {
             line.push_str(&format!("{cell:<width$}  "));
         }
         line.trim_end().to_owned()
     };
-    text(&format!("{}", print(&mut headers.iter().copied()).bold()));
-    for row in rows {
-        text(&print(&mut row.iter().map(String::as_str)));
+    print(&format!("{}", aligned(&mut headers.iter().copied()).bold()));
+    for row in &rows {
+        print(&aligned(&mut row.iter().map(AsRef::as_ref)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{inline, legible};
+
+    #[test]
+    fn nothing_hidden_reaches_a_terminal() {
+        assert_eq!(legible("two\nlines\tand a tab"), "two\nlines\tand a tab");
+        let hostile = "a\u{1b}[2Jb\u{202e}c\u{9b}d\u{2028}e\u{200b}f\rg\u{2066}h\u{61c}i";
+        let shown = legible(hostile);
+        assert!(shown.chars().all(|c| c == '\u{fffd}' || c.is_ascii_graphic()), "{shown:?}");
+        assert_eq!(inline("one\nforged line"), "one forged line");
     }
 }

@@ -65,7 +65,7 @@ pub enum Refusal {
     #[error("refused: {0}")]
     Invalid(String),
     /// What is sent does not follow what is held here: ask for the position and go on from there.
-    #[error("out of step: {0}")]
+    #[error("{0}")]
     OutOfStep(String),
     /// Too much at once; try again after so many milliseconds.
     #[error("busy; try again in {0} ms")]

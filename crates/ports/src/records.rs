@@ -1,8 +1,8 @@
 //! The values that cross the store's line.
 
 use model::{
-    AccountId, CollectionId, Finding, HeldId, Label, Seq, SourceId, StatusId, StixId, Tenant, Timestamp,
-    TokenId, VersionId, World,
+    AccountId, CollectionId, Finding, HeldId, Label, PartyId, Seq, SourceId, StatusId, StixId, Tenant,
+    Timestamp, TokenId, VersionId, World,
 };
 use observable::Observable;
 
@@ -312,8 +312,30 @@ pub struct Held {
     pub findings: Vec<Finding>,
     /// Raw text; empty once decided and dropped.
     pub raw: String,
+    /// What came with it beyond its bytes.
+    pub wrapping: Wrapping,
     /// The decision, once there is one.
     pub decision: Option<HeldDecision>,
+}
+
+/// What came with a value beyond its bytes. It only ever narrows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wrapping {
+    /// A label: a MISP distribution, or the effective label of a stream's entry.
+    pub narrowing: Option<Label>,
+    /// The terms of the agreement it came under, if it did.
+    pub terms: Option<WrappingTerms>,
+}
+
+/// Under which terms of an agreement a value came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrappingTerms {
+    /// The party whose word stands behind it, if one does.
+    pub origin: Option<PartyId>,
+    /// How it may be passed on, as canonical text of the onward rule.
+    pub onward: String,
+    /// How it may be handled, as canonical text.
+    pub handling: String,
 }
 
 /// What a person decided about a held value.

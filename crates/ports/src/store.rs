@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use model::{
-    AccountId, CollectionId, Finding, HeldId, Label, Seq, SourceId, StatusId, StixId, Tenant, Timestamp,
-    TokenId, VersionId,
+    AccountId, CollectionId, Finding, HeldId, Label, Seq, Severity, SourceId, StatusId, StixId, Tenant,
+    Timestamp, TokenId, VersionId,
 };
 use observable::Observable;
 
 use crate::records::{
     Account, AuditRow, Collection, Counts, Existing, FindingRow, GraphEdge, Held, HeldDecision, Hit,
     InboxEntry, JournalRow, NewVersion, NodeRecord, ObjectFilter, Page, PageFilter, Scope, SearchDocument,
-    SourceRecord, SourceState, StatusItem, StatusRecord, Stored, Token, VerifyReport,
+    SourceRecord, SourceState, StatusItem, StatusRecord, Stored, Token, VerifyReport, Wrapping,
 };
 use crate::trust::{TrustRead, TrustTx};
 
@@ -125,6 +125,17 @@ pub trait Tx: TrustTx {
         label: Label,
     ) -> Result<(), StoreError>;
 
+    /// As [`Tx::relabel`], by what a label says beyond TLP: `class` takes the place of the version's class, and the label is
+    /// narrowed with it. No public collection keeps what only TLP does not describe. The journal always tells of it.
+    fn narrow(
+        &mut self,
+        scope: Scope,
+        now: Timestamp,
+        version: VersionId,
+        label: Label,
+        class: &str,
+    ) -> Result<(), StoreError>;
+
     /// Gives a stored version a new date added in the collections it is in, so that whoever follows them meets it once
     /// more. It is no news otherwise: the journal does not tell of it. No effect on a version that is in none.
     fn redate(&mut self, scope: Scope, now: Timestamp, version: VersionId) -> Result<(), StoreError>;
@@ -164,6 +175,10 @@ pub trait Tx: TrustTx {
         raw: &str,
         findings: &[Finding],
     ) -> Result<HeldId, StoreError>;
+
+    /// Keeps what came with a held value beyond its bytes, in place of what was kept of it before. No effect on one that is
+    /// decided, or not there.
+    fn wrap(&mut self, scope: Scope, id: HeldId, wrapping: &Wrapping) -> Result<(), StoreError>;
 
     /// The number under which an object waits for a decision, if it does.
     fn waiting(&mut self, scope: Scope, object: &StixId) -> Result<Option<HeldId>, StoreError>;
@@ -287,6 +302,9 @@ pub trait Read: TrustRead {
         version: Option<Timestamp>,
     ) -> Result<Option<Stored>, StoreError>;
 
+    /// The source that first delivered an object that is held.
+    fn first_source(&self, scope: Scope, id: &StixId) -> Result<Option<SourceId>, StoreError>;
+
     /// A stored version by row.
     fn version(&self, scope: Scope, id: VersionId) -> Result<Option<Stored>, StoreError>;
 
@@ -340,6 +358,15 @@ pub trait Read: TrustRead {
 
     /// Findings after a number, oldest first.
     fn findings(&self, scope: Scope, after: u64, limit: usize) -> Result<Vec<FindingRow>, StoreError>;
+
+    /// Findings of at least this severity before a number, newest first.
+    fn newest_findings(
+        &self,
+        scope: Scope,
+        least: Severity,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FindingRow>, StoreError>;
 
     /// Accounts by name.
     fn accounts(&self, tenant: Tenant) -> Result<Vec<Account>, StoreError>;

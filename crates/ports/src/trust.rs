@@ -6,6 +6,8 @@
 //! Texts of reasons, clauses, obligations, onward rules, errors and openings hold no content, value or id of an object:
 //! erasure does not look into them. A row that names a version is refused with [`StoreError::Missing`] when that version is
 //! not stored (any more), so that nothing is kept about what was erased while it was being decided on.
+//!
+//! One file because rows and the two traits that write and read them are one agreement with every store.
 
 use model::{AgreementId, DecisionId, Digest, Label, PartyId, Seq, StixId, Tenant, Timestamp, VersionId};
 
@@ -201,6 +203,8 @@ pub struct EntryRecord {
     pub salt: Option<[u8; 32]>,
     /// The version whose content is the payload, where there is one and it is still held.
     pub version: Option<VersionId>,
+    /// The versions that stand in the payload beside it, because they explain it; empty once the content is erased.
+    pub along: Vec<VersionId>,
     /// The payload's text as it was committed to; gone once the content is erased.
     pub payload: Option<String>,
 }
@@ -291,8 +295,8 @@ pub struct DisclosureRecord {
     pub withdrawn: Option<Timestamp>,
     /// By when its erasure must be confirmed.
     pub deadline: Option<Timestamp>,
-    /// What the peer answered: `erased`, `kept` when the object stays there for another reason, or `held: …` for a legal
-    /// hold; and when.
+    /// What the peer answered: `erased`, `kept` when the object stays there for another reason, `unknown` when they say that
+    /// they never had it, or `held: …` for a legal hold; and when.
     pub receipt: Option<(Timestamp, String)>,
 }
 
@@ -334,9 +338,35 @@ pub struct ReviewRecord {
     pub decided: Option<(bool, String, String, Timestamp)>,
 }
 
+/// What became of a question asked without telling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QueryOutcome {
+    /// Nothing yet.
+    Open,
+    /// It was answered: how many of the values are held. `None` where we answered: only the asker can know.
+    Answered(Option<u64>),
+    /// It was refused, and why. It told nothing, so nothing is counted for it.
+    Refused(String),
+    /// No answer came, or none that can be read, and why. It may have been answered all the same, so it is counted.
+    Lost(String),
+}
+
+/// Questions about equally many values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueryCount {
+    /// How many values each was about.
+    pub values: u64,
+    /// How many questions.
+    pub questions: u64,
+    /// When the first of them was asked.
+    pub first: Timestamp,
+}
+
 /// A question asked without telling, on either side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryRecord {
+    /// Its number: what the store gave it; 0 for a new one.
+    pub number: u64,
     /// When.
     pub at: Timestamp,
     /// The other party.
@@ -349,10 +379,23 @@ pub struct QueryRecord {
     pub purpose: String,
     /// How many values were asked about.
     pub asked_values: u64,
-    /// What was answered: a count, or how many yes; `None` when it was refused.
-    pub answer: Option<u64>,
-    /// Why it was refused, otherwise empty.
-    pub refusal: String,
+    /// What became of it.
+    pub outcome: QueryOutcome,
+}
+
+/// A value that an object made here carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnValue {
+    /// The value, in its one spelling.
+    pub value: String,
+    /// Its place among those of the same value.
+    pub place: i64,
+    /// The object.
+    pub object: StixId,
+    /// What policy may know of it, as in [`ClassCount`]…
+    pub class: String,
+    /// …and its effective label.
+    pub label: Label,
 }
 
 /// Objects that policy cannot tell apart: how many there are.
@@ -381,6 +424,19 @@ pub trait TrustTx {
 
     /// Adds or replaces a peer by party; [`StoreError::Exists`] when the name is another's.
     fn set_peer(&mut self, tenant: Tenant, peer: &PeerRecord) -> Result<(), StoreError>;
+
+    /// A peer as this transaction sees it.
+    fn peer(&mut self, tenant: Tenant, party: PartyId) -> Result<Option<PeerRecord>, StoreError>;
+
+    /// Notes how the last exchange with a peer went, and changes nothing else about it: when one went well last (`None`
+    /// leaves that as it is), and why the last one did not, if it did not. For a party that is no peer nothing is noted.
+    fn note_contact(
+        &mut self,
+        tenant: Tenant,
+        party: PartyId,
+        went_well: Option<Timestamp>,
+        error: Option<&(Timestamp, String)>,
+    ) -> Result<(), StoreError>;
 
     /// Moves a named cursor on the journal. Named cursors hold back [`crate::Tx::compact`] no more than followers do:
     /// one left behind is told so by [`StoreError::CursorExpired`].
@@ -439,9 +495,17 @@ pub trait TrustTx {
         segment: &SegmentRecord,
     ) -> Result<(), StoreError>;
 
-    /// Removes salt and payload of the entries that carried this version to anyone: envelopes and chain stay. Returns how
-    /// many entries had any. [`crate::Tx::erase`] does this by itself.
+    /// Removes salt and payload of the entries that carried this version to anyone, by itself or along with another:
+    /// envelopes and chain stay. Returns how many entries had any. [`crate::Tx::erase`] does this by itself.
     fn blank_entries(&mut self, tenant: Tenant, version: VersionId) -> Result<u64, StoreError>;
+
+    /// Entries of outbound streams that carry a version of an object along with another and that their receiver has not
+    /// acknowledged: stream, epoch, entry.
+    fn unacknowledged_with(
+        &mut self,
+        scope: Scope,
+        object: &StixId,
+    ) -> Result<Vec<(StreamKey, u32, EntryRecord)>, StoreError>;
 
     /// Removes salt and payload of one entry; its envelope stays. An entry that is not there, or has none, stays as it is.
     fn blank_entry(&mut self, tenant: Tenant, key: StreamKey, epoch: u32, seq: u64)
@@ -505,6 +569,24 @@ pub trait TrustTx {
     /// Appends to the ledger and returns the leaf's place. `index` of the record is ignored.
     fn append_leaf(&mut self, tenant: Tenant, leaf: &LeafRecord) -> Result<u64, StoreError>;
 
+    /// As [`TrustRead::ledger_hashes`].
+    fn ledger_hashes(
+        &mut self,
+        tenant: Tenant,
+        level: u8,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Digest>, StoreError>;
+
+    /// Keeps the hash above a full tile of the level below; `level` is 1 and up. Kept once, it does not change.
+    fn set_ledger_hash(
+        &mut self,
+        tenant: Tenant,
+        level: u8,
+        index: u64,
+        hash: Digest,
+    ) -> Result<(), StoreError>;
+
     /// Keeps the newest checkpoint seen of a log (ours or a peer's), by its origin line: a signed note. One of a smaller
     /// size than the one kept changes nothing.
     fn set_checkpoint(
@@ -534,11 +616,37 @@ pub trait TrustTx {
         at: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Logs a private query.
-    fn log_query(&mut self, tenant: Tenant, query: &QueryRecord) -> Result<(), StoreError>;
+    /// Logs a private query under a number of its own, which is returned; the one it has is not looked at.
+    fn log_query(&mut self, tenant: Tenant, query: &QueryRecord) -> Result<u64, StoreError>;
+
+    /// Says what became of a private query that is open. Returns whether it was.
+    fn close_query(
+        &mut self,
+        tenant: Tenant,
+        number: u64,
+        outcome: &QueryOutcome,
+    ) -> Result<bool, StoreError>;
+
+    /// Private queries between us and a party under an agreement, in one direction, since an instant (not included), by
+    /// how many values they were about. Those that were refused are left out.
+    fn queries_between(
+        &mut self,
+        tenant: Tenant,
+        peer: PartyId,
+        agreement: AgreementId,
+        asked: bool,
+        since: Timestamp,
+    ) -> Result<Vec<QueryCount>, StoreError>;
+
+    /// How many private queries of a party were refused since an instant (not included), under whatever agreement.
+    fn queries_refused(&mut self, tenant: Tenant, peer: PartyId, since: Timestamp)
+    -> Result<u64, StoreError>;
 
     /// Versions whose class is the empty text (those from before there were classes), in order of acceptance, at most `limit`.
     fn unclassified(&mut self, scope: Scope, limit: usize) -> Result<Vec<Stored>, StoreError>;
+
+    /// The class of a stored version as this transaction sees it.
+    fn class(&mut self, tenant: Tenant, version: VersionId) -> Result<Option<String>, StoreError>;
 
     /// Sets the class of a stored version; counts follow. It is no news to followers: the journal does not tell of it.
     fn classify(&mut self, scope: Scope, version: VersionId, class: &str) -> Result<(), StoreError>;
@@ -610,6 +718,9 @@ pub trait TrustRead {
         since: Timestamp,
     ) -> Result<Vec<PassageRecord>, StoreError>;
 
+    /// When the last thing flowed in a stream, however long ago.
+    fn last_passage(&self, tenant: Tenant, key: StreamKey) -> Result<Option<Timestamp>, StoreError>;
+
     /// How many different objects a party gave us under an agreement after an instant. What it took back is not counted.
     fn given_since(
         &self,
@@ -678,6 +789,10 @@ pub trait TrustRead {
         limit: usize,
     ) -> Result<Vec<HoldingRecord>, StoreError>;
 
+    /// The live holdings of an object that brought what is stored of it, oldest first: the newest from each giver under each
+    /// agreement. What is still held for a person has brought nothing.
+    fn holdings_live(&self, tenant: Tenant, object: &StixId) -> Result<Vec<HoldingRecord>, StoreError>;
+
     /// Disclosures after an offset, oldest first: of one object, or all; `open` keeps those withdrawn without a
     /// receipt that says `erased`, erased here or not.
     fn disclosures(
@@ -698,6 +813,26 @@ pub trait TrustRead {
         subject: Digest,
     ) -> Result<Option<DisclosureRecord>, StoreError>;
 
+    /// What was given to a party under an agreement, in order of the keyed name, after one, at most `limit`.
+    fn disclosures_to(
+        &self,
+        tenant: Tenant,
+        to: PartyId,
+        agreement: AgreementId,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<Vec<DisclosureRecord>, StoreError>;
+
+    /// Live holdings from a party under an agreement, in order of the keyed name, after one, at most `limit`.
+    fn holdings_from(
+        &self,
+        tenant: Tenant,
+        from: PartyId,
+        agreement: AgreementId,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<Vec<HoldingRecord>, StoreError>;
+
     /// The origin statement of a stored version.
     fn origin(&self, tenant: Tenant, version: VersionId) -> Result<Option<String>, StoreError>;
 
@@ -706,6 +841,16 @@ pub trait TrustRead {
 
     /// Leaf hashes alone, from a place on, at most `limit`.
     fn leaf_hashes(&self, tenant: Tenant, from: u64, limit: usize) -> Result<Vec<Digest>, StoreError>;
+
+    /// Hashes of the ledger's tree from a place of a tile level on (C2SP tlog-tiles), at most `limit`: at level 0 those of
+    /// leaves, above it those of full tiles of the level below, as far as they are kept.
+    fn ledger_hashes(
+        &self,
+        tenant: Tenant,
+        level: u8,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Digest>, StoreError>;
 
     /// How many leaves the ledger has.
     fn ledger_size(&self, tenant: Tenant) -> Result<u64, StoreError>;
@@ -719,6 +864,14 @@ pub trait TrustRead {
     /// Private queries since an instant, oldest first, at most `limit`.
     fn queries(&self, tenant: Tenant, since: Timestamp, limit: usize)
     -> Result<Vec<QueryRecord>, StoreError>;
+
+    /// Private queries that are open and were asked before an instant, at most `limit`.
+    fn queries_open(
+        &self,
+        tenant: Tenant,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<QueryRecord>, StoreError>;
 
     /// Newest versions by class and effective label, in that order: how many of each. Revoked ones included. Versions not
     /// classified yet are of the class that is the empty text.
@@ -734,15 +887,15 @@ pub trait TrustRead {
         limit: usize,
     ) -> Result<Vec<Stored>, StoreError>;
 
-    /// Values of one kind (an [`observable`] kind's number) that objects made here carry, in order, after a value, at most
-    /// `limit`. What others gave is theirs to tell of.
+    /// Values of one kind (an [`observable`] kind's number) that objects made here and not revoked carry, once for each
+    /// object: in order of value and place, after a value and a place, at most `limit`. What others gave is theirs to tell of.
     fn own_values(
         &self,
         scope: Scope,
         kind: u8,
-        after: &str,
+        after: (&str, i64),
         limit: usize,
-    ) -> Result<Vec<String>, StoreError>;
+    ) -> Result<Vec<OwnValue>, StoreError>;
 
     /// The class of a stored version.
     fn class_of(&self, tenant: Tenant, version: VersionId) -> Result<Option<String>, StoreError>;

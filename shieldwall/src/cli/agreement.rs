@@ -31,8 +31,11 @@ pub enum Agreement {
     Check {
         #[command(flatten)]
         node: Node,
-        /// The text (TOML)
-        file: PathBuf,
+        /// The text (TOML), or the id of an agreement for what was put forward
+        text: PathBuf,
+        /// With an id: the version; the newest unless said
+        #[arg(long)]
+        version: Option<String>,
         /// Print the policy too
         #[arg(long)]
         policy: bool,
@@ -41,8 +44,11 @@ pub enum Agreement {
     Diff {
         #[command(flatten)]
         node: Node,
-        /// The text (TOML)
-        file: PathBuf,
+        /// The text (TOML), or the id of an agreement for what was put forward
+        text: PathBuf,
+        /// With an id: the version; the newest unless said
+        #[arg(long)]
+        version: Option<String>,
         /// Objects to list at most
         #[arg(long, default_value_t = 50)]
         limit: usize,
@@ -83,12 +89,18 @@ pub enum Agreement {
         #[command(flatten)]
         node: Node,
     },
-    /// Show one: who has signed, what is missing, what will stop
+    /// Show one: what may flow, who has signed, what is missing, what will stop
     Show {
         #[command(flatten)]
         node: Node,
         /// Its id, or the beginning of it
         agreement: String,
+        /// Print the whole text (TOML) of a version instead
+        #[arg(long)]
+        text: bool,
+        /// The version; all unless said, and for --text the newest
+        #[arg(long)]
+        version: Option<String>,
     },
     /// Sign a version with officers' key files
     Sign {
@@ -123,9 +135,9 @@ pub enum Agreement {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Approve exact bytes with a key file; needs no node
+    /// Approve exact bytes with a key file, and say what they are; needs no node
     Approve {
-        /// The bytes, as `agreement approval` wrote them
+        /// The bytes, as `agreement approval`, `release new` or `--bytes` wrote them
         file: PathBuf,
         /// Key file of the officer
         #[arg(long, value_name = "FILE")]
@@ -201,9 +213,21 @@ pub enum Agreement {
         node: Node,
         /// Its id, or the beginning of it
         agreement: String,
-        /// A TLP level
+        /// A TLP level, and after commas what else is claimed: `amber,pap:amber`. Without PAP it is left aside
         #[arg(long)]
         ceiling: String,
+        /// Given by this party alone: a peer's name, or a party id
+        #[arg(long, value_name = "PARTY")]
+        from: Option<String>,
+        /// Given to this party alone
+        #[arg(long, value_name = "PARTY")]
+        to: Option<String>,
+        /// Personal data are above it too
+        #[arg(long)]
+        personal: bool,
+        /// It is to hold even in an emergency
+        #[arg(long)]
+        emergencies: bool,
     },
 }
 

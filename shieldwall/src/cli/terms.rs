@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::Node;
 use super::agreement::Act;
@@ -54,9 +54,12 @@ pub enum BreakGlass {
         /// Names of the peers that may be given more; all whom the clause names unless said
         #[arg(long = "to", value_name = "PEER")]
         to: Vec<String>,
-        /// Why
+        /// Why; with --approved it is the one that was approved
+        #[arg(long, required_unless_present = "approved")]
+        reason: Option<String>,
+        /// Although an emergency that we declared under it has not ended yet
         #[arg(long)]
-        reason: String,
+        again: bool,
         #[command(flatten)]
         officers: Officers,
     },
@@ -66,15 +69,34 @@ pub enum BreakGlass {
         node: Node,
         /// The declaration, or the beginning of it
         declaration: String,
-        /// What the review came to: justified, not-justified
-        #[arg(long)]
-        outcome: String,
-        /// What happened and why it was needed
-        #[arg(long)]
-        report: String,
+        /// What the review came to; with --approved it is what was approved
+        #[arg(long, value_enum, required_unless_present = "approved")]
+        outcome: Option<ReviewOutcome>,
+        /// What happened and why it was needed; with --approved it is what was approved
+        #[arg(long, required_unless_present = "approved")]
+        report: Option<String>,
         #[command(flatten)]
         officers: Officers,
     },
+}
+
+/// What the review of an emergency came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReviewOutcome {
+    /// It was needed
+    Justified,
+    /// It was not
+    NotJustified,
+}
+
+impl ReviewOutcome {
+    /// The word in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Justified => "justified",
+            Self::NotJustified => "not-justified",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -110,9 +132,9 @@ pub struct Answer {
     pub node: Node,
     /// The request, or the beginning of it
     pub request: String,
-    /// Why
-    #[arg(long)]
-    pub reason: String,
+    /// Why; with --approved it is the one that was approved
+    #[arg(long, required_unless_present = "approved")]
+    pub reason: Option<String>,
     #[command(flatten)]
     pub officers: Officers,
 }

@@ -233,7 +233,7 @@ pub enum Peer {
         /// Where our peer port is reached, `https://host:port`
         #[arg(long, value_name = "URL")]
         endpoint: Option<String>,
-        /// File for the answer, when it does not go by itself
+        /// File for the answer, when it does not go by itself; beside the invitation unless said, `-` for standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -246,7 +246,7 @@ pub enum Peer {
         /// What to call the peer here
         #[arg(long)]
         name: Option<String>,
-        /// File for our answer in turn
+        /// File for our answer in turn; beside the other unless said, `-` for standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -286,6 +286,14 @@ pub enum Peer {
         name: String,
         /// The note; empty removes it
         text: String,
+    },
+    /// Compare what a peer holds with what it was given: it is given again what it lacks, and what it should not have is
+    /// taken back
+    Compare {
+        #[command(flatten)]
+        node: Node,
+        /// What it is called here
+        name: String,
     },
     /// End the pairing: nothing new flows at once, and what is owed is settled first
     End {
@@ -421,6 +429,7 @@ impl Peer {
             | Self::Endpoint { node, .. }
             | Self::Rename { node, .. }
             | Self::Note { node, .. }
+            | Self::Compare { node, .. }
             | Self::End { node, .. } => node,
         }
     }

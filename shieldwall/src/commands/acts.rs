@@ -4,9 +4,8 @@ use keys::posts::Approval;
 use serde_json::{Value, json};
 
 use super::admin::{done, list};
-use super::agreements::{text_of, version};
+use super::agreements::{standing, text_of, version};
 use super::keys::open_key;
-use super::lifecycle::plain;
 use super::{Outcome, write_out};
 use crate::cli::agreement::{Agreement, Approved, Member, Officers};
 use crate::client::{Client, encode};
@@ -50,6 +49,15 @@ pub async fn act(client: &Client, command: &Agreement, as_json: bool) -> Outcome
             };
             let (bytes, reading) = to_approve(client, agreement, &wanted).await?;
             write_out(&format!("{bytes}\n"), output.as_deref())?;
+            if let Some(file) = output {
+                let next = format!("shieldwall agreement approve {} --officer KEY", file.display());
+                let written = json!({"file": file.display().to_string(), "approve": next});
+                done(
+                    &written,
+                    &format!("wrote {}; each officer approves with `{next}`", file.display()),
+                    as_json,
+                )?;
+            }
             if matches!(act, Approved::Admit) {
                 output::say(&format!("who will be in the circle:\n{}", reading.trim_end()));
             }
@@ -59,32 +67,28 @@ pub async fn act(client: &Client, command: &Agreement, as_json: bool) -> Outcome
             let version = version(client, agreement, which.as_deref()).await?;
             let wanted = json!({"act": "agree", "version": version});
             let status = approved(client, agreement, &wanted, "", officers).await?;
-            told(&status, "signed; the agreement is", as_json)
+            told(&status, "signed", as_json)
         }
         Agreement::Resume { act, officers } => {
             let wanted = json!({"act": "resume"});
             let status = approved(client, &act.agreement, &wanted, &act.reason, officers).await?;
-            told(&status, "resumed for our part; the agreement is", as_json)
+            told(&status, "resumed for our part", as_json)
         }
         Agreement::Join { act, member, officers } => {
             let wanted = joining(member)?;
             let status = approved(client, &act.agreement, &wanted, &act.reason, officers).await?;
-            told(
-                &status,
-                "asked to join; members admit with `shieldwall agreement admit`. The circle is",
-                as_json,
-            )
+            told(&status, "asked to join; members admit with `shieldwall agreement admit`", as_json)
         }
         Agreement::Admit { agreement, party, officers, .. } => {
             let wanted = json!({"act": "admit", "party": party});
             let status = approved(client, agreement, &wanted, "", officers).await?;
-            told(&status, "the membership is signed; the circle is", as_json)
+            told(&status, "the membership is signed", as_json)
         }
         Agreement::Retract { act, version: which } => {
             let version = version(client, &act.agreement, which.as_deref()).await?;
             let path = format!("/api/v1/agreements/{}/versions/{version}/retract", encode(&act.agreement));
             let answer = client.post(&path, &json!({"reason": act.reason})).await?;
-            told(&answer, "taken back; the agreement is", as_json)
+            told(&answer, "taken back", as_json)
         }
         Agreement::Introduce { agreement, peer, .. } => {
             let path = format!("/api/v1/agreements/{}/introductions", encode(agreement));
@@ -98,8 +102,7 @@ pub async fn act(client: &Client, command: &Agreement, as_json: bool) -> Outcome
 }
 
 fn told(answer: &Value, sentence: &str, as_json: bool) -> Outcome {
-    let status = answer.get("status").map(plain).unwrap_or_default();
-    done(answer, &format!("{sentence} {status}"), as_json)
+    done(answer, &format!("{sentence}; {}", standing(answer)), as_json)
 }
 
 fn joining(member: &Member) -> Result<Value, Failure> {

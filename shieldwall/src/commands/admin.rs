@@ -177,7 +177,8 @@ pub async fn token(client: &Client, command: &Token, as_json: bool) -> Outcome {
             }
             let answer = client.post("/api/v1/tokens", &body).await?;
             if !as_json {
-                output::say("this is the only time the secret is shown:");
+                let id = answer.get("id").map(plain).unwrap_or_default();
+                output::say(&format!("token {id}; this is the only time the secret is shown:"));
             }
             let secret = answer.get("secret").map(plain).unwrap_or_default();
             done(&answer, &secret, as_json)

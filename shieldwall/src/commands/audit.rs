@@ -66,6 +66,14 @@ pub fn verify(
     let keys = String::from_utf8(read_file(&witnesses)?)
         .map_err(|_| Failure::new(format!("`{}` is not text", witnesses.display())))?;
     let keys: Vec<String> = keys.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+    if keys.len() < quorum {
+        return Err(Failure::refused(format!(
+            "`{}` holds the keys of {} witnesses, and {quorum} must have cosigned",
+            witnesses.display(),
+            keys.len()
+        ))
+        .hint("name a file with more keys with --witnesses, or say with --quorum how many are enough; with 0 nobody vouches that others saw the same ledger"));
+    }
     let history = read_file(&history)?;
     let history = history.strip_suffix(b"\n").unwrap_or(&history);
     let verdict = verify_report(&read_file(file)?, history, &keys, quorum, SystemClock.now())
@@ -79,6 +87,8 @@ fn show(verdict: &Verdict, as_json: bool) {
     let remarks: Vec<_> = verdict.remarks.iter().map(ToString::to_string).collect();
     let witnesses: Vec<_> = verdict.witnesses.iter().map(|cosignature| cosignature.witness.clone()).collect();
     if as_json {
+        let overseer = |named: &ledger::report::Overseer| json!({"agreement": named.agreement.to_string(), "name": named.name, "key": named.key.to_string()});
+        let overseers: Vec<_> = verdict.overseers.iter().map(overseer).collect();
         let tables: Vec<_> = verdict
             .tables
             .iter()
@@ -93,12 +103,16 @@ fn show(verdict: &Verdict, as_json: bool) {
             .collect();
         output::line(&json!({
             "holds": verdict.holds(), "party": verdict.party.to_string(), "period": verdict.period.to_string(),
-            "made": verdict.made.to_string(), "entries": verdict.to.checkpoint().size, "witnesses": witnesses,
+            "overseers": overseers, "made": verdict.made.to_string(), "entries": verdict.to.checkpoint().size, "witnesses": witnesses,
             "problems": problems, "remarks": remarks, "tables": tables,
         }));
         return;
     }
     output::text(&format!("party {}, {}", verdict.party, verdict.period));
+    for named in &verdict.overseers {
+        let (name, key, agreement) = (&named.name, named.key, named.agreement);
+        output::text(&format!("for {name} (key {key}), the overseer of agreement {agreement}"));
+    }
     output::text(&format!(
         "{} entries, cosigned by {}",
         verdict.to.checkpoint().size,

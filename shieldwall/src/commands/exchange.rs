@@ -49,18 +49,7 @@ pub async fn export(client: &Client, what: &Selection<'_>, file: Option<&Path>, 
             path.push_str(&format!("&{name}=true"));
         }
     }
-    let response = client.send(client.request(Method::GET, &path, None, Body::empty())?).await?;
-    let status = response.status();
-    if !status.is_success() {
-        let bytes = response.into_body().collect().await?.to_bytes();
-        return Err(problem(status, &bytes));
-    }
-    let withheld = response.headers().get("x-shieldwall-withheld").and_then(|value| value.to_str().ok());
-    if let Some(withheld) = withheld.filter(|withheld| *withheld != "0") {
-        output::say(&format!(
-            "{withheld} objects stay here: an export to somebody outside carries up to TLP:GREEN"
-        ));
-    }
+    // Before anything is asked for: what is given to somebody is booked when it is asked for, and must then arrive.
     let mut sink: Box<dyn Write> = match file {
         Some(file) => {
             let open = OpenOptions::new().write(true).create_new(true).open(file);
@@ -70,6 +59,25 @@ pub async fn export(client: &Client, what: &Selection<'_>, file: Option<&Path>, 
         }
         None => Box::new(std::io::stdout().lock()),
     };
+    let response = match client.send(client.request(Method::GET, &path, None, Body::empty())?).await {
+        Ok(response) => response,
+        Err(failure) => {
+            discard(file);
+            return Err(failure);
+        }
+    };
+    let status = response.status();
+    if !status.is_success() {
+        discard(file);
+        let bytes = response.into_body().collect().await?.to_bytes();
+        return Err(problem(status, &bytes));
+    }
+    let withheld = response.headers().get("x-shieldwall-withheld").and_then(|value| value.to_str().ok());
+    if let Some(withheld) = withheld.filter(|withheld| *withheld != "0") {
+        output::say(&format!(
+            "{withheld} objects stay here: an export to somebody outside carries up to TLP:GREEN"
+        ));
+    }
     let failure = |error: std::io::Error| Failure::new(format!("the export cannot be written: {error}"));
     let mut body = response.into_body();
     let mut bytes = 0u64;
@@ -88,4 +96,12 @@ pub async fn export(client: &Client, what: &Selection<'_>, file: Option<&Path>, 
         }
     }
     Ok(Exit::Well)
+}
+
+/// Removes the file that was made for an export that came to nothing.
+fn discard(file: Option<&Path>) {
+    if let Some(file) = file {
+        // It is empty, and was made a moment ago: if it cannot be removed, the next run says that it is in the way.
+        let _ = std::fs::remove_file(file);
+    }
 }

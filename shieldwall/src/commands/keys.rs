@@ -155,7 +155,8 @@ pub async fn key(client: &Client, command: &Key, as_json: bool) -> Outcome {
         }
         Key::Events { .. } => {
             let answer = client.get("/api/v1/keys/events").await?;
-            output::text(answer.get("document").and_then(Value::as_str).unwrap_or_default());
+            let document = answer.get("document").and_then(Value::as_str).unwrap_or_default();
+            output::document(&format!("{document}\n"));
             Ok(Exit::Well)
         }
         Key::Rotate { roots, next_key, opener, .. } => {

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use store_sqlite::SqliteStore;
 
 use super::Outcome;
-use crate::cli::{Node, Store};
-use crate::client::{Client, SOCKET, STORE, lock};
+use crate::cli::Store;
+use crate::client::{Client, STORE, lock};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -19,11 +19,14 @@ pub fn init(dir: &Path, name: &str, country: Option<String>, as_json: bool) -> O
     if name.trim().is_empty() {
         return Err(Failure::new("the organisation needs a name").hint("--name \"Example CERT\""));
     }
+    // The name becomes part of the party, and nothing changes it afterwards.
+    keys::events::check_name(name.trim())
+        .map_err(|problem| Failure::new(format!("the name {problem}")).hint("--name \"Example CERT\""))?;
     if let Some(code) = &country
-        && !(matches!(code.len(), 2 | 3) && code.bytes().all(|b| b.is_ascii_alphabetic()))
+        && code.parse::<label::Nation>().is_err()
     {
         return Err(
-            Failure::new(format!("`{code}` is not a country code")).hint("two or three letters, such as NZ")
+            Failure::new(format!("`{code}` is no country of ISO 3166-1")).hint("its code, such as NZ")
         );
     }
     let country = country.map(|code| code.to_ascii_uppercase());
@@ -108,10 +111,10 @@ pub async fn store(client: &Client, command: &Store, as_json: bool) -> Outcome {
     }
 }
 
-/// A JSON value as a person reads it.
+/// A JSON value as a person reads it, within a line.
 pub fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => output::inline(text).into_owned(),
         Value::Null => String::new(),
         other => other.to_string(),
     }
@@ -143,73 +146,4 @@ pub fn restore(dir: &Path, file: &Path, as_json: bool) -> Outcome {
         output::text(&format!("the node of {} is back in {}", node.name, dir.display()));
     }
     Ok(Exit::Well)
-}
-
-/// One thing the doctor looked at.
-struct Check {
-    what: &'static str,
-    well: bool,
-    says: String,
-}
-
-pub async fn doctor(node: &Node, as_json: bool) -> Outcome {
-    let dir = node.dir.as_path();
-    let mut checks = Vec::new();
-    let mut check = |what, well, says: String| checks.push(Check { what, well, says });
-    let running = tokio::net::UnixStream::connect(dir.join(SOCKET)).await.is_ok();
-    check("node", true, if running { "running" } else { "not running" }.to_owned());
-    let (only_ours, says) = if private(dir) {
-        (true, format!("{} is open to its owner only", dir.display()))
-    } else {
-        (false, format!("others can enter {}; run `chmod 700` on it", dir.display()))
-    };
-    check("permissions", only_ours, says);
-    match Client::connect(node).await {
-        Err(failure) => check("store", false, failure.to_string()),
-        Ok(client) => {
-            let facts = client.get("/api/v1/node").await?;
-            let number = |name| facts.get(name).and_then(Value::as_u64).unwrap_or_default();
-            check("store", true, format!("{} objects, {} bytes", number("objects"), number("bytes")));
-            check(
-                "search",
-                number("search_lag") < 10_000,
-                format!("{} entries behind", number("search_lag")),
-            );
-            check("held", number("held") == 0, format!("{} values wait for a decision", number("held")));
-            let sources = client.get("/api/v1/sources").await?;
-            for source in sources.get("sources").and_then(Value::as_array).into_iter().flatten() {
-                let name = source.get("name").and_then(Value::as_str).unwrap_or_default();
-                let failures = source.pointer("/state/failures").and_then(Value::as_u64).unwrap_or_default();
-                let error = source.pointer("/state/last_error/message").map(plain).unwrap_or_default();
-                if failures > 0 {
-                    check("source", false, format!("{name}: {failures} failures, the last: {error}"));
-                }
-            }
-            client.close().await;
-        }
-    }
-    let well = checks.iter().all(|check| check.well);
-    if as_json {
-        let list: Vec<_> =
-            checks.iter().map(|c| json!({"check": c.what, "ok": c.well, "detail": c.says})).collect();
-        output::line(&json!({"ok": well, "checks": list}));
-    } else {
-        let rows: Vec<_> = checks
-            .iter()
-            .map(|c| vec![if c.well { "ok" } else { "look" }.to_owned(), c.what.to_owned(), c.says.clone()])
-            .collect();
-        output::table(&["", "check", "detail"], &rows);
-    }
-    Ok(if well { Exit::Well } else { Exit::Findings })
-}
-
-#[cfg(unix)]
-fn private(dir: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o077 == 0)
-}
-
-#[cfg(not(unix))]
-fn private(_: &Path) -> bool {
-    true
 }

@@ -3,9 +3,12 @@
 mod acts;
 mod admin;
 mod agreements;
+mod approve;
 mod audit;
 mod custody;
+mod doctor;
 mod exchange;
+mod findings;
 mod generate;
 mod import;
 mod keys;
@@ -47,7 +50,7 @@ pub async fn run(cli: Cli) -> Outcome {
     match &cli.command {
         Command::Init { node, name, country } => lifecycle::init(&node.dir, name, country.clone(), json),
         Command::Restore { node, file } => lifecycle::restore(&node.dir, file, json),
-        Command::Doctor { node } => lifecycle::doctor(node, json).await,
+        Command::Doctor { node } => doctor::doctor(node, json).await,
         Command::Stix(command) => stix::run(command, json),
         Command::Pattern(command) => patterns::run(command, json),
         Command::Completions { shell } => {
@@ -64,7 +67,7 @@ pub async fn run(cli: Cli) -> Outcome {
             audit::verify(file, history.as_deref(), witnesses.as_deref(), *quorum, json)
         }
         Command::Agreement(Agreement::Approve { file, officer, output, opener }) => {
-            agreements::approve(file, officer, output.as_deref(), opener)
+            approve::approve(file, officer, output.as_deref(), opener, json)
         }
         Command::Serve(_) | Command::Demo { .. } | Command::Taxii(_) => standing(cli.command, json).await,
         _ => with_node(&cli.command, json).await,
@@ -150,6 +153,7 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
             sharing::ask(client, peer, agreement, purpose, values, json).await
         }
         Command::Audit(Audit::Report { output, .. }) => audit::report(client, output, json).await,
+        Command::Findings(asked) => findings::findings(client, asked, json).await,
         Command::Rules(command) => rules::rules(client, command, json).await,
         Command::Sharing(command) => terms::sharing(client, command, json).await,
         Command::BreakGlass(command) => terms::break_glass(client, command, json).await,
@@ -182,7 +186,7 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Writes a text to a file that is not there yet, or to standard output.
 pub fn write_out(text: &str, output: Option<&Path>) -> Result<(), Failure> {
     let Some(path) = output else {
-        output::text(text.trim_end());
+        output::document(text);
         return Ok(());
     };
     let failure = |error| Failure::new(format!("`{}` cannot be written: {error}", path.display()));

@@ -1,6 +1,6 @@
 //! Other parties' nodes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -53,12 +53,12 @@ pub async fn peer(client: &Client, command: &Peer, as_json: bool) -> Outcome {
         Peer::Accept { file, name, endpoint, output, .. } => {
             let body = json!({"document": text_of(file)?, "name": name, "endpoint": endpoint});
             let answer = client.post("/api/v1/peers", &body).await?;
-            stepped(&answer, output.as_deref(), as_json)
+            stepped(&answer, file, output.as_deref(), as_json)
         }
         Peer::Answer { file, name, output, .. } => {
             let body = json!({"document": text_of(file)?, "name": name});
             let answer = client.post("/api/v1/peers/answers", &body).await?;
-            stepped(&answer, output.as_deref(), as_json)
+            stepped(&answer, file, output.as_deref(), as_json)
         }
         Peer::Confirm { name, words, .. } => {
             let answer = client.post(&format!("{}/confirm", path_of(name)), &json!({"words": words})).await?;
@@ -76,13 +76,34 @@ pub async fn peer(client: &Client, command: &Peer, as_json: bool) -> Outcome {
         }
         Peer::Rename { name, new_name, .. } => {
             let body = json!({"name": new_name});
-            let answer = client.call(axum::http::Method::PATCH, &path_of(name), Some(&body)).await?;
+            let answer = match client.call(axum::http::Method::PATCH, &path_of(name), Some(&body)).await {
+                Ok(answer) => answer,
+                // Run again, it finds what it did.
+                Err(failure) => {
+                    let gone = client.get(&path_of(name)).await.is_err();
+                    let there = client.get(&path_of(new_name)).await.ok().filter(|_| gone);
+                    let there = there.ok_or(failure)?;
+                    let sentence = format!("no peer is called {name}, and one is called {new_name} already");
+                    return done(&there, &sentence, as_json);
+                }
+            };
             done(&answer, &format!("{name} is called {new_name} now"), as_json)
         }
         Peer::Note { name, text, .. } => {
             let body = json!({"note": text});
             let answer = client.call(axum::http::Method::PATCH, &path_of(name), Some(&body)).await?;
             done(&answer, &format!("noted about {name}"), as_json)
+        }
+        Peer::Compare { name, .. } => {
+            let answer = client.post(&format!("{}/compare", path_of(name)), &json!({})).await?;
+            let sentence = match answer.get("streams").and_then(Value::as_u64) {
+                Some(0) => format!("nothing was ever given to {name}"),
+                _ => format!(
+                    "what {name} holds is compared once it has acknowledged everything; what comes of it is among the \
+                     findings"
+                ),
+            };
+            done(&answer, &sentence, as_json)
         }
         Peer::End { name, reason, at_once, .. } => {
             let body = json!({"reason": reason, "at_once": at_once});
@@ -125,15 +146,22 @@ fn show(answer: &Value, as_json: bool) -> Outcome {
     Ok(Exit::Well)
 }
 
-fn stepped(answer: &Value, output: Option<&Path>, as_json: bool) -> Outcome {
+/// Says what comes next. What is to be handed back goes to a file, to the terminal only when that is asked for.
+fn stepped(answer: &Value, given: &Path, output: Option<&Path>, as_json: bool) -> Outcome {
     let name = answer.get("name").map(plain).unwrap_or_default();
     if let Some(text) = answer.get("document").and_then(Value::as_str) {
-        if as_json && output.is_none() {
-            output::line(answer);
-        } else {
-            write_out(&format!("{text}\n"), output)?;
+        match output {
+            Some(path) if path.as_os_str() == "-" => write_out(&format!("{text}\n"), None)?,
+            None if as_json => output::line(answer),
+            chosen => {
+                let path = chosen.map_or_else(|| beside(given), Path::to_owned);
+                write_out(&format!("{text}\n"), Some(&path))?;
+                let file = path.display().to_string();
+                let sentence =
+                    format!("wrote {file}; hand it back: there, `shieldwall peer answer` takes it in");
+                done(&json!({"name": name, "file": file}), &sentence, as_json)?;
+            }
         }
-        output::say("hand this answer back");
     } else if as_json {
         output::line(answer);
     }
@@ -143,4 +171,14 @@ fn stepped(answer: &Value, output: Option<&Path>, as_json: bool) -> Outcome {
         ));
     }
     Ok(Exit::Well)
+}
+
+/// The file for an answer to what a file holds: `invitation.json` is answered by `invitation.answer.json`.
+fn beside(given: &Path) -> PathBuf {
+    let mut name = match given.file_stem() {
+        Some(stem) if given.as_os_str() != "-" => stem.to_owned(),
+        _ => "peer".into(),
+    };
+    name.push(".answer.json");
+    given.with_file_name(name)
 }

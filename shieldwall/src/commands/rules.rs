@@ -5,6 +5,7 @@ use std::path::Path;
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use super::lifecycle::plain;
 use super::{Outcome, agreements, read_file};
 use crate::cli::rules::Rules;
 use crate::client::Client;
@@ -82,8 +83,8 @@ fn diff(answer: &Value, as_json: bool) -> Outcome {
         output::text("no agreement is in force, so nothing goes to anybody either way");
     }
     for one in listed {
-        let agreement = one.get("agreement").and_then(Value::as_str).unwrap_or_default();
-        output::text(&format!("agreement {agreement}"));
+        let part = |name: &str| one.get(name).map(plain).unwrap_or_default();
+        output::text(&format!("{} ({})", part("name"), agreements::short(&part("agreement"))));
         agreements::diff(one.get("exposure").unwrap_or(&Value::Null), false)?;
     }
     Ok(Exit::Well)

@@ -18,13 +18,23 @@ use crate::output;
 pub async fn withdraw(client: &Client, id: &str, reason: &str, as_json: bool) -> Outcome {
     let path = format!("/api/v1/objects/{}/withdraw", encode(id));
     let answer = client.post(&path, &json!({"reason": reason})).await?;
-    let told: Vec<_> =
-        answer.get("told").and_then(Value::as_array).into_iter().flatten().map(plain).collect();
-    let sentence = if told.is_empty() {
-        "it was taken back before".to_owned()
-    } else {
-        format!("told: {}", told.join(", "))
+    let ways = answer.get("ways").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let by = |way: &str| {
+        let to = ways.iter().filter(|told| told.get("way").and_then(Value::as_str) == Some(way));
+        let mut to: Vec<_> = to.filter_map(|told| told.get("to").map(plain)).collect();
+        to.dedup();
+        to.join(", ")
     };
+    let said = [
+        ("network", "will be told"),
+        ("courier", "by courier, with the next `shieldwall courier export`"),
+        ("pull", "will find it gone at the next pull"),
+        ("never", "cannot be told: the pairing has ended"),
+    ];
+    let said = said.map(|(way, words)| (by(way), words));
+    let said: Vec<_> =
+        said.iter().filter(|(to, _)| !to.is_empty()).map(|(to, words)| format!("{words}: {to}")).collect();
+    let sentence = if said.is_empty() { "it was taken back before".to_owned() } else { said.join("; ") };
     done(&answer, &format!("{sentence}; see `shieldwall holders {id}`"), as_json)
 }
 
@@ -57,8 +67,9 @@ pub async fn decisions(client: &Client, id: Option<&str>, limit: usize, as_json:
     let columns = [
         ("at", "/at"),
         ("to", "/to"),
+        ("agreement", "/name"),
         ("object", "/object"),
-        ("permitted", "/permitted"),
+        ("outcome", "/outcome"),
         ("clause", "/clause"),
         ("why", "/reason"),
     ];
@@ -69,22 +80,39 @@ pub async fn review(client: &Client, command: &Review, as_json: bool) -> Outcome
     let (number, verb, reason) = match command {
         Review::List { all, .. } => {
             let answer = client.get(&format!("/api/v1/reviews?all={all}&limit=1000")).await?;
-            let columns = [
-                ("number", "/number"),
-                ("since", "/at"),
-                ("to", "/to"),
-                ("object", "/object"),
-                ("found", "/found/0/detector"),
-                ("where", "/found/0/pointer"),
-                ("released", "/released"),
-            ];
-            return Ok(list(&answer, "reviews", &columns, as_json));
+            if as_json {
+                output::line(&answer);
+                return Ok(Exit::Well);
+            }
+            let reviews =
+                answer.get("reviews").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let rows: Vec<_> = reviews.iter().map(review_row).collect();
+            output::table(&["number", "since", "to", "object", "found", "decided"], &rows);
+            return Ok(Exit::Well);
         }
         Review::Release { number, reason, .. } => (number, "release", reason),
         Review::Withhold { number, reason, .. } => (number, "withhold", reason),
     };
     let answer = client.post(&format!("/api/v1/reviews/{number}/{verb}"), &json!({"reason": reason})).await?;
     done(&answer, &format!("{number}: {verb}"), as_json)
+}
+
+/// What waits, with everything that was found in it: whoever lets it go answers for all of that.
+fn review_row(review: &Value) -> Vec<String> {
+    let part = |name: &str| review.get(name).map(plain).unwrap_or_default();
+    let found = review.get("found").and_then(Value::as_array).into_iter().flatten();
+    let found: Vec<_> = found
+        .map(|one| {
+            let part = |name: &str| one.get(name).map(plain).unwrap_or_default();
+            format!("{} at {}", part("detector"), part("pointer"))
+        })
+        .collect();
+    let decided = match review.get("released").and_then(Value::as_bool) {
+        Some(true) => "released",
+        Some(false) => "withheld",
+        None => "",
+    };
+    vec![part("number"), part("at"), part("to"), part("object"), found.join("; "), decided.to_owned()]
 }
 
 pub async fn ask(
@@ -97,7 +125,17 @@ pub async fn ask(
 ) -> Outcome {
     let text = String::from_utf8(read_file(values)?)
         .map_err(|_| Failure::new(format!("`{}` is not text", values.display())))?;
-    let values: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // One value in two spellings is one question.
+    let mut asked = std::collections::BTreeSet::new();
+    let values: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .filter(|line| match observable::classify(line) {
+            Some(value) => asked.insert(format!("{value:?}")),
+            None => asked.insert((*line).to_owned()),
+        })
+        .collect();
     let body = json!({"agreement": agreement, "purpose": purpose, "values": values});
     let answer = client.post(&format!("/api/v1/peers/{}/questions", encode(peer)), &body).await?;
     let count = answer.get("count").map(plain).unwrap_or_default();

@@ -7,7 +7,7 @@ use super::admin::{done, list};
 use super::keys::open_key;
 use super::lifecycle::plain;
 use super::{Outcome, read_file, write_out};
-use crate::cli::terms::{Answer, BreakGlass, Officers, Orcon, Sharing};
+use crate::cli::terms::{Answer, BreakGlass, Officers, Orcon, ReviewOutcome, Sharing};
 use crate::client::{Client, encode};
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -80,6 +80,7 @@ pub async fn break_glass(client: &Client, command: &BreakGlass, as_json: bool) -
             let answer = client.get("/api/v1/break-glass").await?;
             let columns = [
                 ("declaration", "/declaration"),
+                ("agreement", "/name"),
                 ("by", "/party"),
                 ("declared", "/declared"),
                 ("ends", "/expires"),
@@ -89,15 +90,15 @@ pub async fn break_glass(client: &Client, command: &BreakGlass, as_json: bool) -
             ];
             return Ok(list(&answer, "uses", &columns, as_json));
         }
-        BreakGlass::Declare { agreement, to, reason, officers, .. } => (
+        BreakGlass::Declare { agreement, to, reason, again, officers, .. } => (
             format!("/api/v1/agreements/{}/break-glass/approval", encode(agreement)),
-            json!({"to": to, "reason": reason}),
+            json!({"to": to, "reason": reason, "again": again}),
             officers,
             "the emergency is declared; see `shieldwall break-glass list` for when it ends and the report is due",
         ),
         BreakGlass::Report { declaration, outcome, report, officers, .. } => (
             format!("/api/v1/break-glass/{}/approval", encode(declaration)),
-            json!({"outcome": outcome, "report": report}),
+            json!({"outcome": outcome.map(ReviewOutcome::as_str), "report": report}),
             officers,
             "the report is signed",
         ),
@@ -150,7 +151,9 @@ async fn decide(
     let bytes = match &officers.approved {
         Some(file) => {
             let text = text_of(file)?;
-            text.strip_suffix('\n').unwrap_or(&text).to_owned()
+            let text = text.strip_suffix('\n').unwrap_or(&text).to_owned();
+            same(draft, &text, file)?;
+            text
         }
         None => {
             let answer = client.post(path, draft).await?;
@@ -159,7 +162,11 @@ async fn decide(
     };
     if officers.bytes.is_some() {
         write_out(&format!("{bytes}\n"), officers.bytes.as_deref())?;
-        return Ok(Exit::Well);
+        let file = officers.bytes.as_deref().unwrap_or(std::path::Path::new("-")).display().to_string();
+        let next = format!(
+            "wrote {file}; each officer approves with `shieldwall agreement approve {file} --officer KEY`"
+        );
+        return done(&json!({"file": file}), &next, as_json);
     }
     let mut approvals = Vec::new();
     for officer in &officers.officers {
@@ -171,6 +178,27 @@ async fn decide(
     let body = json!({"bytes": bytes, "approvals": approvals});
     let answer = client.post("/api/v1/approved-decisions", &body).await?;
     done(&answer, word, as_json)
+}
+
+/// What is said again beside bytes that were approved must be what they say.
+fn same(draft: &Value, approved: &str, file: &std::path::Path) -> Result<(), Failure> {
+    let approved: Value = serde_json::from_str(approved).unwrap_or_default();
+    let pairs = [("reason", "reason"), ("report", "reason"), ("outcome", "outcome"), ("granted", "granted")];
+    for (said, stands) in pairs {
+        let said_again = draft.get(said).filter(|value| !value.is_null());
+        if let (Some(now), Some(then)) = (said_again, approved.get(stands))
+            && now != then
+        {
+            return Err(Failure::refused(format!(
+                "`{}` says `{}` for the {said}, and that is what was approved, not `{}`",
+                file.display(),
+                plain(then),
+                plain(now)
+            ))
+            .hint("leave it out, or take new bytes with --bytes and have those approved"));
+        }
+    }
+    Ok(())
 }
 
 fn text_of(file: &std::path::Path) -> Result<String, Failure> {

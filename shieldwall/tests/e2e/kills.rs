@@ -110,7 +110,7 @@ fn killed_at_any_moment_of_an_exchange() {
             eventually(|| here.run(&["get", id.as_str()]).code, |code| *code == 0);
         }
         let owed = || orgs[who].0.node.json(&["sharing", "status"]);
-        eventually(owed, |shown| settled(shown));
+        eventually(owed, settled);
     }
     for (org, _) in &mut orgs {
         assert_eq!(org.serving.take().unwrap().stop(), 0);

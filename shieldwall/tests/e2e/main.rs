@@ -21,6 +21,7 @@ mod generated;
 mod harness;
 mod hostile;
 mod kills;
+mod manners;
 mod objects;
 mod org;
 mod real_data;

@@ -147,7 +147,8 @@ pub(crate) fn pair(kiwi: &Org, kiwi_url: &str, koala: &Org, koala_url: &str) {
     let heard = words(koala, "kiwi");
     assert_eq!(words(kiwi, "koala-cert"), heard);
     // Somebody in between would have other words.
-    let other = kiwi.node.run(&["peer", "confirm", "koala-cert", "--words", "a b c d e f"]).exits(1);
+    let other = "acorn admiral alarm almond anchor angle";
+    let other = kiwi.node.run(&["peer", "confirm", "koala-cert", "--words", other]).exits(1);
     assert!(other.stderr.contains("do not go on"), "{}", other.stderr);
     kiwi.node.run(&["peer", "confirm", "koala-cert", "--words", &heard]).exits(0);
     koala.node.run(&["peer", "confirm", "kiwi", "--words", &heard]).exits(0);

@@ -354,6 +354,7 @@ fn entry(seq: u64) -> EntryRecord {
         envelope: format!(r#"{{"seq":{seq},"rest":"{}"}}"#, "e".repeat(880)),
         salt: Some([3; 32]),
         version: None,
+        along: Vec::new(),
         payload: Some(object(seq).raw),
     }
 }
@@ -488,4 +489,43 @@ fn revise_durably(bencher: Bencher<'_, '_>) {
                 }))
                 .unwrap();
         });
+}
+
+/// What an inclusion proof in a ledger of 1,000,000 leaves reads: its tile of leaves, and those above, the last of which
+/// are partial.
+#[divan::bench]
+fn tiles_of_an_inclusion_proof(bencher: Bencher<'_, '_>) {
+    const LEAVES: u64 = 1_000_000;
+    static LEDGER: OnceLock<(TempDir, SqliteStore)> = OnceLock::new();
+    let (_, store) = LEDGER.get_or_init(|| {
+        let dir = TempDir::new().unwrap();
+        let store = SqliteStore::open(dir.path().join("store.db"), Options::default()).unwrap();
+        for from in (0..LEAVES).step_by(10_000) {
+            let batch = |tx: &mut dyn Tx| {
+                (from..from + 10_000)
+                    .try_for_each(|number| tx.append_leaf(SCOPE.tenant, &leaf(number)).map(drop))
+            };
+            (&store as &dyn Store).transact(batch).unwrap();
+        }
+        let above = |tx: &mut dyn Tx| {
+            for (level, hashes) in [(1, LEAVES >> 8), (2, LEAVES >> 16)] {
+                for place in 0..hashes {
+                    tx.set_ledger_hash(SCOPE.tenant, level, place, leaf(place).hash)?;
+                }
+            }
+            Ok(())
+        };
+        (&store as &dyn Store).transact(above).unwrap();
+        (dir, store)
+    });
+    let mut number = 0_u64;
+    bencher.bench_local(|| {
+        number = (number + 7_919_131) % LEAVES;
+        let read = store.read().unwrap();
+        (0..3)
+            .map(|level| {
+                read.ledger_hashes(SCOPE.tenant, level, number >> (8 * (level + 1)) << 8, 256).unwrap().len()
+            })
+            .sum::<usize>()
+    });
 }

@@ -41,6 +41,8 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
   ('outbox', 'outbox', '1000000 1000000 1'),
   ('entry', 'entry_version', '1000000 1000000 5'),
   ('entry', 'sqlite_autoindex_entry_1', '1000000 1000000 20000 10000 5 1'),
+  ('entry_along', 'entry_along_version', '1000000 1000000 5 1'),
+  ('entry_along', 'entry_along', '1000000 2 1'),
   ('segment', 'segment', '1000000 1000000 20000 10000 5 1'),
   ('holding', 'holding_object', '1000000 1000000 5 5'),
   ('holding', 'sqlite_autoindex_holding_2', '1000000 1000000 20000 1'),
@@ -53,8 +55,12 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
   ('origin', 'origin', '1000000 1000000 1'),
   ('leaf', 'leaf', '1000000 1000000 1'),
   ('opening', 'opening', '1000000 1000000 1'),
+  ('tile_hash', 'tile_hash', '4000 4000 2000 1'),
   ('review', 'review_open', '1000 1000 5'),
   ('review', 'review_version', '1000000 1000000 5 1'),
   ('review', 'review', '1000000 1000000 1'),
-  ('private_query', 'private_query', '1000000 1000000 5 1');
+  ('private_query', 'private_query_open', '1000 1000 5'),
+  ('private_query', 'private_query_channel', '1000000 1000000 20000 10000 5'),
+  ('private_query', 'private_query_at', '1000000 1000000 5 1'),
+  ('private_query', 'private_query', '1000000 1000000 1');
 ANALYZE sqlite_schema;

@@ -87,6 +87,8 @@ const TRUST_CHECKS: &[&str] = &[
      WHERE NOT EXISTS (SELECT 1 FROM trust t WHERE t.tenant = l.tenant)",
     "SELECT 'leaf ' || o.place || ' is opened, but not there' FROM opening o \
      WHERE NOT EXISTS (SELECT 1 FROM leaf l WHERE l.tenant = o.tenant AND l.place = o.place)",
+    "SELECT 'level ' || level || ' of the ledger of tenant ' || tenant || ' lacks hashes above full tiles' FROM tile_hash \
+     GROUP BY tenant, level HAVING count(*) <> max(place) + 1",
     // Streams run without a gap through each epoch, up to their position, and every entry is signed for.
     "SELECT 'epoch ' || epoch || ' of stream ' || channel || ' has ' || count(*) || ' entries from ' || min(seq) || ' to ' \
        || max(seq) FROM entry GROUP BY tenant, channel, outbound, epoch HAVING count(*) <> max(seq) - min(seq) + 1",
@@ -110,6 +112,9 @@ const TRUST_CHECKS: &[&str] = &[
     // What names a version names one that is stored, and one decision that was made.
     "SELECT 'entry ' || e.number || ' carries version ' || e.version || ', which is not stored' FROM entry e WHERE e.version IS NOT NULL \
        AND NOT EXISTS (SELECT 1 FROM version v WHERE v.tenant = e.tenant AND v.number = e.version)",
+    "SELECT 'version ' || a.version || ' goes along in entry ' || a.entry || ', and is not stored or has no place there' \
+     FROM entry_along a WHERE NOT EXISTS (SELECT 1 FROM version v WHERE v.tenant = a.tenant AND v.number = a.version) \
+       OR NOT EXISTS (SELECT 1 FROM entry e WHERE e.number = a.entry AND e.tenant = a.tenant AND e.payload IS NOT NULL)",
     "SELECT 'version ' || w.version || ' waits for a stream, but is not stored' FROM outbox w WHERE w.version IS NOT NULL \
        AND NOT EXISTS (SELECT 1 FROM version v WHERE v.tenant = w.tenant AND v.number = w.version)",
     "SELECT 'number ' || w.number || ' waits for a stream by decision ' || w.decision || ', which was not made' FROM outbox w \

@@ -16,7 +16,7 @@ mod error;
 mod history;
 mod state;
 
-pub use body::{Change, EpochTerms, Event, MAX_EPOCH, Reason, Roots};
+pub use body::{Change, EpochTerms, Event, MAX_EPOCH, Reason, Roots, check_name};
 pub use error::{EventError, Fork, KeyError};
 pub use history::{Applied, KeyHistory};
 pub(crate) use history::{read_event_list, write_events};

@@ -49,6 +49,17 @@ impl Draft {
     }
 }
 
+/// The payload of an object with others along, each of which claims to be for everybody.
+#[must_use]
+pub fn along(object: &str, with: &[&str]) -> String {
+    let companion = |text: &&str| {
+        let name = subject(text);
+        format!("{{\"label\":\"clear\",\"object\":{text},\"onward\":\"free\",\"subject\":\"{name}\"}}")
+    };
+    let with: Vec<_> = with.iter().map(companion).collect();
+    format!("{{\"object\":{object},\"with\":[{}]}}", with.join(","))
+}
+
 /// A name that follows from a text: a liar needs no naming key.
 #[must_use]
 pub fn subject(text: &str) -> Digest {

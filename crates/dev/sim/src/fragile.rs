@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use ports::{Read, Store, StoreError, VerifyReport, WriteJob};
 
@@ -11,13 +12,20 @@ pub struct Fragile {
     inner: Box<dyn Store>,
     /// Commits until the process dies; `u64::MAX` for one that lives.
     left: AtomicU64,
+    /// What somebody else does just before the next commit.
+    before: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Fragile {
     /// In front of `inner`, alive.
     #[must_use]
     pub fn new(inner: Box<dyn Store>) -> Self {
-        Self { inner, left: AtomicU64::new(u64::MAX) }
+        Self { inner, left: AtomicU64::new(u64::MAX), before: Mutex::default() }
+    }
+
+    /// Has somebody else do something just before the next commit: what a race makes of it, every time.
+    pub fn just_before(&self, deed: impl FnOnce() + Send + 'static) {
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(deed));
     }
 
     /// Dies after so many further commits; 0 is at once.
@@ -50,6 +58,10 @@ impl Fragile {
 impl Store for Fragile {
     fn write(&self, job: WriteJob<'_>) -> Result<(), StoreError> {
         self.alive()?;
+        let deed = self.before.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(deed) = deed {
+            deed();
+        }
         self.inner.write(job)?;
         let left = self.left.load(Ordering::Relaxed);
         if left != u64::MAX {

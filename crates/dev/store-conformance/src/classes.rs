@@ -44,6 +44,15 @@ pub fn classes_count_newest_versions(store: &dyn Store) {
     let class_of = |version| store.read().unwrap().class_of(f.scope.tenant, version).unwrap();
     assert_eq!((class_of(first).as_deref(), class_of(newer).as_deref()), (Some("a"), Some("b")));
     assert_eq!(class_of(VersionId(999)), None);
+    // Narrowed in what TLP does not say: the class goes with the version, and followers are told.
+    let before = store.read().unwrap().head(f.scope.tenant).unwrap();
+    store.transact(|tx| tx.narrow(f.scope, at(5), newer, Label::CLEAR, "d")).unwrap();
+    assert_eq!(counts(store, f.scope), [count("a", GREEN, 1), count("b", clear, 1), count("d", AMBER, 1)]);
+    assert_eq!(store.transact(|tx| tx.class(f.scope.tenant, newer)).unwrap().as_deref(), Some("d"));
+    let told = store.read().unwrap().journal(f.scope.tenant, before, 9).unwrap();
+    assert_eq!(told.iter().map(|row| row.kind).collect::<Vec<_>>(), [ports::JournalKind::Relabel]);
+    let missing = store.transact(|tx| tx.narrow(f.scope, at(5), VersionId(999), GREEN, "d"));
+    assert!(matches!(missing, Err(StoreError::Missing(_))));
     assert_eq!(store.read().unwrap().class_of(Tenant(2), first).unwrap(), None);
     let exercise = Scope { world: World::Exercise(1), ..f.scope };
     let elsewhere = Scope { tenant: Tenant(2), ..f.scope };

@@ -257,6 +257,7 @@ pub(crate) fn entry(seq: u64, version: Option<VersionId>) -> EntryRecord {
         envelope: format!(r#"{{"seq":{seq}}}"#),
         salt: Some([seq.to_le_bytes()[0]; 32]),
         version,
+        along: Vec::new(),
         payload: Some(format!("payload {seq}")),
     }
 }

@@ -1,7 +1,7 @@
 //! Held values and findings.
 
-use model::{Finding, HeldId, Severity, StixId};
-use ports::{Held, HeldDecision, Store, StoreError};
+use model::{Digest, Finding, HeldId, Label, PartyId, Severity, StixId, Tlp};
+use ports::{Held, HeldDecision, Store, StoreError, Wrapping, WrappingTerms};
 
 use crate::fixture::{Fixture, at, id};
 
@@ -28,8 +28,20 @@ pub fn held_values_wait_for_a_decision(store: &dyn Store) {
     let held: Vec<HeldId> = objects.iter().map(|object| hold(store, &f, object, "raw")).collect();
     let one = store.transact(|tx| tx.held(f.scope, held[0])).unwrap().unwrap();
     assert_eq!((one.id, one.at, one.source, &one.object), (held[0], at(10), f.source, &objects[0]));
+    assert_eq!(one.wrapping, Wrapping::default());
     assert_eq!((one.raw.as_str(), one.findings, one.decision), ("raw", vec![finding("raw")], None));
     assert_eq!(store.read().unwrap().counts(f.scope.tenant).unwrap().held, 3);
+
+    // What came with one beyond its bytes is kept with it.
+    let terms = WrappingTerms {
+        origin: Some(PartyId(Digest([7; 32]))),
+        onward: "none".to_owned(),
+        handling: "amber".to_owned(),
+    };
+    let wrapping = Wrapping { narrowing: Some(Label::Tlp(Tlp::Amber)), terms: Some(terms) };
+    store.transact(|tx| tx.wrap(f.scope, held[1], &wrapping)).unwrap();
+    let kept = |at: usize| store.transact(|tx| tx.held(f.scope, held[at])).unwrap().unwrap().wrapping;
+    assert_eq!([kept(0), kept(1), kept(2)], [Wrapping::default(), wrapping, Wrapping::default()]);
 
     let decide = |id, released| store.transact(|tx| tx.decide(f.scope, id, &decision(released)));
     decide(held[0], false).unwrap();
@@ -103,4 +115,8 @@ pub fn findings_are_kept(store: &dyn Store) {
     assert_eq!((&rows[2].finding, &rows[2].object, rows[2].source), (&finding("c"), &Some(object), f.source));
     let rest = read.findings(f.scope, rows[0].number, 1).unwrap();
     assert_eq!(rest, [rows[1].clone()]);
+    let newest = |least, before, limit| read.newest_findings(f.scope, least, before, limit).unwrap();
+    assert_eq!(newest(Severity::Note, None, 2), [rows[2].clone(), rows[1].clone()]);
+    assert_eq!(newest(Severity::Note, Some(rows[2].number), 1), [rows[1].clone()]);
+    assert_eq!(newest(Severity::Error, None, 10), [rows[0].clone()], "what is milder is left out");
 }

@@ -117,3 +117,31 @@ pub fn checkpoints_only_grow(store: &dyn Store) {
     assert_eq!(store.read().unwrap().checkpoints(tenant).unwrap(), expected);
     assert!(store.read().unwrap().checkpoints(Tenant(2)).unwrap().is_empty());
 }
+
+/// Hashes above full tiles are kept once, by level, beside those of leaves.
+pub fn hashes_above_tiles_are_kept(store: &dyn Store) {
+    let f = Fixture::new(store);
+    let tenant = f.scope.tenant;
+    store
+        .transact(|tx| {
+            tx.append_leaf(tenant, &leaf(5))?;
+            for (level, place, hash) in [(1, 0, 10), (1, 1, 11), (2, 0, 20), (1, 1, 99)] {
+                tx.set_ledger_hash(tenant, level, place, digest(hash))?;
+            }
+            assert_eq!(
+                tx.ledger_hashes(tenant, 1, 0, 9)?,
+                [digest(10), digest(11)],
+                "what is kept does not change"
+            );
+            Ok(())
+        })
+        .unwrap();
+    let read = store.read().unwrap();
+    let hashes = |level, from, limit| read.ledger_hashes(tenant, level, from, limit).unwrap();
+    assert_eq!(hashes(0, 0, 9), read.leaf_hashes(tenant, 0, 9).unwrap());
+    assert_eq!(
+        (hashes(1, 1, 9), hashes(1, 0, 1), hashes(2, 0, 9)),
+        (vec![digest(11)], vec![digest(10)], vec![digest(20)])
+    );
+    assert!(hashes(3, 0, 9).is_empty() && read.ledger_hashes(Tenant(2), 1, 0, 9).unwrap().is_empty());
+}

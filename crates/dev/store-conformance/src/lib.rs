@@ -66,9 +66,10 @@ macro_rules! suite {
             findings_are_kept, node_is_founded_once, sources_come_and_go, source_state_is_kept,
             accounts_and_tokens_are_unique, audit_is_appended, warning_lists_are_replaced, requests_are_worked_off,
             counts_count, search_follows_its_cursor, search_understands_people, search_keeps_to_its_scope,
-            documents_are_kept_once, peers_are_unique, named_cursors_move_and_expire, private_queries_are_logged,
+            documents_are_kept_once, peers_are_unique, contacts_are_noted_alone, named_cursors_move_and_expire, private_queries_are_logged,
+            private_queries_are_counted,
             naming_keys_are_each_tenants_own,
-            leaves_come_back, ledger_is_gap_free_under_writers, failed_jobs_leave_no_leaf, checkpoints_only_grow,
+            leaves_come_back, hashes_above_tiles_are_kept, ledger_is_gap_free_under_writers, failed_jobs_leave_no_leaf, checkpoints_only_grow,
             outbox_keeps_the_order_of_queuing, outbox_waits_for_its_time, streams_stand_where_they_were_set,
             entries_continue_without_a_gap, segments_cover_places, epochs_are_apart, blanking_keeps_the_chain,
             blanking_one_entry_leaves_the_others,
@@ -78,7 +79,8 @@ macro_rules! suite {
             rows_about_absent_versions_are_refused, parties_and_agreements_are_apart,
             classes_count_newest_versions, class_members_in_order_of_acceptance, old_versions_are_classified,
             classes_follow_whatever_happens, own_values_are_those_made_here,
-            erasing_takes_the_name_out_of_what_was_shared, erasing_leaves_other_worlds_and_objects,
+            erasing_takes_the_name_out_of_what_was_shared, erasing_reaches_what_went_along,
+            erasing_leaves_other_worlds_and_objects,
             erasing_takes_what_waits_for_a_decision, forgotten_objects_may_return,
         }
     };

@@ -225,8 +225,8 @@ pub fn observables_follow_the_newest(store: &dyn Store) {
     assert_eq!(store.read().unwrap().by_observable(f.scope, &domain("a.example"), 0).unwrap(), []);
 }
 
-/// Values of what was made here are listed in order, in steps, once each; those of what others gave are not, nor are those
-/// of other kinds, tenants and worlds.
+/// Values of what was made here are listed in order, in steps, once for each object; those of what others gave are not,
+/// nor are those of what was revoked, and of other kinds, tenants and worlds.
 pub fn own_values_are_those_made_here(store: &dyn Store) {
     let f = Fixture::new(store);
     let elsewhere = Scope { tenant: Tenant(2), ..f.scope };
@@ -248,16 +248,37 @@ pub fn own_values_are_those_made_here(store: &dyn Store) {
     put(exercise, 4, own, 1, &["played.example"]);
     put(f.scope, 5, own, 1, &["was-ours.example"]);
     put(f.scope, 5, other, 2, &["was-ours.example"]);
+    let revoked = id("indicator", 6);
+    let observables = vec![domain("revoked.example")];
+    let new = NewVersion { source: own, revoked: true, observables, ..f.version(&revoked, 1, "x") };
+    store.transact(|tx| tx.put(f.scope, at(1), &new)).unwrap();
     let kind = Kind::Domain.id();
-    let values =
-        |scope, after: &str, limit| store.read().unwrap().own_values(scope, kind, after, limit).unwrap();
-    let keys = ["a.example", "b.example", "c.example"].map(|name| domain(name).key().to_owned());
-    assert_eq!(values(f.scope, "", 9), keys);
-    assert_eq!(values(f.scope, "", 2), keys[..2]);
-    assert_eq!(values(f.scope, &keys[1], 9), keys[2..], "after is exclusive");
-    assert_eq!(values(elsewhere, "", 9), [domain("elsewhere.example").key()]);
-    assert_eq!(values(exercise, "", 9), [domain("played.example").key()]);
-    assert_eq!(store.read().unwrap().own_values(f.scope, Kind::Ipv4.id(), "", 9).unwrap().len(), 1);
+    let own_values =
+        |scope, after, limit| store.read().unwrap().own_values(scope, kind, after, limit).unwrap();
+    let values = |scope, after, limit| {
+        own_values(scope, after, limit).into_iter().map(|own| own.value).collect::<Vec<_>>()
+    };
+    let [a, b, c] = ["a.example", "b.example", "c.example"].map(|name| domain(name).key().to_owned());
+    assert_eq!(
+        values(f.scope, ("", 0), 9),
+        [a.clone(), a.clone(), b.clone(), c.clone()],
+        "once for each object"
+    );
+    let first = own_values(f.scope, ("", 0), 2);
+    assert_eq!(
+        first.iter().map(|own| &own.object).collect::<Vec<_>>(),
+        [&id("indicator", 2), &id("indicator", 3)]
+    );
+    assert!(first.iter().all(|own| own.label == Label::CLEAR), "{first:?}");
+    assert_eq!(values(f.scope, (&first[1].value, first[1].place), 9), [b, c], "after is exclusive");
+    assert_eq!(
+        values(f.scope, (&first[0].value, first[0].place), 1),
+        [a],
+        "the next object of the same value"
+    );
+    assert_eq!(values(elsewhere, ("", 0), 9), [domain("elsewhere.example").key()]);
+    assert_eq!(values(exercise, ("", 0), 9), [domain("played.example").key()]);
+    assert_eq!(store.read().unwrap().own_values(f.scope, Kind::Ipv4.id(), ("", 0), 9).unwrap().len(), 2);
 }
 
 /// References are those of the newest version, seen from both ends, whether or not the other end is stored.

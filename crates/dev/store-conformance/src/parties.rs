@@ -1,7 +1,7 @@
 //! Documents, peers, named cursors, private queries, naming keys.
 
-use model::{Seq, SourceId, Tenant};
-use ports::trust::{Document, DocumentKind, PeerRecord, PeerState, QueryRecord};
+use model::{Seq, SourceId, Tenant, Timestamp};
+use ports::trust::{Document, DocumentKind, PeerRecord, PeerState, QueryCount, QueryOutcome, QueryRecord};
 use ports::{Store, StoreError};
 
 use crate::fixture::{Fixture, agreement, at, digest, id, party};
@@ -104,6 +104,28 @@ pub fn peers_are_unique(store: &dyn Store) {
     assert_eq!(store.read().unwrap().peers(tenant).unwrap().len(), 3);
 }
 
+/// How calls went is noted beside everything else about a peer, and changes nothing of it.
+pub fn contacts_are_noted_alone(store: &dyn Store) {
+    let f = Fixture::new(store);
+    let tenant = f.scope.tenant;
+    let known = PeerRecord { state: PeerState::Ended, note: "called twice".to_owned(), ..peer(1, "a") };
+    store.transact(|tx| tx.set_peer(tenant, &known)).unwrap();
+    let note = |party, well, error: Option<(Timestamp, String)>| {
+        store.transact(|tx| tx.note_contact(tenant, party, well, error.as_ref())).unwrap();
+    };
+    let stored = |party| store.transact(|tx| tx.peer(tenant, party)).unwrap();
+    note(known.party, Some(at(7)), None);
+    assert_eq!(stored(known.party), Some(PeerRecord { last_contact: Some(at(7)), ..known.clone() }));
+    let error = Some((at(8), "no route".to_owned()));
+    note(known.party, None, error.clone());
+    let last = PeerRecord { last_contact: Some(at(7)), last_error: error, ..known.clone() };
+    assert_eq!(stored(known.party), Some(last), "the last that went well stays");
+    note(party(9), Some(at(9)), None);
+    assert_eq!(stored(party(9)), None, "nobody becomes a peer by that");
+    assert_eq!(store.read().unwrap().peers(tenant).unwrap().len(), 1);
+    assert_eq!(store.transact(|tx| tx.peer(Tenant(2), known.party)).unwrap(), None);
+}
+
 /// A named cursor is moved inside transactions. It does not hold back compaction: left behind, it has expired.
 pub fn named_cursors_move_and_expire(store: &dyn Store) {
     let f = Fixture::new(store);
@@ -142,33 +164,96 @@ pub fn named_cursors_move_and_expire(store: &dyn Store) {
     assert_eq!(store.read().unwrap().named_cursor(Tenant(2), "sharing").unwrap(), Some(Seq(9)));
 }
 
-/// What was asked privately is listed in order of time, from an instant on.
+/// What was asked privately is listed in order of time, from an instant on; what became of it is said once.
 pub fn private_queries_are_logged(store: &dyn Store) {
     let f = Fixture::new(store);
     let tenant = f.scope.tenant;
-    let query = |now, asked, answer: Option<u64>| QueryRecord {
+    let query = |number, now, asked, outcome| QueryRecord {
+        number,
         at: at(now),
         peer: party(1),
         agreement: agreement(2),
         asked,
         purpose: "incident 7".to_owned(),
         asked_values: 3,
-        answer,
-        refusal: if answer.is_none() { "over the day's budget".to_owned() } else { String::new() },
+        outcome,
     };
+    let refused = || QueryOutcome::Refused("over the day's budget".to_owned());
     let logged = [
-        query(30, true, Some(0)),
-        query(10, false, None),
-        query(20, true, Some(2)),
-        query(20, false, Some(2)),
+        query(1, 30, true, QueryOutcome::Answered(Some(0))),
+        query(2, 10, false, refused()),
+        query(3, 20, true, QueryOutcome::Open),
+        query(4, 20, false, QueryOutcome::Answered(None)),
     ];
-    store.transact(|tx| logged.iter().try_for_each(|query| tx.log_query(tenant, query))).unwrap();
+    let numbers: Vec<u64> =
+        logged.iter().map(|query| store.transact(|tx| tx.log_query(tenant, query)).unwrap()).collect();
+    assert_eq!(numbers, [1, 2, 3, 4]);
     let read = store.read().unwrap();
     let [late, early, one, other] = logged;
     assert_eq!(read.queries(tenant, at(0), 9).unwrap(), [early, one.clone(), other.clone(), late.clone()]);
-    assert_eq!(read.queries(tenant, at(20), 2).unwrap(), [one, other], "since is inclusive");
+    assert_eq!(read.queries(tenant, at(20), 2).unwrap(), [one.clone(), other], "since is inclusive");
     assert_eq!(read.queries(tenant, at(21), 9).unwrap(), [late]);
     assert!(read.queries(Tenant(2), at(0), 9).unwrap().is_empty());
+    assert_eq!(read.queries_open(tenant, at(21), 9).unwrap(), [one]);
+    assert!(read.queries_open(tenant, at(20), 9).unwrap().is_empty(), "before is exclusive");
+    drop(read);
+    let close = |number, outcome| store.transact(|tx| tx.close_query(tenant, number, &outcome)).unwrap();
+    assert!(close(3, QueryOutcome::Lost("no answer".to_owned())));
+    assert!(!close(3, refused()) && !close(9, refused()), "only what is open, and once");
+    let read = store.read().unwrap();
+    assert!(read.queries_open(tenant, at(99), 9).unwrap().is_empty());
+    assert_eq!(
+        read.queries(tenant, at(20), 1).unwrap()[0].outcome,
+        QueryOutcome::Lost("no answer".to_owned())
+    );
+}
+
+/// Private queries are counted for one party, agreement and direction; those that were refused apart, for the party.
+pub fn private_queries_are_counted(store: &dyn Store) {
+    let f = Fixture::new(store);
+    let tenant = f.scope.tenant;
+    let refused = || QueryOutcome::Refused("no right".to_owned());
+    let log = |now, peer, under, asked, asked_values, outcome| {
+        let query = QueryRecord {
+            number: 0,
+            at: at(now),
+            peer: party(peer),
+            agreement: agreement(under),
+            asked,
+            purpose: "p".to_owned(),
+            asked_values,
+            outcome,
+        };
+        store.transact(|tx| tx.log_query(tenant, &query)).unwrap();
+    };
+    log(1, 1, 1, false, 5, QueryOutcome::Answered(None));
+    log(2, 1, 1, false, 5, QueryOutcome::Open);
+    log(3, 1, 1, false, 7, QueryOutcome::Lost(String::new()));
+    for (now, under) in [(4, 1), (5, 2), (1, 3)] {
+        log(now, 1, under, false, 5, refused());
+    }
+    log(6, 1, 1, true, 5, refused());
+    log(6, 1, 1, true, 5, QueryOutcome::Open);
+    log(6, 1, 2, false, 5, QueryOutcome::Open);
+    log(6, 2, 1, false, 5, refused());
+    let between = |peer, under, asked, since| {
+        let (peer, under) = (party(peer), agreement(under));
+        let mut counts =
+            store.transact(|tx| tx.queries_between(tenant, peer, under, asked, at(since))).unwrap();
+        counts.sort_by_key(|count| count.values);
+        counts
+            .into_iter()
+            .map(|QueryCount { values, questions, first }| (values, questions, first))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(between(1, 1, false, 0), [(5, 2, at(1)), (7, 1, at(3))]);
+    assert_eq!(between(1, 1, false, 1), [(5, 1, at(2)), (7, 1, at(3))], "since is exclusive");
+    assert_eq!(between(1, 1, true, 0), [(5, 1, at(6))]);
+    assert_eq!(between(1, 2, false, 0), [(5, 1, at(6))]);
+    assert!(between(2, 1, false, 0).is_empty() && between(3, 1, false, 0).is_empty());
+    let refusals =
+        |peer, since| store.transact(|tx| tx.queries_refused(tenant, party(peer), at(since))).unwrap();
+    assert_eq!((refusals(1, 0), refusals(1, 1), refusals(2, 0), refusals(3, 0)), (3, 2, 1, 0));
 }
 
 /// Each tenant has a key of its own, always the same.

@@ -91,9 +91,30 @@ pub fn holdings_are_replaced_by_name(store: &dyn Store) {
     assert_eq!(read.holdings(tenant, Some(&tool), 0, 9).unwrap(), of_tool);
     assert_eq!(read.holdings(tenant, Some(&tool), 1, 1).unwrap(), of_tool[1..2]);
     assert!(read.holdings(Tenant(2), None, 0, 9).unwrap().is_empty());
+    // Of one stream, what lives, by name: the first has ended.
+    let from = |after: Option<u8>, limit| {
+        read.holdings_from(tenant, party(1), agreement(1), after.map(digest), limit).unwrap()
+    };
+    assert_eq!(from(None, 9), all[1..2]);
+    assert!(from(Some(2), 9).is_empty(), "after is exclusive");
+    assert!(from(None, 0).is_empty());
+    assert!(read.holdings_from(tenant, party(9), agreement(1), None, 9).unwrap().is_empty());
     drop(read);
     assert_eq!(store.transact(|tx| tx.holdings_of(tenant, &tool)).unwrap(), of_tool);
     assert!(store.transact(|tx| tx.holdings_of(tenant, &id("tool", 9))).unwrap().is_empty());
+    // Live are those that have not ended and brought what is stored: the newest from each giver under each agreement.
+    assert!(store.read().unwrap().holdings_live(tenant, &tool).unwrap().is_empty());
+    let live = HoldingRecord { version: Some(version), ..holding(&tool, 1) };
+    let second = HoldingRecord { agreement: agreement(2), ..live.clone() };
+    let newest = HoldingRecord { subject: digest(7), ..second.clone() };
+    [&live, &second, &newest].into_iter().for_each(set);
+    let found = store.read().unwrap().holdings_live(tenant, &tool).unwrap();
+    assert_eq!(found, [live.clone(), newest.clone()]);
+    set(&HoldingRecord { ended: Some(at(9)), ..newest });
+    assert_eq!(store.read().unwrap().holdings_live(tenant, &tool).unwrap(), [live, second]);
+    assert!(store.read().unwrap().holdings_live(Tenant(2), &tool).unwrap().is_empty());
+    assert_eq!(store.read().unwrap().first_source(f.scope, &tool).unwrap(), Some(f.source));
+    assert_eq!(store.read().unwrap().first_source(f.scope, &other).unwrap(), None);
 }
 
 /// A disclosure is one per party, agreement and name, and open from its withdrawal until the peer says `erased`.
@@ -116,6 +137,14 @@ pub fn disclosures_show_who_still_has_it(store: &dyn Store) {
     };
     assert_eq!(list(None, false, 0, 9).len(), 3);
     assert!(list(None, true, 0, 9).is_empty(), "nothing was taken back");
+    let to = |after: Option<u8>, limit| {
+        let read = store.read().unwrap();
+        let page = read.disclosures_to(tenant, party(1), agreement(1), after.map(digest), limit).unwrap();
+        page.into_iter().map(|row| row.subject).collect::<Vec<_>>()
+    };
+    assert_eq!(to(None, 9), [digest(1), digest(2)], "of one stream, by name");
+    assert_eq!(to(None, 1), [digest(1)]);
+    assert_eq!(to(Some(1), 9), [digest(2)]);
     let withdrawn = DisclosureRecord {
         withdrawn: Some(at(5)),
         deadline: Some(at(50)),

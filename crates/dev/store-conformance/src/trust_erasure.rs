@@ -1,7 +1,9 @@
 //! Erasure of what was shared: nothing names the object any more, and the names it had in streams stay.
 
 use model::{Seq, Tenant, VersionId, World};
-use ports::trust::{DecisionRecord, DisclosureRecord, EntryRecord, HoldingRecord, LeafRecord, OutboxRecord};
+use ports::trust::{
+    DecisionRecord, DisclosureRecord, EntryRecord, HoldingRecord, LeafRecord, OutboxRecord, StreamPosition,
+};
 use ports::{JournalKind, NewVersion, Scope, Store, StoreError, Tx};
 
 use crate::fixture::{
@@ -99,6 +101,40 @@ pub fn erasing_takes_the_name_out_of_what_was_shared(store: &dyn Store) {
         Ok((held, tx.disclosure(tenant, party(1), agreement(1), digest(2))?))
     });
     assert_eq!(find.unwrap(), (Some(ended), Some(answered)));
+}
+
+/// Erasing what went along with something else takes it out of that entry too, and says beforehand which of those entries
+/// their receivers may not have yet.
+pub fn erasing_reaches_what_went_along(store: &dyn Store) {
+    let f = Fixture::new(store);
+    let tenant = f.scope.tenant;
+    let (maker, tool) = (id("identity", 1), id("tool", 2));
+    let (made, _) = f.put(store, 1, &f.version(&maker, 10, "x"));
+    let (version, _) = f.put(store, 1, &f.version(&tool, 10, "y"));
+    let with = |seq| EntryRecord { along: vec![made], ..entry(seq, Some(version)) };
+    let entries = [with(1), entry(2, Some(version)), with(3)];
+    store
+        .transact(|tx| {
+            tx.append_entries(tenant, stream(true), 1, &entries, &segment(&entries))?;
+            tx.set_stream(tenant, stream(true), &StreamPosition { acked: 2, ..position(3) })
+        })
+        .unwrap();
+    assert_eq!(store.read().unwrap().entries(tenant, stream(true), 1, 0, 9).unwrap(), entries);
+    let open = store.transact(|tx| tx.unacknowledged_with(f.scope, &maker)).unwrap();
+    assert_eq!(open, [(stream(true), 1, with(3))]);
+    assert!(store.transact(|tx| tx.unacknowledged_with(f.scope, &tool)).unwrap().is_empty());
+    assert!(store.transact(|tx| tx.unacknowledged_with(f.scope, &id("tool", 9))).unwrap().is_empty());
+    let unknown = EntryRecord { along: vec![VersionId(999)], ..entry(4, None) };
+    let unknown = [unknown];
+    let refused =
+        store.transact(|tx| tx.append_entries(tenant, stream(true), 1, &unknown, &segment(&unknown)));
+    assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
+    store.transact(|tx| tx.forget(f.scope, at(9), &maker)).unwrap();
+    store.scrub().unwrap();
+    let blank = |seq| EntryRecord { salt: None, payload: None, ..entry(seq, Some(version)) };
+    let left = store.read().unwrap().entries(tenant, stream(true), 1, 0, 9).unwrap();
+    assert_eq!(left, [blank(1), entry(2, Some(version)), blank(3)]);
+    assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
 }
 
 /// Erasing in one world leaves what another shares under the same name, and what else is shared in this one.

@@ -137,6 +137,8 @@ pub enum Decision {
         held: Option<VersionId>,
         /// Its new, narrower label.
         relabel: Option<Label>,
+        /// Whether whoever brought it this time may narrow it: what they said beyond this label counts too.
+        heard: bool,
         /// What a person should know about it.
         findings: Vec<Finding>,
     },
@@ -194,12 +196,12 @@ pub fn decide(input: &Input<'_>, view: &View, rules: &Rules<'_>, now: Timestamp)
     let object = input.object;
     // A list knows nothing of revocation: what was revoked is not brought back by being listed again.
     if input.identity == Identity::Content && view.latest.as_ref().is_some_and(|latest| latest.revoked) {
-        return Decision::Unchanged { held: None, relabel: None, findings: Vec::new() };
+        return dropped();
     }
     match same_version(input, view, rules) {
-        Same::Held(held, relabel) => {
+        Same::Held { held, relabel, heard } => {
             let findings = relabel.iter().map(|label| narrowed(object, *label)).collect();
-            return Decision::Unchanged { held: Some(held), relabel, findings };
+            return Decision::Unchanged { held: Some(held), relabel, heard, findings };
         }
         Same::Conflict => return conflict(object),
         Same::New => {}
@@ -224,11 +226,16 @@ pub fn decide(input: &Input<'_>, view: &View, rules: &Rules<'_>, now: Timestamp)
     if !reasons.is_empty() && !input.released {
         match view.decided {
             Some(true) => {}
-            Some(false) => return Decision::Unchanged { held: None, relabel: None, findings: Vec::new() },
+            Some(false) => return dropped(),
             None => return Decision::Hold(reasons),
         }
     }
     accept(input, view, rules, now)
+}
+
+/// Nothing of it is held, and nothing is to be.
+const fn dropped() -> Decision {
+    Decision::Unchanged { held: None, relabel: None, heard: false, findings: Vec::new() }
 }
 
 /// Whether a stored text says the same as an incoming object, as far as its identity goes.
@@ -258,7 +265,7 @@ fn resolve(id: &str, definitions: &[(StixId, String)], spifs: &Spifs) -> Option<
 
 /// How the incoming object stands to the renditions held of its version.
 enum Same {
-    Held(VersionId, Option<Label>),
+    Held { held: VersionId, relabel: Option<Label>, heard: bool },
     Conflict,
     New,
 }
@@ -276,16 +283,19 @@ fn same_version(input: &Input<'_>, view: &View, rules: &Rules<'_>) -> Same {
     let versioned = input.identity == Identity::Version && is_versioned(input.object);
     // Whoever delivers a copy may narrow what is held, never widen it. A hostile source can use that to keep an object
     // from travelling, which a person sees and can undo; a leak could not be undone.
-    // About this organisation's own objects only the organisation itself decides.
+    // About this organisation's own objects only the organisation itself decides; about others' that were first brought in
+    // here, their creator does too. Whoever was given them says nothing by sending them back.
     let ours = input.object.created_by().as_ref() == Some(rules.own_identity);
-    let said = if ours && !input.local { None } else { stated_label(input, view, rules) };
+    let made_here = view.latest.as_ref().is_some_and(|latest| latest.first_source == SourceId(0));
+    let listens = input.local || !(ours || made_here && input.vouched != Vouched::Creator);
+    let said = if listens { stated_label(input, view, rules) } else { None };
     let mut conflict = false;
     for held in &view.same {
         // What its creator signed, label included, is not narrowed by a copy that they did not.
-        let heard = !held.vouched || input.local || input.vouched == Vouched::Creator;
+        let heard = listens && (!held.vouched || input.local || input.vouched == Vouched::Creator);
         let said = said.filter(|_| heard);
         let relabel = said.map(|label| held.label.meet(label)).filter(|label| *label != held.label);
-        let there = Same::Held(held.version_id, relabel);
+        let there = Same::Held { held: held.version_id, relabel, heard };
         if held.raw == incoming.raw() {
             return there;
         }

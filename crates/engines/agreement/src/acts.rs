@@ -18,9 +18,11 @@ mod steps;
 
 pub use act::{Act, What, approval_text};
 pub use membership::{Member, Membership};
+pub(crate) use officers::twice;
 pub use record::{Known, MOST_ACTS, Record, fold};
 pub use state::{
     Clock, Conflict, Event, MembershipState, Note, Reason, Refused, Signer, State, Status, Upcoming,
     VersionState, Waiting,
 };
+pub(crate) use state::{because, one_of};
 pub use steps::Step;

@@ -214,6 +214,13 @@ impl Checker<'_, '_, '_> {
             let message = format!("clause `{id}` lets every type flow up to {}", clause.ceiling.tlp());
             self.warn(&path("types"), message, "name the types that are needed");
         }
+        let unknown = |kind: &&String| !kind.starts_with("x-") && stix::schema::type_schema(kind).is_none();
+        if let Set::Only(types) = &clause.types
+            && let Some(kind) = types.iter().find(unknown)
+        {
+            let message = format!("clause `{id}` names `{kind}`, which is no type of STIX 2.1");
+            self.warn(&path("types"), message, "look at the spelling; a type of your own begins with `x-`");
+        }
         if !clause.actions.contains(&Action::Receive) {
             let message = format!("clause `{id}` does not let anyone receive anything");
             self.error(&path("actions"), message, "add \"receive\", or leave the clause out");

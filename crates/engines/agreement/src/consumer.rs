@@ -329,7 +329,8 @@ impl Officers<'_> {
         if ours && u32::try_from(counted).unwrap_or(u32::MAX) >= needed {
             return Ok(());
         }
-        let why = tally.refusals.iter().map(ToString::to_string).collect();
+        let refusals = tally.refusals.iter().map(ToString::to_string);
+        let why = crate::acts::twice(approvals.len(), &tally).into_iter().chain(refusals).collect();
         Err(ReleaseRefused::Officers { counted: if ours { counted } else { 0 }, needed, why })
     }
 }

@@ -12,6 +12,7 @@ use keys::posts::{Approval, Post, Roster, Site};
 use keys::{SecretKey, Signed, context};
 use model::{AgreementId, Digest, PartyId, Timestamp};
 
+use crate::acts::{because, one_of, twice};
 use crate::terms::{BreakGlass, Terms};
 use crate::text::{Fields, LIMITS, Malformed, Object};
 
@@ -21,6 +22,8 @@ const APPROVAL: &str = "agreement-decision-approval";
 const MOST_APPROVALS: usize = 16;
 /// The longest reason or report, in bytes.
 pub const LONGEST_REASON: usize = 4000;
+/// What the review of an emergency may come to.
+pub const OUTCOMES: [&str; 2] = ["justified", "not-justified"];
 /// An hour in microseconds.
 const HOUR: i64 = 3_600_000_000;
 
@@ -53,7 +56,7 @@ pub enum Matter {
     EmergencyReport {
         /// Hash of the declaration.
         of: Digest,
-        /// What the review came to: `justified`, `not-justified`; `[a-z-]+`.
+        /// What the review came to: one of [`OUTCOMES`].
         outcome: String,
         /// Of the officers whom the clause names.
         approvals: Vec<Approval>,
@@ -139,22 +142,24 @@ pub enum Invalid {
     #[error("the [break_glass] clause does not let {0} {1}")]
     NotNamed(PartyId, &'static str),
     /// Too few officers.
-    #[error("{counted} officers' approvals count where {needed} are needed{}", because(why))]
+    #[error(
+        "{counted} officers' approvals count where {needed} are needed of {}{}",
+        one_of(posts),
+        because(why)
+    )]
     Officers {
         /// Distinct persons.
         counted: usize,
         /// How many must.
         needed: u32,
+        /// Holders of any of these.
+        posts: BTreeSet<Post>,
         /// Why others do not count.
         why: Vec<String>,
     },
     /// The party is not in the text.
     #[error("{0} is no party of the text in force")]
     NotAParty(PartyId),
-}
-
-fn because(why: &[String]) -> String {
-    if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) }
 }
 
 impl Decision {
@@ -254,8 +259,8 @@ impl Decision {
             }
             "emergency-report" => {
                 let outcome = fields.string("outcome", 64)?;
-                if outcome.is_empty() || !outcome.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'-')) {
-                    return fields.fail("outcome", "a word of [a-z-] is needed, such as `justified`");
+                if !OUTCOMES.contains(&outcome.as_str()) {
+                    return fields.fail("outcome", "the outcome is `justified` or `not-justified`");
                 }
                 Matter::EmergencyReport { of: fields.parsed("of")?, outcome, approvals: approvals()? }
             }
@@ -348,6 +353,7 @@ impl Decision {
         for post in posts {
             let approvals = self.matter.approvals().unwrap_or_default();
             let counted = roster.tally(approvals, text.as_bytes(), *post, self.at, site);
+            why.extend(twice(approvals.len(), &counted));
             persons.extend(counted.persons);
             why.extend(counted.refusals.iter().map(ToString::to_string));
         }
@@ -356,7 +362,7 @@ impl Decision {
         if u32::try_from(counted).unwrap_or(u32::MAX) >= needed {
             Ok(())
         } else {
-            Err(Invalid::Officers { counted, needed, why })
+            Err(Invalid::Officers { counted, needed, posts: posts.clone(), why })
         }
     }
 }

@@ -58,8 +58,57 @@ pub struct Content<'p> {
     pub origin: Option<&'p str>,
     /// Pointers (RFC 6901, into the full object) to what was removed from it; empty for the full rendition.
     pub removed: Vec<String>,
-    /// Raw texts of the marking definitions, identities and other meta objects it depends on.
-    pub with: Vec<&'p str>,
+    /// The marking definitions, identities and other meta objects it depends on.
+    pub with: Vec<Companion<'p>>,
+}
+
+/// An object that explains the one it travels with. What holds for an object in its envelope, this one says here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Companion<'p> {
+    /// The keyed name that withdrawals call it by.
+    pub subject: Digest,
+    /// Effective label, as canonical text.
+    pub label: String,
+    /// How the receiver may pass it on, as canonical text.
+    pub onward: String,
+    /// Its raw text.
+    pub object: &'p str,
+}
+
+impl AsRef<str> for Companion<'_> {
+    fn as_ref(&self) -> &str {
+        self.object
+    }
+}
+
+impl<'p> Companion<'p> {
+    fn write(&self, out: &mut String) {
+        out.push('{');
+        push_text("label", &self.label, out);
+        push_name("object", out);
+        out.push_str(self.object);
+        push_text("onward", &self.onward, out);
+        push_hex("subject", &self.subject, out);
+        out.push('}');
+    }
+
+    fn read(value: Value<'_>, raw: &dyn Fn(Value<'_>) -> &'p str) -> Result<Self, Malformed> {
+        let members = Members::of(Content::WHAT, value)?;
+        let object = value.get("object").filter(|object| object.kind() == JsonKind::Object);
+        let object = object.ok_or_else(|| members.fail("object", "an object"))?;
+        if value.entries().count() != 4 {
+            return Err(Malformed::new(
+                Content::WHAT,
+                "`with` lists objects with subject, label and onward rule",
+            ));
+        }
+        Ok(Self {
+            subject: members.digest("subject")?,
+            label: members.text("label", crate::Envelope::MAX_PART)?,
+            onward: members.text("onward", crate::Envelope::MAX_PART)?,
+            object: raw(object),
+        })
+    }
 }
 
 impl<'p> Content<'p> {
@@ -69,11 +118,11 @@ impl<'p> Content<'p> {
     pub const MAX_REMOVED: usize = 10_000;
     const WHAT: &'static str = "content payload";
 
-    /// The payload's text: `{"object":…,"origin":…,"removed":[…],"with":[…]}`, the last three only where needed.
-    /// Raw texts stand in it unchanged.
+    /// The payload's text: `{"object":…,"origin":…,"removed":[…],"with":[{"label":…,"object":…,"onward":…,"subject":…}]}`,
+    /// the last three members only where needed. Raw texts stand in it unchanged.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let extra: usize = self.with.iter().map(|text| text.len()).sum();
+        let extra: usize = self.with.iter().map(|one| one.object.len() + one.label.len() + 160).sum();
         let mut out = String::with_capacity(64 + self.object.len() + self.origin.map_or(0, str::len) + extra);
         out.push('{');
         push_name("object", &mut out);
@@ -88,7 +137,7 @@ impl<'p> Content<'p> {
         }
         if !self.with.is_empty() {
             push_name("with", &mut out);
-            list(self.with.iter(), &mut out, |text, out| out.push_str(text));
+            list(self.with.iter(), &mut out, Companion::write);
         }
         out.push('}');
         out
@@ -100,7 +149,7 @@ impl<'p> Content<'p> {
     /// [`Malformed`]: not JSON, duplicate or unknown members, too many of something.
     pub fn parse(payload: &'p str) -> Result<Self, Malformed> {
         let fail = |problem: &str| Malformed::new(Self::WHAT, problem);
-        let limits = Limits { bytes: 16 << 20, depth: Limits::OBJECT.depth + 2, values: 1_000_000 };
+        let limits = Limits { bytes: 16 << 20, depth: Limits::OBJECT.depth + 3, values: 1_000_000 };
         let mut tape = Tape::new();
         let root = tape.parse(payload.as_bytes(), &limits).map_err(|error| fail(&error.to_string()))?;
         if root.kind() != JsonKind::Object {
@@ -128,7 +177,7 @@ impl<'p> Content<'p> {
                         if item.kind() != JsonKind::Object || content.with.len() >= Self::MAX_WITH {
                             return Err(fail("`with` lists at most 256 objects"));
                         }
-                        content.with.push(raw(item));
+                        content.with.push(Companion::read(item, &raw)?);
                     }
                 }
                 _ => return Err(fail("a member is unknown or has the wrong type")),

@@ -34,7 +34,7 @@ mod stream;
 pub mod wire;
 
 pub use ack::{Ack, AckRefusal, Acknowledged, Outbound, Resume, check_ack, next_epoch, resume};
-pub use body::{Body, Content, Erasure, Reason, Receipt, ReceiptItem, Relabel, Withdraw};
+pub use body::{Body, Companion, Content, Erasure, Reason, Receipt, ReceiptItem, Relabel, Withdraw};
 pub use envelope::Envelope;
 pub use holdings::{HoldingChange, holding_change};
 pub use labels::{LabelChange, label_change};

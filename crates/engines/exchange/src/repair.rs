@@ -9,6 +9,7 @@
 //! should not have is withdrawn. Nothing is repaired past the stream.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::{AgreementId, Digest, PartyId};
 use negentropy::{Id, Negentropy, NegentropyStorageVector};
@@ -42,7 +43,13 @@ pub struct Holding {
 }
 
 impl Holding {
-    fn id(&self) -> [u8; 32] {
+    /// What it is called in a comparison: nothing that anyone without both lists can tell.
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        Digest(self.id_bytes())
+    }
+
+    fn id_bytes(&self) -> [u8; 32] {
         Sha256::new()
             .chain_update(b"shieldwall/holding/v1\0")
             .chain_update(self.subject.0)
@@ -62,7 +69,7 @@ impl Holding {
 /// One side's list.
 pub struct View {
     storage: NegentropyStorageVector,
-    by_id: BTreeMap<[u8; 32], Holding>,
+    by_id: Arc<BTreeMap<[u8; 32], Holding>>,
 }
 
 impl View {
@@ -77,13 +84,13 @@ impl View {
             if by_id.len() >= MAX_HOLDINGS {
                 return Err(Malformed::new(WHAT, format!("more than {MAX_HOLDINGS} holdings")));
             }
-            let id = holding.id();
+            let id = holding.id_bytes();
             if by_id.insert(id, holding).is_none() {
                 storage.insert(holding.rank(), Id::from_byte_array(id)).map_err(broken)?;
             }
         }
         storage.seal().map_err(broken)?;
-        Ok(Self { storage, by_id })
+        Ok(Self { storage, by_id: Arc::new(by_id) })
     }
 
     /// How many holdings it lists.
@@ -115,10 +122,10 @@ impl View {
     }
 }
 
-/// A comparison, on the side that asks.
-pub struct Comparison<'v> {
-    view: &'v View,
-    negentropy: Negentropy<'v, NegentropyStorageVector>,
+/// A comparison, on the side that asks. It keeps the list as it was when it began.
+pub struct Comparison {
+    by_id: Arc<BTreeMap<[u8; 32], Holding>>,
+    negentropy: Negentropy<'static, NegentropyStorageVector>,
     ours: BTreeSet<[u8; 32]>,
     theirs: BTreeSet<[u8; 32]>,
     cost: Cost,
@@ -146,16 +153,17 @@ pub struct Difference {
     pub cost: Cost,
 }
 
-impl<'v> Comparison<'v> {
+impl Comparison {
     /// Begins, and gives the first message.
     ///
     /// # Errors
     /// [`Malformed`] never for a sealed view.
-    pub fn start(view: &'v View) -> Result<(Self, Vec<u8>), Malformed> {
-        let mut negentropy = Negentropy::borrowed(&view.storage, MAX_MESSAGE as u64).map_err(broken)?;
+    pub fn start(view: &View) -> Result<(Self, Vec<u8>), Malformed> {
+        let mut negentropy = Negentropy::owned(view.storage.clone(), MAX_MESSAGE as u64).map_err(broken)?;
         let message = negentropy.initiate().map_err(broken)?;
         let cost = Cost { rounds: 1, sent: message.len() as u64, received: 0 };
-        Ok((Self { view, negentropy, ours: BTreeSet::new(), theirs: BTreeSet::new(), cost }, message))
+        let by_id = Arc::clone(&view.by_id);
+        Ok((Self { by_id, negentropy, ours: BTreeSet::new(), theirs: BTreeSet::new(), cost }, message))
     }
 
     /// Takes an answer, and gives the next message until there is none.
@@ -182,8 +190,8 @@ impl<'v> Comparison<'v> {
     /// What was found. An id that both sides are said to have alone was sent on the way of a range that was split.
     #[must_use]
     pub fn finish(self) -> Difference {
-        let holding = |id: &[u8; 32]| self.view.by_id.get(id).copied();
-        let unknown = |id: &&[u8; 32]| !self.view.by_id.contains_key(*id);
+        let holding = |id: &[u8; 32]| self.by_id.get(id).copied();
+        let unknown = |id: &&[u8; 32]| !self.by_id.contains_key(*id);
         Difference {
             only_ours: self.ours.iter().filter_map(holding).collect(),
             only_theirs: self.theirs.iter().filter(unknown).map(|id| Digest(*id)).collect(),
@@ -208,8 +216,7 @@ pub fn plan(view: &View, difference: &Difference, surplus: &[Holding]) -> Plan {
     let asked: BTreeSet<&Digest> = difference.only_theirs.iter().collect();
     let listed: BTreeSet<&Digest> = view.by_id.values().map(|holding| &holding.subject).collect();
     // Only what was asked about counts, and what we list ourselves is held rightly, in whatever entry.
-    let wrongly =
-        |holding: &&Holding| asked.contains(&Digest(holding.id())) && !listed.contains(&holding.subject);
+    let wrongly = |holding: &&Holding| asked.contains(&holding.id()) && !listed.contains(&holding.subject);
     let withdraw = surplus.iter().filter(wrongly).map(|holding| holding.subject).collect();
     Plan { put, withdraw }
 }

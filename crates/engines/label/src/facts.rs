@@ -142,10 +142,15 @@ impl Facts {
         Self { origin, onward, ..self }
     }
 
-    /// The facts of a part of the object that is handled like this: what to decide a tear-line by.
+    /// The facts of a part of the object that is handled like this: what to decide a tear-line by. Of what is somebody
+    /// else's, a part may be passed on no further than its own markings say.
     #[must_use]
     pub fn part(&self, handling: &Handling) -> Self {
-        Self { handling: self.handling.meet(handling), ..self.clone() }
+        let onward = match self.origin {
+            Origin::Own => self.onward.clone(),
+            _ => self.onward.meet(&handling.onward()),
+        };
+        Self { handling: self.handling.meet(handling), onward, ..self.clone() }
     }
 
     const fn nothing() -> Self {

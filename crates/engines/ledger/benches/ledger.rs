@@ -187,6 +187,7 @@ impl Ledger {
             between: &[],
             to: &self.to,
             previous: None,
+            overseers: &[],
         };
         let mut leaves = (0..).zip(&self.openings).zip(&self.hashes).map(|((index, opening), hash)| Leaf {
             index,

@@ -15,7 +15,8 @@ use crate::stand_ins;
 /// Which properties may pass, by object type: RFC 6901 pointers in which `*` stands for every item of a list or member
 /// of an object. What lies below a property that passes, passes too. An object of a type that is not here is withheld.
 ///
-/// Properties without which an object would not be one (`type`, `id`, times, markings, required ones) always pass.
+/// Properties without which an object would not be one (`type`, `id`, times, markings, required ones) always pass. Of
+/// `extensions` only the mark passes that something was removed, and the word that an extension makes the type.
 pub type Profile = BTreeMap<String, BTreeSet<String>>;
 
 /// What to do about personal data that a detector finds.
@@ -48,6 +49,8 @@ pub struct Plan<'a> {
     pub profile: Option<&'a Profile>,
     /// What to do about personal data.
     pub personal: Personal<'a>,
+    /// Whether a person was shown this finding in this text, and let it pass. What has come up since was not.
+    pub released: &'a dyn Fn(&Found) -> bool,
     /// Detectors beyond the built-in ones.
     pub detectors: &'a Detectors,
     /// Gives addresses other names.
@@ -83,7 +86,7 @@ pub enum Released {
 }
 
 /// Properties that every object keeps.
-const ALWAYS: [&str; 9] = [
+const ALWAYS: [&str; 8] = [
     "type",
     "spec_version",
     "id",
@@ -92,7 +95,6 @@ const ALWAYS: [&str; 9] = [
     "revoked",
     "object_marking_refs",
     "granular_markings",
-    "extensions",
 ];
 
 /// Makes the text that may leave.
@@ -118,30 +120,39 @@ pub fn release(object: Value<'_>, plan: &Plan<'_>) -> Released {
     if *plan.contributor == Contributor::Anonymous && object.get("created_by_ref").is_some() {
         hidden.insert("/created_by_ref".to_owned());
     }
-    let gone = |pointer: &str| {
-        hidden.iter().any(|out| {
-            pointer.strip_prefix(out.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
-    };
+    let gone = |pointer: &str| hidden.iter().any(|out| lies_in(out, pointer));
     let found = plan.detectors.find(object);
     // Nobody has counted what else there is, so nothing of it can be taken out.
     let uncounted = found.len() >= ENOUGH;
     let found: Vec<_> = found.into_iter().filter(|found| !gone(&found.pointer)).collect();
-    let (passed, redacted) = match plan.personal {
+    let is_new = |found: &Found| !(plan.released)(found);
+    let news = found.iter().any(is_new);
+    let (passed, redacted): (Vec<_>, Vec<_>) = match plan.personal {
         Personal::Allow => (found, Vec::new()),
+        _ if uncounted && !news => {
+            let reason = format!("more was found in it than the {ENOUGH} places that a person is shown");
+            return Released::Withheld(reason);
+        }
         _ if uncounted => return Released::Review(found),
-        Personal::Review if !found.is_empty() => return Released::Review(found),
-        Personal::Redact if found.iter().any(|found| found.pointer.is_empty()) => {
+        Personal::Review if news => return Released::Review(found),
+        Personal::Review => (found, Vec::new()),
+        Personal::Redact if found.iter().any(|found| found.pointer.is_empty() && is_new(found)) => {
             return Released::Review(found);
         }
+        Personal::Redact => found.into_iter().partition(|found| !is_new(found)),
         // What a message says of people, and who wrote it to whom, is in more than its addresses.
-        Personal::Pseudonymise(_) if type_name == "email-message" => return Released::Review(found),
-        _ => (Vec::new(), found),
+        Personal::Pseudonymise(_) if type_name == "email-message" && news => return Released::Review(found),
+        Personal::Pseudonymise(_) => (Vec::new(), found),
     };
     match plan.personal {
         Personal::Pseudonymise(_) => hidden.extend(stand_ins::beyond(object, &type_name, &redacted)),
         _ => hidden.extend(redacted.iter().map(|found| found.pointer.clone())),
     }
+    let is_out = |found: &Found| hidden.iter().any(|out| lies_in(out, &found.pointer));
+    let (redacted, passed) = {
+        let (gone, passed): (Vec<_>, Vec<_>) = passed.into_iter().partition(is_out);
+        ([redacted, gone].concat(), passed)
+    };
     let (text, removed) = match remove(object, &hidden) {
         Redaction::Whole => (object.raw().to_owned(), Vec::new()),
         Redaction::TearLine { text, removed } => (text, removed),
@@ -157,6 +168,11 @@ pub fn release(object: Value<'_>, plan: &Plan<'_>) -> Released {
         }
         None => Released::Withheld("what is in it cannot be given other names".to_owned()),
     }
+}
+
+/// Whether a pointer names a place, or something in it.
+fn lies_in(place: &str, pointer: &str) -> bool {
+    pointer.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Pointers of references to what the receiver may not know of.
@@ -217,10 +233,42 @@ fn outside(object: Value<'_>, type_name: &str, profile: &Profile) -> Option<BTre
         if !ALWAYS.contains(&&*name) && !required(&name) {
             let segment = json::escape_pointer(&name);
             let rest = matching(&allowed, 0, &segment);
+            if name == "extensions" {
+                hide_extensions(value, &rest, &mut hidden);
+                continue;
+            }
             hide(value, &format!("/{segment}"), 1, &rest, &mut hidden);
         }
     }
     Some(hidden)
+}
+
+/// Hides what no pattern reaches of the extensions: they hold content like any other property. Our own mark stays, and so
+/// does what makes the object's type one (STIX 2.1 §7.3).
+fn hide_extensions(extensions: Value<'_>, patterns: &[Vec<&str>], hidden: &mut BTreeSet<String>) {
+    if patterns.iter().any(|pattern| pattern.len() == 1) {
+        return;
+    }
+    for (key, extension) in extensions.entries() {
+        let name = key.as_str().unwrap_or_default();
+        if name == stix::redact::REDACTION_EXTENSION {
+            continue;
+        }
+        let segment = json::escape_pointer(&name);
+        let (pointer, rest) = (format!("/extensions/{segment}"), matching(patterns, 1, &segment));
+        let kind = extension.get("extension_type").and_then(|kind| kind.as_str());
+        if !kind.is_some_and(|kind| kind.starts_with("new-")) {
+            hide(extension, &pointer, 2, &rest, hidden);
+            continue;
+        }
+        let whole = rest.iter().any(|pattern| pattern.len() == 2);
+        for (key, member) in extension.entries().filter(|(key, _)| !whole && !key.is("extension_type")) {
+            let member_name = key.as_str().unwrap_or_default();
+            let segment = json::escape_pointer(&member_name);
+            let rest = matching(&rest, 2, &segment);
+            hide(member, &format!("{pointer}/{segment}"), 3, &rest, hidden);
+        }
+    }
 }
 
 /// The patterns that go on after this segment.
@@ -271,6 +319,7 @@ mod tests {
         key: Option<AddressKey>,
         contributor: Contributor,
         hides: &'a str,
+        released: &'a [(&'a str, &'a str)],
     }
 
     impl Default for Case<'_> {
@@ -282,6 +331,7 @@ mod tests {
                 key: None,
                 contributor: Contributor::Named,
                 hides: "",
+                released: &[],
             }
         }
     }
@@ -297,6 +347,7 @@ mod tests {
                 detectors: &Detectors::default(),
                 addresses: case.key.as_ref(),
                 contributor: &case.contributor,
+                released: &|found| case.released.contains(&(found.detector, found.pointer.as_str())),
                 may_know: &|id| id.as_str() != case.hides,
                 referred: &|_| None,
             },
@@ -308,6 +359,66 @@ mod tests {
             Released::Text { text, .. } => text,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_profile_lets_pass_of_extensions_what_it_lists() {
+        let mark = stix::redact::REDACTION_EXTENSION;
+        let own = "extension-definition--0aaaaaaa-0000-4000-8000-000000000009";
+        let more = format!(
+            r#""extensions":{{"{mark}":{{"extension_type":"property-extension","redacted":true}},"{own}":{{"extension_type":"property-extension","victim":"Harbour","level":3}}}},"name":"n""#
+        );
+        let object = INDICATOR.replace(r#""name":"n""#, &more);
+        let listing = |paths: &[&str]| {
+            let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+            Some(Profile::from([("indicator".to_owned(), paths)]))
+        };
+        let given =
+            |paths: &[&str]| text(&Case { object: &object, profile: listing(paths), ..Case::default() });
+        let none = given(&["/name"]);
+        assert!(!none.contains("Harbour") && none.contains(mark), "{none}");
+        let some =
+            given(&[&format!("/extensions/{own}/level"), &format!("/extensions/{own}/extension_type")]);
+        assert!(!some.contains("Harbour") && some.contains(r#""level":3"#), "{some}");
+        for whole in ["/extensions", "/extensions/*", &format!("/extensions/{own}")] {
+            assert!(given(&[whole]).contains("Harbour"), "{whole}");
+        }
+        // What makes the type one stays; what else stands there does not.
+        let new = object.replacen(r#""property-extension","victim""#, r#""new-sdo","victim""#, 1);
+        let out = text(&Case { object: &new, profile: listing(&["/name"]), ..Case::default() });
+        assert!(out.contains(r#""extension_type":"new-sdo""#) && !out.contains("Harbour"), "{out}");
+    }
+
+    #[test]
+    fn a_review_lets_pass_what_was_shown_and_nothing_newer() {
+        let object = INDICATOR.replace(r#""name":"n""#, r#""name":"ask joe@ministry.example""#);
+        let shown = [("email", "/description")];
+        let both = [("email", "/description"), ("email", "/name")];
+        let run = |personal, released| run(&Case { object: &object, personal, released, ..Case::default() });
+        assert!(matches!(run(Personal::Review, &shown), Released::Review(found) if found.len() == 2));
+        let Released::Text { text, passed, .. } = run(Personal::Review, &both) else {
+            panic!("was released")
+        };
+        assert!(text == object && passed.len() == 2);
+        let Released::Text { text, passed, redacted, .. } = run(Personal::Redact, &shown) else {
+            panic!("the rest of it goes")
+        };
+        assert!(text.contains("anna@ministry") && !text.contains("joe@ministry"), "{text}");
+        assert_eq!((passed.len(), redacted.len()), (1, 1));
+        // Another detector at the same place is something newer.
+        let other = [("phone", "/description"), ("email", "/name")];
+        assert!(matches!(run(Personal::Review, &other), Released::Review(_)));
+        let key = PersonKey::derive(&[1; 32], &[2; 32]);
+        let Released::Text { text, .. } = run(Personal::Pseudonymise(&key), &both) else { panic!("goes") };
+        assert!(!text.contains("@ministry"), "nobody here lets go what stand-ins were agreed for: {text}");
+        // More than a person is shown passes by nobody's word.
+        let many: Vec<_> = (0..80).map(|n| format!("\"a{n}@example.org\"")).collect();
+        let object = INDICATOR.replace(r#""name":"n""#, &format!(r#""labels":[{}]"#, many.join(",")));
+        let pointers: Vec<_> = (0..80).map(|n| format!("/labels/{n}")).collect();
+        let mut all: Vec<_> = pointers.iter().map(|pointer| ("email", pointer.as_str())).collect();
+        all.push(("email", "/description"));
+        let case = Case { object: &object, personal: Personal::Review, released: &all, ..Case::default() };
+        assert!(matches!(super::tests::run(&case), Released::Withheld(reason) if reason.contains("64")));
     }
 
     #[test]

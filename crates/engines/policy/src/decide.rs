@@ -26,6 +26,30 @@ pub fn decide(policy: &Policy, request: &Request<'_>) -> Decision {
     Question::new(request).ask(policy)
 }
 
+/// As [`decide`], by one clause alone: a part of an object is decided by the clause that lets the object go, even where
+/// another would let the part go on other terms.
+#[must_use]
+pub fn decide_by(policy: &Policy, request: &Request<'_>, clause: &str) -> Decision {
+    match Question::new(request).permitting_among(policy, &|rule| rule.id == clause) {
+        Ok(rule) => permitted(policy, rule, request),
+        Err(reason) => {
+            let other = || Reason {
+                rule: clause.to_owned(),
+                about: "clause",
+                text: format!("clause `{clause}` does not permit it"),
+                consent: None,
+            };
+            refused(policy, request, vec![reason.unwrap_or_else(other)], None)
+        }
+    }
+}
+
+/// Our own caveats that keep something from a party, whatever the agreement says.
+#[must_use]
+pub fn caveats_against(policy: &Policy, request: &Request<'_>) -> Vec<Reason> {
+    Prepared::new(request, policy.nation_of(request.to)).caveats
+}
+
 /// The clauses by which the compiled policies permit a request, asked as a whole and by themselves: what an auditor
 /// with the text and Cedar would find. Empty where it is refused. [`decide`] permits by one of these and never by
 /// another; our own caveats and withdrawals are no part of the text.
@@ -75,6 +99,14 @@ impl<'a> Question<'a> {
 
     /// The clause that permits it; or what the policy engine had against it, where the terms seem to permit it.
     pub(crate) fn permitting<'p>(&mut self, policy: &'p Policy) -> Result<&'p Rule, Option<Reason>> {
+        self.permitting_among(policy, &|_| true)
+    }
+
+    fn permitting_among<'p>(
+        &mut self,
+        policy: &'p Policy,
+        asked: &dyn Fn(&Rule) -> bool,
+    ) -> Result<&'p Rule, Option<Reason>> {
         let nation = self.receiver(policy).ok_or(None)?;
         let request = self.request;
         let prepared = self.prepared.entry(nation).or_insert_with(|| Prepared::new(request, nation));
@@ -83,7 +115,7 @@ impl<'a> Question<'a> {
         if !prepared.caveats.is_empty() || !holds(&policy.guards) {
             return Err(None);
         }
-        let rule = policy.clauses.iter().find(|rule| holds(&rule.conditions)).ok_or(None)?;
+        let rule = policy.clauses.iter().find(|rule| asked(rule) && holds(&rule.conditions)).ok_or(None)?;
         confirm(rule, prepared).map(|()| rule).map_err(Some)
     }
 

@@ -28,14 +28,16 @@ pub struct Right {
     pub leakage_bits_per_day: u64,
 }
 
-/// A question that was answered under the same right, between the same two. What it gave away is counted as the most
-/// that the right grants.
+/// Questions about equally many values that were asked under the same right, between the same two, and not refused. What
+/// each gave away is counted as the most that the right grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Past {
-    /// When.
+    /// When the first of those that still count was asked.
     pub at: Timestamp,
-    /// How many values it was about.
+    /// How many values each was about.
     pub values: u64,
+    /// How many there were.
+    pub questions: u64,
 }
 
 /// Why a question is not to be asked, or not to be answered.
@@ -129,11 +131,12 @@ impl Right {
         let mut counted: Vec<Past> = past.into_iter().filter(|past| past.at > day_ago).collect();
         counted.sort_unstable_by_key(|past| past.at);
         let next = counted.first().map_or(now, |oldest| oldest.at.plus_micros(DAY));
-        if u32::try_from(counted.len()).unwrap_or(u32::MAX) >= self.per_day {
+        let asked = counted.iter().fold(0_u64, |asked, past| asked.saturating_add(past.questions));
+        if asked >= u64::from(self.per_day) {
             return Err(Refused::Questions { per_day: self.per_day, next });
         }
-        let spent =
-            counted.iter().fold(0_u64, |spent, past| spent.saturating_add(self.mode.bits(past.values)));
+        let bits = |past: &Past| self.mode.bits(past.values).saturating_mul(past.questions);
+        let spent = counted.iter().fold(0_u64, |spent, past| spent.saturating_add(bits(past)));
         let (needed, left) = (scope.mode.bits(values), self.leakage_bits_per_day.saturating_sub(spent));
         if needed > left {
             return Err(Refused::Leakage { needed, left, per_day: self.leakage_bits_per_day, next });

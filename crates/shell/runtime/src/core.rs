@@ -12,7 +12,7 @@ use stix::marking;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use crate::ingest::{Committing, Fate, IngestReport, Piece, Summary};
+use crate::ingest::{Committing, Fate, IngestReport, Piece, Provenance, Summary};
 use crate::refused;
 use crate::rules::Shelf;
 use crate::trust::{Trust, TrustError};
@@ -275,7 +275,18 @@ impl Core {
             return Ok(None);
         }
         let source = self.source_or_stranger(held.source)?;
-        let piece = Piece { released: true, ..Piece::stix(held.raw.as_bytes()) };
+        // Whoever gave it said more than its bytes do: what a person lets in, they let in under that.
+        let provenance = held.wrapping.terms.as_ref().map(Provenance::of_terms);
+        let piece = Piece {
+            released: true,
+            narrowing: held.wrapping.narrowing,
+            provenance: provenance.as_ref(),
+            ..Piece::stix(held.raw.as_bytes())
+        };
+        let registry = self.registry().ok();
+        let giver = registry.and_then(|known| {
+            known.peers.values().find(|peer| peer.source == held.source).map(|peer| peer.party)
+        });
         let mut fate = None;
         self.ingest_with(
             &source,
@@ -284,10 +295,13 @@ impl Core {
             &mut |tx, committing| {
                 let summary = committing.summary;
                 // What the person saw is what is released, or nothing is.
-                let same = tx.held(self.scope, id)?.is_some_and(|now| now.raw == held.raw);
+                let same = tx
+                    .held(self.scope, id)?
+                    .is_some_and(|now| now.raw == held.raw && now.wrapping == held.wrapping);
                 if !same || summary.refused + summary.held > 0 {
                     return Err(StoreError::Missing(format!("held value {id} as it was shown")));
                 }
+                self.let_in(tx, giver, &held.object, &held.raw)?;
                 record(tx)
             },
         )
@@ -315,8 +329,10 @@ impl Core {
             self.withdraw(id, author, reason)?;
         }
         let now = self.clock.now();
+        let registry = self.registry().unwrap_or_default();
         let versions = self.store.transact(|tx| {
             let held = tx.holdings_of(self.scope.tenant, id)?;
+            self.made_anew_without(tx, &registry, id, now)?;
             let versions = tx.erase(self.scope, now, id)?;
             self.erased_here(tx, held, now)?;
             // The audit log says that something was erased and why, not what: ids can name values.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use intel::{Accepted, Decision, Facts, Identity, Input, Rules, Vouched};
 use json::{Limits, Tape};
-use label::{Onward, Origin};
+use label::{Handling, Onward, Origin};
 use lists::Category;
-use model::{Finding, HeldId, Label, PartyId, Severity, SourceId, StixId, Timestamp};
+use model::{Finding, HeldId, Label, PartyId, Severity, SourceId, StixId, Timestamp, VersionId};
 use observable::Observable;
-use ports::{Edge, Existing, NewVersion, SourceRecord, StoreError, Tx};
+use ports::{Edge, Existing, NewVersion, SourceRecord, StoreError, Tx, Wrapping, WrappingTerms};
 use stix::{Checks, PatternProblem, Valid};
 
 use crate::core::Core;
@@ -39,6 +39,48 @@ pub struct Provenance {
     pub origin: Option<PartyId>,
     /// How it may be passed on.
     pub onward: Onward,
+    /// How it may be handled, as whoever gave it said beyond its bytes and as the agreement has it.
+    pub handling: Handling,
+}
+
+impl Provenance {
+    /// As it is kept with a value that waits for a person.
+    fn to_terms(&self) -> WrappingTerms {
+        let (onward, handling) = (self.onward.to_text(), self.handling.to_text());
+        WrappingTerms { origin: self.origin, onward, handling }
+    }
+
+    /// What was kept. Terms that nobody can read permit nothing.
+    pub(crate) fn of_terms(terms: &WrappingTerms) -> Self {
+        Self {
+            origin: terms.origin,
+            onward: Onward::parse(&terms.onward).unwrap_or(Onward::None),
+            handling: Handling::parse(&terms.handling).unwrap_or_else(|_| Handling::own_only()),
+        }
+    }
+
+    /// The terms of one value that came twice.
+    fn meet(&self, other: &Self) -> Self {
+        Self {
+            origin: self.origin.filter(|origin| other.origin == Some(*origin)),
+            onward: self.onward.meet(&other.onward),
+            handling: self.handling.meet(&other.handling),
+        }
+    }
+}
+
+/// What came with a value beyond its bytes, this time and the time before.
+fn wrapping(piece: &Piece<'_>, before: Option<&Wrapping>) -> Wrapping {
+    let narrowing = match (piece.narrowing, before.and_then(|before| before.narrowing)) {
+        (Some(now), Some(before)) => Some(now.meet(before)),
+        (one, other) => one.or(other),
+    };
+    let earlier = before.and_then(|before| before.terms.as_ref()).map(Provenance::of_terms);
+    let terms = match (piece.provenance, earlier) {
+        (Some(now), Some(before)) => Some(now.meet(&before)),
+        (now, before) => now.cloned().or(before),
+    };
+    Wrapping { narrowing, terms: terms.as_ref().map(Provenance::to_terms) }
 }
 
 impl<'a> Piece<'a> {
@@ -330,9 +372,15 @@ impl Taker<'_, '_> {
                 let fate = self.accept(valid, facts, prepared, &accepted, &known)?;
                 Ok((fate, accepted.findings))
             }
-            Decision::Unchanged { held, relabel, findings } => {
-                if let (Some(version), Some(label)) = (held, relabel) {
-                    self.tx.relabel(scope, self.now, version, label)?;
+            Decision::Unchanged { held, relabel, heard, findings } => {
+                if let Some(version) = held {
+                    match piece.provenance.filter(|_| heard) {
+                        Some(said) => {
+                            self.core.narrow(self.tx, version, relabel, &said.handling, self.now)?;
+                        }
+                        None => relabel
+                            .map_or(Ok(()), |label| self.tx.relabel(scope, self.now, version, label))?,
+                    }
                 }
                 if let Some(version) = held.filter(|_| self.source.collection != self.core.own) {
                     self.tx.enroll(scope, self.now, version, self.source.collection)?;
@@ -348,9 +396,17 @@ impl Taker<'_, '_> {
                 if let Some(held) =
                     shown.filter(|held| intel::same_value(&held.raw, valid.value(), piece.identity))
                 {
+                    let now = wrapping(piece, Some(&held.wrapping));
+                    if now != held.wrapping {
+                        self.tx.wrap(scope, held.id, &now)?;
+                    }
                     return Ok((Fate::Held(held.id), findings));
                 }
                 let id = self.tx.hold(scope, self.now, self.source.id, &needs.id, raw, &findings)?;
+                let wrapping = wrapping(piece, None);
+                if wrapping != Wrapping::default() {
+                    self.tx.wrap(scope, id, &wrapping)?;
+                }
                 Ok((Fate::Held(id), findings))
             }
             Decision::Refuse(findings) => {
@@ -398,9 +454,11 @@ impl Taker<'_, '_> {
         match piece.provenance {
             None if self.source.id.0 == 0 => facts.own(),
             None => facts.received(Origin::Other(self.source.kind.clone()), &Onward::Free),
-            Some(Provenance { origin, onward }) => {
+            Some(Provenance { origin, onward, handling }) => {
                 let origin = origin.map_or_else(|| Origin::Other(self.source.kind.clone()), Origin::Party);
-                facts.received(origin, onward)
+                // What the giver said of it is part of what it is from here on.
+                let handling = facts.handling.meet(handling);
+                label::Facts { handling, ..facts }.received(origin, onward)
             }
         }
     }
@@ -444,6 +502,37 @@ impl Taker<'_, '_> {
         };
         self.tx.put(self.core.scope, self.now, &new)?;
         Ok(if accepted.latest { Fate::Accepted } else { Fate::Superseded })
+    }
+}
+
+impl Core {
+    /// Narrows what is held to what was said about it since: by its label, and by everything else of its handling.
+    pub(crate) fn narrow(
+        &self,
+        tx: &mut dyn Tx,
+        version: VersionId,
+        label: Option<Label>,
+        said: &Handling,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (scope, label) = (self.scope, label.unwrap_or(Label::CLEAR));
+        let said = said.clone().with_tlp(label);
+        let class = tx.class(scope.tenant, version)?.unwrap_or_default();
+        let Ok(facts) = label::Facts::parse(&class) else {
+            // Without facts there is no place to keep it: nobody else has the object then.
+            let label = if said.is_tlp_only() { label } else { Label::OwnOnly };
+            return tx.relabel(scope, now, version, label);
+        };
+        let handling = facts.handling.meet(&said);
+        if handling.clone().with_tlp(facts.handling.tlp()) == facts.handling {
+            return tx.relabel(scope, now, version, label);
+        }
+        let onward = match facts.origin {
+            Origin::Own => facts.onward.clone(),
+            _ => facts.onward.meet(&handling.onward()),
+        };
+        let class = label::Facts { handling, onward, ..facts }.to_text();
+        tx.narrow(scope, now, version, label, &class)
     }
 }
 

@@ -21,6 +21,13 @@ UPDATE object SET label = (
 ) WHERE latest IS NOT NULL;
 CREATE INDEX object_class ON object (tenant, world, class, label, latest) WHERE latest IS NOT NULL;
 
+-- What came with a held value beyond its bytes: a label, and the terms of the agreement it came under (who vouches for it,
+-- how it may be passed on and handled).
+ALTER TABLE held ADD COLUMN narrowing INTEGER;
+ALTER TABLE held ADD COLUMN origin BLOB;
+ALTER TABLE held ADD COLUMN onward TEXT;
+ALTER TABLE held ADD COLUMN handling TEXT;
+
 -- From it follows each tenant's key for the keyed names of objects in streams.
 INSERT INTO meta (name, value) VALUES ('naming', randomblob(32));
 
@@ -142,6 +149,15 @@ CREATE TABLE entry (
 ) STRICT;
 CREATE INDEX entry_version ON entry (tenant, version) WHERE version IS NOT NULL;
 
+-- Versions that stand in an entry's payload beside its own, because they explain it.
+CREATE TABLE entry_along (
+  entry   INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  tenant  INTEGER NOT NULL,
+  PRIMARY KEY (entry, version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_along_version ON entry_along (tenant, version);
+
 CREATE TABLE segment (
   tenant   INTEGER NOT NULL,
   channel  INTEGER NOT NULL,
@@ -243,6 +259,15 @@ CREATE TABLE opening (
   PRIMARY KEY (tenant, place)
 ) STRICT, WITHOUT ROWID;
 
+-- The hashes above full tiles of the ledger's tree (C2SP tlog-tiles), by tile level from 1: they never change.
+CREATE TABLE tile_hash (
+  tenant INTEGER NOT NULL,
+  level  INTEGER NOT NULL,
+  place  INTEGER NOT NULL,
+  hash   BLOB    NOT NULL,
+  PRIMARY KEY (tenant, level, place)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE checkpoint (
   tenant INTEGER NOT NULL,
   origin TEXT    NOT NULL,
@@ -268,15 +293,20 @@ CREATE TABLE review (
 CREATE INDEX review_version ON review (tenant, version, channel);
 CREATE INDEX review_open ON review (tenant, number) WHERE released IS NULL;
 
+-- `outcome`: 0 open, 1 answered, 2 refused, 3 lost.
 CREATE TABLE private_query (
   tenant       INTEGER NOT NULL,
-  at           INTEGER NOT NULL,
   number       INTEGER NOT NULL,
+  at           INTEGER NOT NULL,
   channel      INTEGER NOT NULL,
   asked        INTEGER NOT NULL,
   purpose      TEXT    NOT NULL,
   asked_values INTEGER NOT NULL,
+  outcome      INTEGER NOT NULL,
   answer       INTEGER,
-  refusal      TEXT    NOT NULL,
-  PRIMARY KEY (tenant, at, number)
+  reason       TEXT    NOT NULL,
+  PRIMARY KEY (tenant, number)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX private_query_at ON private_query (tenant, at, number);
+CREATE INDEX private_query_channel ON private_query (tenant, channel, asked, at);
+CREATE INDEX private_query_open ON private_query (tenant, at) WHERE outcome = 0;

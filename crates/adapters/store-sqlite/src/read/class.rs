@@ -80,7 +80,7 @@ pub(crate) fn unclassified(db: &Connection, scope: Scope, limit: usize) -> Resul
     Ok(found.into_iter().collect::<Result<_, StoreError>>()?)
 }
 
-pub(super) fn of(db: &Connection, tenant: Tenant, version: VersionId) -> Result<Option<String>, Fault> {
+pub(crate) fn of(db: &Connection, tenant: Tenant, version: VersionId) -> Result<Option<String>, Fault> {
     row(
         db,
         "SELECT coalesce(c.text, '') FROM version v LEFT JOIN class c ON c.number = v.class \

@@ -1,7 +1,7 @@
 //! Held values and findings.
 
-use model::{Finding, HeldId, SourceId, Timestamp};
-use ports::{FindingRow, Held, HeldDecision, Scope, StoreError};
+use model::{Digest, Finding, HeldId, Label, PartyId, Severity, SourceId, Timestamp};
+use ports::{FindingRow, Held, HeldDecision, Scope, StoreError, Wrapping, WrappingTerms};
 use rusqlite::{Connection, Row, params};
 
 use super::{row, rows};
@@ -11,7 +11,8 @@ use crate::error::Fault;
 macro_rules! held_sql {
     ($rest:literal) => {
         concat!(
-            "SELECT h.number, h.at, h.source, h.object, p.raw, h.released, h.author, h.reason, h.decided ",
+            "SELECT h.number, h.at, h.source, h.object, p.raw, h.released, h.author, h.reason, h.decided, ",
+            "h.narrowing, h.origin, h.onward, h.handling ",
             "FROM held h LEFT JOIN payload p ON p.number = h.payload WHERE h.tenant = ?1 AND h.world = ?2 ",
             $rest
         )
@@ -64,7 +65,17 @@ fn held(row: &Row<'_>) -> Result<Held, Fault> {
         object: stix_id(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
         findings: Vec::new(),
         raw: text(row.get::<_, Option<Vec<u8>>>(4)?.unwrap_or_default())?,
+        wrapping: wrapping(row)?,
         decision,
+    })
+}
+
+fn wrapping(row: &Row<'_>) -> Result<Wrapping, Fault> {
+    let origin = row.get::<_, Option<Col<Digest>>>(10)?.map(|party| PartyId(party.0));
+    let said = row.get::<_, Option<String>>(11)?.zip(row.get(12)?);
+    Ok(Wrapping {
+        narrowing: row.get::<_, Option<Col<Label>>>(9)?.map(|label| label.0),
+        terms: said.map(|(onward, handling)| WrappingTerms { origin, onward, handling }),
     })
 }
 
@@ -85,23 +96,48 @@ pub(super) fn findings(
     after: u64,
     limit: usize,
 ) -> Result<Vec<FindingRow>, Fault> {
-    let found: Vec<(FindingRow, Option<String>)> = rows(
+    listed(
         db,
         "SELECT number, at, source, object, severity, rule, pointer, message, hint FROM finding \
          WHERE tenant = ?1 AND world = ?2 AND number > ?3 ORDER BY number LIMIT ?4",
         params![scope.tenant.0, Col(scope.world), signed(after), rows_limit(limit)],
-        |row| {
-            let finding: Finding = finding(row, 4)?;
-            let found = FindingRow {
-                number: unsigned(row.get(0)?),
-                at: row.get::<_, Col<Timestamp>>(1)?.0,
-                object: None,
-                source: SourceId(row.get(2)?),
-                finding,
-            };
-            Ok((found, row.get(3)?))
-        },
-    )?;
+    )
+}
+
+pub(super) fn newest_findings(
+    db: &Connection,
+    scope: Scope,
+    least: Severity,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<FindingRow>, Fault> {
+    // Severities are kept as numbers in their own order.
+    listed(
+        db,
+        "SELECT number, at, source, object, severity, rule, pointer, message, hint FROM finding \
+         WHERE tenant = ?1 AND world = ?2 AND severity >= ?3 AND number < ?4 ORDER BY number DESC LIMIT ?5",
+        params![
+            scope.tenant.0,
+            Col(scope.world),
+            Col(least),
+            before.map_or(i64::MAX, signed),
+            rows_limit(limit)
+        ],
+    )
+}
+
+fn listed(db: &Connection, sql: &str, with: impl rusqlite::Params) -> Result<Vec<FindingRow>, Fault> {
+    let found: Vec<(FindingRow, Option<String>)> = rows(db, sql, with, |row| {
+        let finding: Finding = finding(row, 4)?;
+        let found = FindingRow {
+            number: unsigned(row.get(0)?),
+            at: row.get::<_, Col<Timestamp>>(1)?.0,
+            object: None,
+            source: SourceId(row.get(2)?),
+            finding,
+        };
+        Ok((found, row.get(3)?))
+    })?;
     let with_object = |(row, object): (FindingRow, Option<String>)| -> Result<FindingRow, StoreError> {
         Ok(FindingRow { object: object.as_deref().map(stix_id).transpose()?, ..row })
     };

@@ -42,6 +42,25 @@ pub(super) fn hashes(db: &Connection, tenant: Tenant, from: u64, limit: usize) -
     )
 }
 
+/// Hashes above full tiles, or at level 0 of leaves.
+pub(crate) fn tile_hashes(
+    db: &Connection,
+    tenant: Tenant,
+    level: u8,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<Digest>, Fault> {
+    if level == 0 {
+        return hashes(db, tenant, from, limit);
+    }
+    rows(
+        db,
+        "SELECT hash FROM tile_hash WHERE tenant = ?1 AND level = ?2 AND place >= ?3 ORDER BY place LIMIT ?4",
+        params![tenant.0, level, signed(from), rows_limit(limit)],
+        |row| Ok(row.get::<_, Col<Digest>>(0)?.0),
+    )
+}
+
 pub(super) fn size(db: &Connection, tenant: Tenant) -> Result<u64, Fault> {
     let leaves = row(db, "SELECT leaves FROM trust WHERE tenant = ?1", [tenant.0], |row| row.get(0))?;
     Ok(unsigned(leaves.unwrap_or(0)))

@@ -14,7 +14,7 @@ pub(crate) mod streams;
 mod terms;
 mod trust;
 
-use model::{CollectionId, Seq, StatusId, StixId, Tenant, Timestamp, VersionId};
+use model::{CollectionId, Seq, Severity, SourceId, StatusId, StixId, Tenant, Timestamp, VersionId};
 use observable::Observable;
 use ports::{
     Account, AuditRow, Collection, Counts, FindingRow, GraphEdge, Held, Hit, InboxEntry, JournalRow,
@@ -120,6 +120,10 @@ impl Read for Reader<'_> {
         self.with(|db| objects::object(db, scope, id, version))
     }
 
+    fn first_source(&self, scope: Scope, id: &StixId) -> Result<Option<SourceId>, StoreError> {
+        self.with(|db| objects::first_source(db, scope, id))
+    }
+
     fn version(&self, scope: Scope, id: VersionId) -> Result<Option<Stored>, StoreError> {
         self.with(|db| objects::version(db, scope, id))
     }
@@ -181,6 +185,16 @@ impl Read for Reader<'_> {
 
     fn findings(&self, scope: Scope, after: u64, limit: usize) -> Result<Vec<FindingRow>, StoreError> {
         self.with(|db| held::findings(db, scope, after, limit))
+    }
+
+    fn newest_findings(
+        &self,
+        scope: Scope,
+        least: Severity,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FindingRow>, StoreError> {
+        self.with(|db| held::newest_findings(db, scope, least, before, limit))
     }
 
     fn accounts(&self, tenant: Tenant) -> Result<Vec<Account>, StoreError> {

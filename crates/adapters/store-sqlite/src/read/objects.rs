@@ -2,6 +2,7 @@
 
 use model::{Label, Seq, SourceId, StixId, Timestamp, Uuid, VersionId};
 use observable::Observable;
+use ports::trust::OwnValue;
 use ports::{GraphEdge, ObjectFilter, Scope, StoreError, Stored};
 use rusqlite::{Connection, Row, params};
 
@@ -99,6 +100,14 @@ pub(super) fn object(
         )?,
     };
     Ok(found.transpose()?)
+}
+
+pub(super) fn first_source(db: &Connection, scope: Scope, id: &StixId) -> Result<Option<SourceId>, Fault> {
+    let Some((object, Some(_))) = find(db, scope, id)? else { return Ok(None) };
+    let first = row(db, "SELECT first_source FROM object WHERE number = ?1", [object], |row| {
+        row.get::<_, Option<u32>>(0)
+    })?;
+    Ok(first.flatten().map(SourceId))
 }
 
 pub(super) fn version(db: &Connection, scope: Scope, id: VersionId) -> Result<Option<Stored>, Fault> {
@@ -212,18 +221,31 @@ pub(super) fn own_values(
     db: &Connection,
     scope: Scope,
     kind: u8,
-    after: &str,
+    (value, place): (&str, i64),
     limit: usize,
-) -> Result<Vec<String>, Fault> {
+) -> Result<Vec<OwnValue>, Fault> {
     rows(
         db,
-        "SELECT DISTINCT b.key FROM observable b \
-         CROSS JOIN object o ON o.number = b.object \
-         CROSS JOIN version v ON v.tenant = b.tenant AND v.number = o.latest \
-         WHERE b.tenant = ?1 AND b.world = ?2 AND b.kind = ?3 AND b.key > ?4 AND v.source = 0 \
-         ORDER BY b.key LIMIT ?5",
-        params![scope.tenant.0, Col(scope.world), kind, after, rows_limit(limit)],
-        |row| row.get(0),
+        concat!(
+            "SELECT ",
+            joined_id!(),
+            ", b.key, b.object, coalesce(c.text, ''), o.label FROM observable b ",
+            "CROSS JOIN object o ON o.number = b.object ",
+            "CROSS JOIN version v ON v.tenant = b.tenant AND v.number = o.latest ",
+            "CROSS JOIN word w ON w.number = o.type LEFT JOIN class c ON c.number = o.class ",
+            "WHERE b.tenant = ?1 AND b.world = ?2 AND b.kind = ?3 AND (b.key, b.object) > (?4, ?5) ",
+            "AND v.source = 0 AND v.revoked = 0 AND o.label IS NOT NULL ORDER BY b.key, b.object LIMIT ?6"
+        ),
+        params![scope.tenant.0, Col(scope.world), kind, value, place, rows_limit(limit)],
+        |row| {
+            Ok(OwnValue {
+                object: joined(row, 0)?,
+                value: row.get(2)?,
+                place: row.get(3)?,
+                class: row.get(4)?,
+                label: row.get::<_, Col<Label>>(5)?.0,
+            })
+        },
     )
 }
 

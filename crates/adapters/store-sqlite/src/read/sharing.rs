@@ -149,6 +149,20 @@ pub(crate) fn holdings(
     found.into_iter().collect()
 }
 
+pub(super) fn holdings_live(
+    db: &Connection,
+    tenant: Tenant,
+    object: &StixId,
+) -> Result<Vec<HoldingRecord>, Fault> {
+    // A giver chooses the names in its stream, so there may be any number under one agreement: only the newest counts.
+    holdings_where!(
+        db,
+        "AND h.number IN (SELECT max(n.number) FROM holding n WHERE n.tenant = ?1 AND n.object = ?2 \
+         AND n.ended IS NULL AND n.version IS NOT NULL GROUP BY n.channel) ORDER BY h.number",
+        params![tenant.0, object.as_str()]
+    )
+}
+
 pub(super) fn holding_row(row: &Row<'_>) -> Result<HoldingRecord, Fault> {
     Ok(HoldingRecord {
         object: named(row, 0)?,
@@ -229,6 +243,43 @@ pub(super) fn disclosures(
         )?,
     };
     found.into_iter().collect()
+}
+
+/// What was given in a channel, by name.
+pub(super) fn disclosures_to(
+    db: &Connection,
+    tenant: Tenant,
+    channel: i64,
+    after: Option<Digest>,
+    limit: usize,
+) -> Result<Vec<DisclosureRecord>, Fault> {
+    let found = rows(
+        db,
+        disclosure_sql!("AND d.channel = ?2 AND d.subject > ?3 ORDER BY d.subject LIMIT ?4"),
+        params![tenant.0, channel, past(after), rows_limit(limit)],
+        |row| Ok(disclosure_row(row)),
+    )?;
+    found.into_iter().collect()
+}
+
+/// What came in a channel and lives, by name.
+pub(super) fn holdings_from(
+    db: &Connection,
+    tenant: Tenant,
+    channel: i64,
+    after: Option<Digest>,
+    limit: usize,
+) -> Result<Vec<HoldingRecord>, Fault> {
+    holdings_where!(
+        db,
+        "AND h.channel = ?2 AND h.subject > ?3 AND h.ended IS NULL ORDER BY h.subject LIMIT ?4",
+        params![tenant.0, channel, past(after), rows_limit(limit)]
+    )
+}
+
+/// What every name that comes after one is greater than.
+fn past(after: Option<Digest>) -> Vec<u8> {
+    after.map(|after| after.0.to_vec()).unwrap_or_default()
 }
 
 fn disclosure_row(row: &Row<'_>) -> Result<DisclosureRecord, Fault> {

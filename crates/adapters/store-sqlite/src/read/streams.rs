@@ -1,7 +1,6 @@
 //! What waits for streams, how far they have come, and what went into them.
 
 use model::{AgreementId, DecisionId, Digest, PartyId, Tenant, Timestamp, VersionId};
-use ports::StoreError;
 use ports::trust::{EntryRecord, OutboxRecord, SegmentRecord, StreamKey, StreamPosition};
 use rusqlite::{Connection, Row, params};
 
@@ -132,7 +131,7 @@ pub(super) fn streams(db: &Connection, tenant: Tenant) -> Result<Vec<(StreamKey,
     )
 }
 
-pub(super) fn entries(
+pub(crate) fn entries(
     db: &Connection,
     tenant: Tenant,
     key: StreamKey,
@@ -143,7 +142,7 @@ pub(super) fn entries(
     let Some(channel) = channel(db, tenant, key.peer, Some(key.agreement))? else { return Ok(Vec::new()) };
     let found = rows(
         db,
-        "SELECT e.seq, e.envelope, e.salt, e.version, p.raw FROM entry e \
+        "SELECT e.seq, e.envelope, e.salt, e.version, p.raw, e.number FROM entry e \
          LEFT JOIN payload p ON p.number = e.payload \
          WHERE e.tenant = ?1 AND e.channel = ?2 AND e.outbound = ?3 AND e.epoch = ?4 AND e.seq >= ?5 \
          ORDER BY e.seq LIMIT ?6",
@@ -154,15 +153,21 @@ pub(super) fn entries(
                 envelope: row.get(1)?,
                 salt: row.get(2)?,
                 version: row.get::<_, Option<i64>>(3)?.map(VersionId),
+                along: Vec::new(),
                 payload: None,
             };
-            Ok((entry, row.get::<_, Option<Vec<u8>>>(4)?))
+            Ok((entry, row.get::<_, Option<Vec<u8>>>(4)?, row.get::<_, i64>(5)?))
         },
     )?;
-    let with_payload = |(entry, raw): (EntryRecord, Option<Vec<u8>>)| -> Result<EntryRecord, StoreError> {
-        Ok(EntryRecord { payload: raw.map(text).transpose()?, ..entry })
+    let whole = |(entry, raw, number): (EntryRecord, Option<Vec<u8>>, i64)| -> Result<EntryRecord, Fault> {
+        let sql = "SELECT version FROM entry_along WHERE entry = ?1 ORDER BY version";
+        let along = match raw {
+            Some(_) => rows(db, sql, [number], |row| Ok(VersionId(row.get(0)?)))?,
+            None => Vec::new(),
+        };
+        Ok(EntryRecord { along, payload: raw.map(text).transpose()?, ..entry })
     };
-    Ok(found.into_iter().map(with_payload).collect::<Result<_, _>>()?)
+    found.into_iter().map(whole).collect()
 }
 
 pub(super) fn segments(

@@ -32,6 +32,21 @@ pub(crate) fn passages(
     )
 }
 
+pub(super) fn last_passage(
+    db: &Connection,
+    tenant: Tenant,
+    key: StreamKey,
+) -> Result<Option<Timestamp>, Fault> {
+    let Some(channel) = channel(db, tenant, key.peer, Some(key.agreement))? else { return Ok(None) };
+    let last = row(
+        db,
+        "SELECT max(at) FROM passage WHERE tenant = ?1 AND channel = ?2 AND outbound = ?3",
+        params![tenant.0, channel, key.outbound],
+        |row| row.get::<_, Option<Col<Timestamp>>>(0),
+    )?;
+    Ok(last.flatten().map(|at| at.0))
+}
+
 pub(super) fn outbox_statements(
     db: &Connection,
     tenant: Tenant,

@@ -3,8 +3,8 @@
 use model::{AgreementId, DecisionId, Digest, Label, PartyId, Seq, StixId, Tenant, Timestamp, VersionId};
 use ports::trust::{
     ClassCount, DecisionRecord, DisclosureRecord, Document, DocumentKind, EntryRecord, HoldingRecord,
-    LeafRecord, OutboxRecord, PassageRecord, PeerRecord, QueryRecord, ReviewRecord, SegmentRecord, StreamKey,
-    StreamPosition, TrustRead, WaitingCount,
+    LeafRecord, OutboxRecord, OwnValue, PassageRecord, PeerRecord, QueryRecord, ReviewRecord, SegmentRecord,
+    StreamKey, StreamPosition, TrustRead, WaitingCount,
 };
 use ports::{Scope, StoreError, Stored};
 
@@ -15,9 +15,9 @@ impl TrustRead for Reader<'_> {
         &self,
         scope: Scope,
         kind: u8,
-        after: &str,
+        after: (&str, i64),
         limit: usize,
-    ) -> Result<Vec<String>, StoreError> {
+    ) -> Result<Vec<OwnValue>, StoreError> {
         self.with(|db| objects::own_values(db, scope, kind, after, limit))
     }
 
@@ -88,6 +88,10 @@ impl TrustRead for Reader<'_> {
         since: Timestamp,
     ) -> Result<Vec<PassageRecord>, StoreError> {
         self.with(|db| terms::passages(db, tenant, key, since))
+    }
+
+    fn last_passage(&self, tenant: Tenant, key: StreamKey) -> Result<Option<Timestamp>, StoreError> {
+        self.with(|db| terms::last_passage(db, tenant, key))
     }
 
     fn given_since(
@@ -169,6 +173,10 @@ impl TrustRead for Reader<'_> {
         self.with(|db| sharing::holdings(db, tenant, object, offset, limit))
     }
 
+    fn holdings_live(&self, tenant: Tenant, object: &StixId) -> Result<Vec<HoldingRecord>, StoreError> {
+        self.with(|db| sharing::holdings_live(db, tenant, object))
+    }
+
     fn disclosures(
         &self,
         tenant: Tenant,
@@ -193,6 +201,34 @@ impl TrustRead for Reader<'_> {
         })
     }
 
+    fn disclosures_to(
+        &self,
+        tenant: Tenant,
+        to: PartyId,
+        agreement: AgreementId,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<Vec<DisclosureRecord>, StoreError> {
+        self.with(|db| match streams::channel(db, tenant, to, Some(agreement))? {
+            Some(channel) => sharing::disclosures_to(db, tenant, channel, after, limit),
+            None => Ok(Vec::new()),
+        })
+    }
+
+    fn holdings_from(
+        &self,
+        tenant: Tenant,
+        from: PartyId,
+        agreement: AgreementId,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<Vec<HoldingRecord>, StoreError> {
+        self.with(|db| match streams::channel(db, tenant, from, Some(agreement))? {
+            Some(channel) => sharing::holdings_from(db, tenant, channel, after, limit),
+            None => Ok(Vec::new()),
+        })
+    }
+
     fn origin(&self, tenant: Tenant, version: VersionId) -> Result<Option<String>, StoreError> {
         self.with(|db| sharing::origin(db, tenant, version))
     }
@@ -203,6 +239,16 @@ impl TrustRead for Reader<'_> {
 
     fn leaf_hashes(&self, tenant: Tenant, from: u64, limit: usize) -> Result<Vec<Digest>, StoreError> {
         self.with(|db| ledger::hashes(db, tenant, from, limit))
+    }
+
+    fn ledger_hashes(
+        &self,
+        tenant: Tenant,
+        level: u8,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Digest>, StoreError> {
+        self.with(|db| ledger::tile_hashes(db, tenant, level, from, limit))
     }
 
     fn ledger_size(&self, tenant: Tenant) -> Result<u64, StoreError> {
@@ -224,6 +270,15 @@ impl TrustRead for Reader<'_> {
         limit: usize,
     ) -> Result<Vec<QueryRecord>, StoreError> {
         self.with(|db| parties::queries(db, tenant, since, limit))
+    }
+
+    fn queries_open(
+        &self,
+        tenant: Tenant,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<QueryRecord>, StoreError> {
+        self.with(|db| parties::queries_open(db, tenant, before, limit))
     }
 
     fn classes(&self, scope: Scope) -> Result<Vec<ClassCount>, StoreError> {

@@ -1,7 +1,7 @@
 //! Values set aside for a person, and findings.
 
 use model::{Finding, HeldId, SourceId, StixId, Timestamp};
-use ports::{HeldDecision, JournalKind, Scope, StoreError};
+use ports::{HeldDecision, JournalKind, Scope, StoreError, Wrapping};
 use rusqlite::params;
 
 use super::{Counter, SqliteTx};
@@ -56,6 +56,25 @@ pub(super) fn hold(
     findings(tx, scope, now, source, Some(object), Some(number), reasons)?;
     tx.note(scope, now, JournalKind::Held, source, None)?;
     Ok(HeldId(number))
+}
+
+/// Keeps what came with a value that waits.
+pub(super) fn wrap(tx: &SqliteTx<'_>, scope: Scope, id: HeldId, wrapping: &Wrapping) -> Result<(), Fault> {
+    let terms = wrapping.terms.as_ref();
+    tx.execute(
+        "UPDATE held SET narrowing = ?4, origin = ?5, onward = ?6, handling = ?7 \
+         WHERE tenant = ?1 AND world = ?2 AND number = ?3 AND released IS NULL",
+        params![
+            scope.tenant.0,
+            Col(scope.world),
+            id.0,
+            wrapping.narrowing.map(Col),
+            terms.and_then(|terms| terms.origin).map(|party| Col(party.0)),
+            terms.map(|terms| &terms.onward),
+            terms.map(|terms| &terms.handling),
+        ],
+    )
+    .map(drop)
 }
 
 /// The number under which an object waits for a decision.

@@ -1,6 +1,6 @@
 //! The ledger's leaves, and the newest checkpoint of every log.
 
-use model::Tenant;
+use model::{Digest, Tenant};
 use ports::trust::LeafRecord;
 use rusqlite::params;
 
@@ -23,6 +23,20 @@ pub(super) fn append_leaf(tx: &mut SqliteTx<'_>, tenant: Tenant, leaf: &LeafReco
         )?;
     }
     Ok(unsigned(place))
+}
+
+pub(super) fn set_tile_hash(
+    tx: &SqliteTx<'_>,
+    tenant: Tenant,
+    level: u8,
+    index: u64,
+    hash: Digest,
+) -> Result<(), Fault> {
+    tx.execute(
+        "INSERT INTO tile_hash (tenant, level, place, hash) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        params![tenant.0, level, signed(index), Col(hash)],
+    )
+    .map(drop)
 }
 
 pub(super) fn set_checkpoint(

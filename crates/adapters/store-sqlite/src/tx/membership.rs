@@ -1,6 +1,6 @@
 //! Who is in which collection since when, and which version is the first and the last there.
 
-use model::{CollectionId, Label, SourceId, StixId, Timestamp, Uuid, VersionId};
+use model::{CollectionId, SourceId, StixId, Timestamp, Uuid, VersionId};
 use ports::{JournalKind, Scope, StoreError};
 use rusqlite::params;
 
@@ -128,14 +128,14 @@ pub(super) fn remove(
     Ok(left)
 }
 
-/// A version's label was narrowed: it leaves the collections it is no longer fit for, and gets a new date in the
-/// others, so that whoever follows them learns of it.
+/// A version's label was narrowed: it leaves the collections it is no longer fit for (`public` says whether it still is for
+/// those), and gets a new date in the others, so that whoever follows them learns of it.
 pub(super) fn narrowed(
     tx: &mut SqliteTx<'_>,
     scope: Scope,
     now: Timestamp,
     version: i64,
-    label: Label,
+    public: bool,
 ) -> Result<(), Fault> {
     let rows = tx.rows(
         "SELECT m.collection, c.kind = 0, m.object, w.text, m.last, m.added, m.version, m.modified, m.first \
@@ -152,7 +152,7 @@ pub(super) fn narrowed(
     )?;
     for (collection, object, type_name, place) in rows {
         leave(tx, scope, collection.number, &place)?;
-        if !collection.public || label == Label::CLEAR {
+        if !collection.public || public {
             let entry = Entry {
                 object,
                 version,

@@ -23,7 +23,7 @@ use model::{
 };
 use ports::{
     Account, Existing, Held, HeldDecision, InboxEntry, JournalKind, NewVersion, NodeRecord, Scope,
-    SearchDocument, SourceRecord, SourceState, StatusItem, StatusRecord, StoreError, Token, Tx,
+    SearchDocument, SourceRecord, SourceState, StatusItem, StatusRecord, StoreError, Token, Tx, Wrapping,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
@@ -370,6 +370,17 @@ impl Tx for SqliteTx<'_> {
         Ok(put::relabel(self, scope, now, version, label)?)
     }
 
+    fn narrow(
+        &mut self,
+        scope: Scope,
+        now: Timestamp,
+        version: VersionId,
+        label: Label,
+        class: &str,
+    ) -> Result<(), StoreError> {
+        Ok(put::narrow(self, scope, now, version, label, class)?)
+    }
+
     fn redate(&mut self, scope: Scope, now: Timestamp, version: VersionId) -> Result<(), StoreError> {
         Ok(put::redate(self, scope, now, version)?)
     }
@@ -409,6 +420,10 @@ impl Tx for SqliteTx<'_> {
         findings: &[Finding],
     ) -> Result<HeldId, StoreError> {
         Ok(held::hold(self, scope, now, source, object, raw, findings)?)
+    }
+
+    fn wrap(&mut self, scope: Scope, id: HeldId, wrapping: &Wrapping) -> Result<(), StoreError> {
+        Ok(held::wrap(self, scope, id, wrapping)?)
     }
 
     fn held(&mut self, scope: Scope, id: HeldId) -> Result<Option<Held>, StoreError> {

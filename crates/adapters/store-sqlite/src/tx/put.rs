@@ -244,6 +244,18 @@ pub(super) fn relabel(
     if label.meet(present) == present {
         return Ok(());
     }
+    set_label(tx, scope, version, object, label)?;
+    membership::narrowed(tx, scope, now, version.0, label == Label::CLEAR)?;
+    tx.note(scope, now, JournalKind::Relabel, SourceId(source), Some(version.0))
+}
+
+fn set_label(
+    tx: &SqliteTx<'_>,
+    scope: Scope,
+    version: VersionId,
+    object: i64,
+    label: Label,
+) -> Result<(), Fault> {
     tx.execute(
         "UPDATE version SET label = ?3, overlay = ?3 WHERE tenant = ?1 AND number = ?2",
         params![scope.tenant.0, version.0, Col(label)],
@@ -251,8 +263,31 @@ pub(super) fn relabel(
     tx.execute(
         "UPDATE object SET label = ?3 WHERE number = ?1 AND latest = ?2",
         params![object, version.0, Col(label)],
+    )
+    .map(drop)
+}
+
+pub(super) fn narrow(
+    tx: &mut SqliteTx<'_>,
+    scope: Scope,
+    now: Timestamp,
+    version: VersionId,
+    label: Label,
+    class: &str,
+) -> Result<(), Fault> {
+    let found = tx.row(
+        "SELECT label, source, object FROM version WHERE tenant = ?1 AND number = ?2 AND world = ?3",
+        params![scope.tenant.0, version.0, Col(scope.world)],
+        |row| Ok((row.get::<_, Col<Label>>(0)?.0, row.get(1)?, row.get::<_, i64>(2)?)),
     )?;
-    membership::narrowed(tx, scope, now, version.0, label)?;
+    let Some((present, source, object)) = found else {
+        return Err(StoreError::Missing(format!("version {version}")).into());
+    };
+    class::classify(tx, scope, version, class)?;
+    if label.meet(present) != present {
+        set_label(tx, scope, version, object, label.meet(present))?;
+    }
+    membership::narrowed(tx, scope, now, version.0, false)?;
     tx.note(scope, now, JournalKind::Relabel, SourceId(source), Some(version.0))
 }
 
@@ -268,5 +303,5 @@ pub(super) fn redate(
         |row| Ok(row.get::<_, Col<Label>>(0)?.0),
     )?;
     let label = label.ok_or_else(|| StoreError::Missing(format!("version {version}")))?;
-    membership::narrowed(tx, scope, now, version.0, label)
+    membership::narrowed(tx, scope, now, version.0, label == Label::CLEAR)
 }

@@ -1,8 +1,8 @@
 //! What waits for streams, how far they have come, and what went into them.
 
-use model::{Tenant, Timestamp, VersionId};
-use ports::StoreError;
+use model::{AgreementId, Digest, PartyId, StixId, Tenant, Timestamp, VersionId};
 use ports::trust::{EntryRecord, OutboxRecord, PassageRecord, SegmentRecord, StreamKey, StreamPosition};
+use ports::{Scope, StoreError};
 use rusqlite::params;
 
 use super::SqliteTx;
@@ -117,6 +117,7 @@ pub(super) fn append_entries(
         if let Some(version) = entry.version {
             must_be_stored(tx, tenant, version)?;
         }
+        entry.along.iter().try_for_each(|version| must_be_stored(tx, tenant, *version))?;
         let payload =
             entry.payload.as_ref().map(|text| tx.insert_payload(tenant, text.as_bytes())).transpose()?;
         tx.execute(
@@ -134,6 +135,13 @@ pub(super) fn append_entries(
                 payload,
             ],
         )?;
+        let number = tx.db.last_insert_rowid();
+        for version in &entry.along {
+            tx.execute(
+                "INSERT INTO entry_along (entry, version, tenant) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                params![number, version.0, tenant.0],
+            )?;
+        }
     }
     tx.execute(
         "INSERT INTO segment (tenant, channel, outbound, epoch, first, count, text) \
@@ -146,7 +154,9 @@ pub(super) fn append_entries(
 pub(super) fn blank_entries(tx: &SqliteTx<'_>, tenant: Tenant, version: VersionId) -> Result<u64, Fault> {
     let entries = tx.rows(
         "SELECT number, payload FROM entry \
-         WHERE tenant = ?1 AND version = ?2 AND (payload IS NOT NULL OR salt IS NOT NULL)",
+         WHERE tenant = ?1 AND version = ?2 AND (payload IS NOT NULL OR salt IS NOT NULL) \
+         UNION SELECT e.number, e.payload FROM entry_along a CROSS JOIN entry e ON e.number = a.entry \
+         WHERE a.tenant = ?1 AND a.version = ?2 AND (e.payload IS NOT NULL OR e.salt IS NOT NULL)",
         params![tenant.0, version.0],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
@@ -176,9 +186,40 @@ fn blank(tx: &SqliteTx<'_>, entries: &[(i64, Option<i64>)]) -> Result<u64, Fault
     for (number, payload) in entries {
         payload.iter().try_for_each(|payload| tx.delete_payload(*payload))?;
         tx.execute("UPDATE entry SET salt = NULL, payload = NULL WHERE number = ?1", [number])?;
+        tx.execute("DELETE FROM entry_along WHERE entry = ?1", [number])?;
         blanked += 1;
     }
     Ok(blanked)
+}
+
+pub(super) fn unacknowledged_with(
+    tx: &mut SqliteTx<'_>,
+    scope: Scope,
+    object: &StixId,
+) -> Result<Vec<(StreamKey, u32, EntryRecord)>, Fault> {
+    let tenant = scope.tenant;
+    let Some(object) = tx.object(scope, object)? else { return Ok(Vec::new()) };
+    let places = tx.rows(
+        "SELECT DISTINCT c.party, c.agreement, e.epoch, e.seq FROM version v \
+         CROSS JOIN entry_along a ON a.tenant = v.tenant AND a.version = v.number \
+         CROSS JOIN entry e ON e.number = a.entry \
+         CROSS JOIN channel c ON c.tenant = e.tenant AND c.number = e.channel \
+         JOIN stream s ON s.tenant = e.tenant AND s.channel = e.channel AND s.outbound = e.outbound \
+         WHERE v.tenant = ?1 AND v.world = ?2 AND v.object = ?3 AND e.outbound = 1 AND e.epoch = s.epoch AND e.seq > s.acked \
+         ORDER BY e.number",
+        params![tenant.0, Col(scope.world), object.number],
+        |row| {
+            let (peer, agreement) = (row.get::<_, Col<Digest>>(0)?.0, row.get::<_, Col<Digest>>(1)?.0);
+            let key = StreamKey { peer: PartyId(peer), agreement: AgreementId(agreement), outbound: true };
+            Ok((key, row.get::<_, u32>(2)?, unsigned(row.get(3)?)))
+        },
+    )?;
+    let mut found = Vec::with_capacity(places.len());
+    for (key, epoch, seq) in places {
+        let entries = streams::entries(tx.db, tenant, key, epoch, seq, 1)?;
+        found.extend(entries.into_iter().map(|entry| (key, epoch, entry)));
+    }
+    Ok(found)
 }
 
 /// A version was erased: nothing of it is sent, and what was sent is known by its envelope only.

@@ -3,7 +3,8 @@
 use model::{AgreementId, DecisionId, Digest, PartyId, Seq, StixId, Tenant, Timestamp, VersionId};
 use ports::trust::{
     DecisionRecord, DisclosureRecord, DocumentKind, EntryRecord, HoldingRecord, LeafRecord, OutboxRecord,
-    PassageRecord, PeerRecord, QueryRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition, TrustTx,
+    PassageRecord, PeerRecord, QueryCount, QueryOutcome, QueryRecord, ReviewRecord, SegmentRecord, StreamKey,
+    StreamPosition, TrustTx,
 };
 use ports::{Scope, StoreError, Stored};
 
@@ -25,6 +26,20 @@ impl TrustTx for SqliteTx<'_> {
 
     fn set_peer(&mut self, tenant: Tenant, peer: &PeerRecord) -> Result<(), StoreError> {
         Ok(parties::set_peer(self, tenant, peer)?)
+    }
+
+    fn peer(&mut self, tenant: Tenant, party: PartyId) -> Result<Option<PeerRecord>, StoreError> {
+        Ok(read::parties::peer(self.db, tenant, party)?)
+    }
+
+    fn note_contact(
+        &mut self,
+        tenant: Tenant,
+        party: PartyId,
+        went_well: Option<Timestamp>,
+        error: Option<&(Timestamp, String)>,
+    ) -> Result<(), StoreError> {
+        Ok(parties::note_contact(self, tenant, party, went_well, error)?)
     }
 
     fn set_cursor(&mut self, tenant: Tenant, name: &str, at: Seq) -> Result<(), StoreError> {
@@ -94,6 +109,14 @@ impl TrustTx for SqliteTx<'_> {
 
     fn blank_entries(&mut self, tenant: Tenant, version: VersionId) -> Result<u64, StoreError> {
         Ok(streams::blank_entries(self, tenant, version)?)
+    }
+
+    fn unacknowledged_with(
+        &mut self,
+        scope: Scope,
+        object: &StixId,
+    ) -> Result<Vec<(StreamKey, u32, EntryRecord)>, StoreError> {
+        Ok(streams::unacknowledged_with(self, scope, object)?)
     }
 
     fn blank_entry(
@@ -171,6 +194,26 @@ impl TrustTx for SqliteTx<'_> {
         Ok(ledger::append_leaf(self, tenant, leaf)?)
     }
 
+    fn ledger_hashes(
+        &mut self,
+        tenant: Tenant,
+        level: u8,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Digest>, StoreError> {
+        Ok(read::ledger::tile_hashes(self.db, tenant, level, from, limit)?)
+    }
+
+    fn set_ledger_hash(
+        &mut self,
+        tenant: Tenant,
+        level: u8,
+        index: u64,
+        hash: Digest,
+    ) -> Result<(), StoreError> {
+        Ok(ledger::set_tile_hash(self, tenant, level, index, hash)?)
+    }
+
     fn set_checkpoint(
         &mut self,
         tenant: Tenant,
@@ -201,12 +244,45 @@ impl TrustTx for SqliteTx<'_> {
         Ok(sharing::decide_review(self, tenant, id, release, author, reason, at)?)
     }
 
-    fn log_query(&mut self, tenant: Tenant, query: &QueryRecord) -> Result<(), StoreError> {
+    fn log_query(&mut self, tenant: Tenant, query: &QueryRecord) -> Result<u64, StoreError> {
         Ok(parties::log_query(self, tenant, query)?)
+    }
+
+    fn close_query(
+        &mut self,
+        tenant: Tenant,
+        number: u64,
+        outcome: &QueryOutcome,
+    ) -> Result<bool, StoreError> {
+        Ok(parties::close_query(self, tenant, number, outcome)?)
+    }
+
+    fn queries_between(
+        &mut self,
+        tenant: Tenant,
+        peer: PartyId,
+        agreement: AgreementId,
+        asked: bool,
+        since: Timestamp,
+    ) -> Result<Vec<QueryCount>, StoreError> {
+        Ok(parties::queries_between(self, tenant, peer, agreement, asked, since)?)
+    }
+
+    fn queries_refused(
+        &mut self,
+        tenant: Tenant,
+        peer: PartyId,
+        since: Timestamp,
+    ) -> Result<u64, StoreError> {
+        Ok(read::parties::queries_refused(self.db, tenant, peer, since)?)
     }
 
     fn unclassified(&mut self, scope: Scope, limit: usize) -> Result<Vec<Stored>, StoreError> {
         Ok(read::class::unclassified(self.db, scope, limit)?)
+    }
+
+    fn class(&mut self, tenant: Tenant, version: VersionId) -> Result<Option<String>, StoreError> {
+        Ok(read::class::of(self.db, tenant, version)?)
     }
 
     fn classify(&mut self, scope: Scope, version: VersionId, class: &str) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use model::{
 use observable::{Kind, normalise};
 use ports::trust::{
     DecisionRecord, DisclosureRecord, DocumentKind, EntryRecord, HoldingRecord, LeafRecord, OutboxRecord,
-    QueryRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition,
+    QueryOutcome, QueryRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition,
 };
 use ports::{Edge, HeldDecision, NewVersion, NodeRecord, Scope, SearchDocument, Store, StoreError, Tx};
 
@@ -119,6 +119,7 @@ pub(crate) fn share(
         envelope: format!(r#"{{"seq":{seq}}}"#),
         salt: Some(subject(number).0),
         version: Some(version),
+        along: Vec::new(),
         payload: Some(payload.to_owned()),
     };
     let segment = SegmentRecord { first: seq, count: 1, text: format!("signed {seq}") };
@@ -183,14 +184,14 @@ fn record(tx: &mut dyn Tx, number: u64) -> Result<(), StoreError> {
     )?;
     tx.set_tombstone(tenant, at(number), PEER, None, subject(number))?;
     let query = QueryRecord {
+        number: 0,
         at: at(number),
         peer: PEER,
         agreement: AGREEMENT,
         asked: true,
         purpose: "incident 7".to_owned(),
         asked_values: 3,
-        answer: Some(1),
-        refusal: String::new(),
+        outcome: QueryOutcome::Answered(Some(1)),
     };
     tx.log_query(tenant, &query)?;
     let leaf = LeafRecord {

@@ -9,7 +9,7 @@ use model::{Digest, InvalidId, PartyId, StixId, Timestamp};
 
 use crate::boxes::BoxPublicKey;
 use crate::context;
-use crate::fields::{Fields, Malformed, Object, text};
+use crate::fields::{Fields, Malformed, Object, check_line, text};
 use crate::hybrid::{KeyId, PublicKey, SecretKey};
 use crate::signed::{Signed, SignedError};
 use crate::window::{DAY, Window};
@@ -22,6 +22,17 @@ const MAX_IDENTITIES: usize = 256;
 const MAX_NAME: usize = 200;
 const MAX_NOTE: usize = 1000;
 const MAX_LEDGER: usize = 2048;
+
+/// Whether a party may begin under this name: a line of at most 200 bytes that reads as it is written.
+///
+/// # Errors
+/// What is wrong with it, to follow the words "the name".
+pub fn check_name(name: &str) -> Result<(), String> {
+    if name.len() > MAX_NAME {
+        return Err(format!("is {} bytes long, more than {MAX_NAME}", name.len()));
+    }
+    check_line(name).map_err(str::to_owned)
+}
 
 /// The root keys, and how many of them must sign.
 #[derive(Debug, Clone, PartialEq, Eq)]

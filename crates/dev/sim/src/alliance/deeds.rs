@@ -398,7 +398,8 @@ impl Alliance {
                     honest.iter().find(|other| self.node(**other).is_ok_and(|node| node.party == row.to));
                 let (Some(holder), Some(_)) = (holder, row.withdrawn) else { continue };
                 match &row.receipt {
-                    Some((_, state)) if state == "erased" => receipts += 1,
+                    // What was taken back before it arrived was never held.
+                    Some((_, state)) if state == "erased" || state == "unknown" => receipts += 1,
                     other => {
                         let what = row.object.as_ref().map(ToString::to_string);
                         let problem =

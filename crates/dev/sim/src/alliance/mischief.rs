@@ -154,10 +154,8 @@ impl Alliance {
             10 => {
                 // What no clause lets in, as what travels along.
                 let harmless = self.made_up(liar, Tlp::Clear)?;
-                let smuggled = Draft {
-                    payload: format!("{{\"object\":{harmless},\"with\":[{own}]}}"),
-                    ..draft(&harmless, Tlp::Clear)
-                };
+                let smuggled =
+                    Draft { payload: forge::along(&harmless, &[&own]), ..draft(&harmless, Tlp::Clear) };
                 (false, call(self, Topic::Push, &next(self, &[smuggled])?)?)
             }
             11 => {

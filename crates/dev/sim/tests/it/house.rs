@@ -109,7 +109,8 @@ fn rules_of_the_house_hold_at_once_and_across_a_restart() {
     assert_eq!(set.len(), 2);
     assert_eq!((set[0].actor.as_str(), set[0].reason.as_str()), ("officer", "decided today"));
     let leaves = read.leaves(tenant, 0, 1000).unwrap();
-    assert_eq!(leaves.iter().filter(|leaf| leaf.kind == "policy").count(), 2);
+    // The agreement when it came into force, and the rules twice.
+    assert_eq!(leaves.iter().filter(|leaf| leaf.kind == "policy").count(), 3);
 }
 
 #[test]

@@ -262,11 +262,18 @@ fn an_originator_lets_an_object_go_on_and_takes_that_back() {
         assert!(!remarked(&verdict, "requests to originators"));
     }
     // A later no needs nobody, and takes it back.
+    let before = a.core.release_answer_bytes(asked[0], true, "written before").unwrap();
     advance(&[a, b, c], MINUTE);
     let bytes = a.core.release_answer_bytes(asked[0], false, "no longer").unwrap();
     a.core.decide_approved(&bytes, Vec::new(), "officer").unwrap();
     settle(&[a, b, c]).unwrap();
     assert_eq!((has(b, 1), has(c, 1)), (true, false));
+    // A yes that was written before it comes too late, and whoever hands it in is told so.
+    let approval = Approval::sign(&officer(a.index), before.as_bytes());
+    let refused = a.core.decide_approved(&before, vec![approval], "t").unwrap_err().to_string();
+    assert!(refused.contains("was refused on") && refused.contains("new bytes"), "{refused}");
+    settle(&[a, b, c]).unwrap();
+    assert!(!has(c, 1));
 }
 
 #[test]
@@ -324,6 +331,8 @@ fn an_emergency_opens_more_ends_by_itself_and_asks_for_a_report() {
     settle(&[a, b]).unwrap();
     assert_eq!(findings(a, "shieldwall/emergency-report-overdue").len(), 1);
     assert_eq!(findings(b, "shieldwall/emergency-report-overdue").len(), 1, "both sides see it");
+    let refused = a.core.emergency_report_bytes(declared, "maybe", "who knows").unwrap_err().to_string();
+    assert!(refused.contains("`justified` or `not-justified`"), "{refused}");
     decide(a, &a.core.emergency_report_bytes(declared, "justified", "ransomware at theirs").unwrap());
     settle(&[a, b]).unwrap();
     for member in [a, b] {

@@ -123,6 +123,7 @@ fn tally(
         return Err(Refused::Officers {
             counted: 0,
             needed,
+            posts: rule.posts.clone(),
             why: vec!["no appointments are known".to_owned()],
         });
     };
@@ -133,11 +134,23 @@ fn tally(
         let counted = tallies
             .entry((hash, *post))
             .or_insert_with(|| roster.tally(approvals, text.as_bytes(), *post, act.at, site));
+        why.extend(twice(approvals.len(), counted));
         // The roster joins what it knows of a person over all posts, so one who holds two is one.
         persons.extend(counted.persons.iter().cloned());
         why.extend(counted.refusals.iter().map(ToString::to_string));
     }
     let enough = u32::try_from(persons.len()).unwrap_or(u32::MAX) >= needed && needed > 0;
     why.truncate(16);
-    if enough { Ok(persons) } else { Err(Refused::Officers { counted: persons.len(), needed, why }) }
+    if enough {
+        Ok(persons)
+    } else {
+        Err(Refused::Officers { counted: persons.len(), needed, posts: rule.posts.clone(), why })
+    }
+}
+
+/// Says so when one person approved more than once: whoever hands the same approval in twice meant two persons.
+pub(crate) fn twice(approvals: usize, counted: &Tally) -> Option<String> {
+    let counting = approvals.saturating_sub(counted.refusals.len());
+    (counting > counted.persons.len())
+        .then(|| "the same person approved more than once, which counts once".to_owned())
 }

@@ -130,13 +130,6 @@ impl Record {
         let reasons =
             self.failed.iter().filter_map(|(hash, reasons)| Some((*hash, reasons.first()?.clone())));
         self.refused = reasons.collect();
-        for act in self.acts.values() {
-            if let What::Admit { membership, document: Some(document), .. } = &act.what
-                && document.agreement == self.agreement
-            {
-                self.memberships.insert(*membership, document.as_ref().clone());
-            }
-        }
         self.read_texts();
         self.forget_answered_requests();
         officers::count(self, known);
@@ -146,6 +139,12 @@ impl Record {
     #[must_use]
     pub fn at(&self, clock: impl Into<Clock>) -> State {
         judge::state(self, clock.into())
+    }
+
+    /// Whether a text is among them.
+    #[must_use]
+    pub fn has_text(&self) -> bool {
+        !self.texts.is_empty()
     }
 
     /// Every act that is authentic, by hash.
@@ -175,6 +174,8 @@ impl Record {
                 }
             }
         }
+        let mut brought = self.memberships_brought();
+        self.memberships.clear();
         for ((_, version), offers) in order {
             let Some(proposal) = proposals.remove(&version) else { continue };
             for hash in offers {
@@ -195,7 +196,45 @@ impl Record {
                     }
                 }
             }
+            self.place_memberships(version, brought.remove(&version).unwrap_or_default());
         }
+    }
+
+    /// Memberships that acts bring, by the version they are of and in order: each with who brought it.
+    fn memberships_brought(&self) -> BTreeMap<Digest, Brought> {
+        let mut brought: BTreeMap<Digest, Brought> = BTreeMap::new();
+        for act in self.acts.values() {
+            if let What::Admit { membership, document: Some(document), .. } = &act.what
+                && document.agreement == self.agreement
+            {
+                let of_version = brought.entry(document.version).or_default();
+                let one = of_version.entry((document.number, *membership));
+                one.or_insert_with(|| (document.as_ref().clone(), BTreeSet::new())).1.insert(act.party);
+            }
+        }
+        brought
+    }
+
+    /// Takes in the memberships of a version that somebody brought who takes part in the one before: nobody from outside
+    /// makes itself a member by saying so.
+    fn place_memberships(&mut self, version: Digest, brought: Brought) {
+        let named = self.texts.get(&version).map(|text| text.proposal.terms.party_ids()).unwrap_or_default();
+        for ((_, hash), (membership, by)) in brought {
+            let before = self.memberships.get(&membership.previous);
+            let part = |party: &PartyId| {
+                named.contains(party) || before.is_some_and(|before| before.members.contains_key(party))
+            };
+            if by.iter().any(part) {
+                self.memberships.insert(hash, membership);
+            }
+        }
+    }
+
+    /// Whether a party has a say in what follows a version: its text names it, or one of its memberships.
+    fn takes_part(&self, party: &PartyId, version: Digest, terms: &Terms) -> bool {
+        let member =
+            |membership: &Membership| membership.version == version && membership.members.contains_key(party);
+        terms.parties.contains_key(party) || self.memberships.values().any(member)
     }
 
     /// Whether a text may stand where it says it does.
@@ -221,6 +260,10 @@ impl Record {
         let previous = terms.previous.unwrap_or_default();
         let Some(before) = self.texts.get(&previous) else { return Err(Placed::Orphan(previous)) };
         let before = &before.proposal.terms;
+        // Whoever learns of an agreement does not write itself into it.
+        if !self.takes_part(&by, previous, before) {
+            return Err(Placed::Refused(Refused::NotAParty(by)));
+        }
         if terms.version != before.version.saturating_add(1) {
             return wrong(format!("version {} cannot follow version {}", terms.version, before.version));
         }
@@ -245,6 +288,9 @@ impl Record {
             .retain(|hash, reason| !(answered.contains(hash) && *reason == Refused::OtherAgreement(*hash)));
     }
 }
+
+/// Memberships of one version by number and hash, each with who brought it.
+type Brought = BTreeMap<(u32, Digest), (Membership, BTreeSet<PartyId>)>;
 
 /// Why a text is not among the versions.
 enum Placed {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use keys::posts::Post;
 use model::{AgreementId, Digest, PartyId, Timestamp};
 
 use super::membership::Member;
@@ -227,12 +228,18 @@ pub enum Refused {
         problem: String,
     },
     /// Too few officers.
-    #[error("{counted} officers' approvals count where {needed} are needed{}", because(why))]
+    #[error(
+        "{counted} officers' approvals count where {needed} are needed of {}{}",
+        one_of(posts),
+        because(why)
+    )]
     Officers {
         /// Distinct persons.
         counted: usize,
         /// How many must.
         needed: u32,
+        /// Holders of any of these.
+        posts: BTreeSet<Post>,
         /// Why others do not count.
         why: Vec<String>,
     },
@@ -264,8 +271,13 @@ pub enum Refused {
     Void(Digest),
 }
 
-fn because(why: &[String]) -> String {
+pub(crate) fn because(why: &[String]) -> String {
     if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) }
+}
+
+/// Posts as a person reads them.
+pub(crate) fn one_of(posts: &BTreeSet<Post>) -> String {
+    posts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 /// What an act waits for; it counts once that is there.
@@ -312,6 +324,20 @@ pub enum Note {
     },
     /// The review is overdue.
     ReviewOverdue(Timestamp),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Skew { party, ahead } => {
+                write!(f, "an act of {party} is dated {} s ahead of our clock", ahead / 1_000_000)
+            }
+            Self::Country { party, text, keys } => {
+                write!(f, "the text puts {party} under the law of {text}, and its key history says {keys}")
+            }
+            Self::ReviewOverdue(at) => write!(f, "the review was due {at}"),
+        }
+    }
 }
 
 /// One text and who has done what about it.

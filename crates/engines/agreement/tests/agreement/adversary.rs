@@ -152,7 +152,10 @@ fn officers_sign_this_text_and_no_other() {
     let act = world.approved(1, act, Some(&other));
     let act = world.put(1, &act);
     let why = refused(&world.state(), act);
-    assert!(matches!(&why, Refused::Officers { counted: 0, needed: 2, why } if why.len() == 2), "{why:?}");
+    assert!(
+        matches!(&why, Refused::Officers { counted: 0, needed: 2, why, .. } if why.len() == 2),
+        "{why:?}"
+    );
 }
 
 #[test]

@@ -123,6 +123,18 @@ impl Statement {
         self.batch.party
     }
 
+    /// The label it states, as canonical text. Nothing is verified by asking.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// How it states that the object may be passed on, as canonical text. Nothing is verified by asking.
+    #[must_use]
+    pub fn onward(&self) -> &str {
+        &self.onward
+    }
+
     /// The signature it shares with the others of its batch.
     #[must_use]
     pub fn batch(&self) -> &SignedBatch {

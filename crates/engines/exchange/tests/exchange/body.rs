@@ -9,14 +9,24 @@ use crate::support::*;
 fn content_keeps_every_byte_of_the_object() {
     let object = "{ \"id\" : \"x--1\",\n  \"n\": 1.50, \"s\":\"\\u00e9\" }";
     let meta = "{\"type\":\"marking-definition\"}";
+    let companion = |number, object| Companion {
+        subject: digest(number),
+        label: "amber,rel:EST".to_owned(),
+        onward: "depth:1".to_owned(),
+        object,
+    };
     let content = Content {
         object,
         origin: Some("{\"v\":1}"),
         removed: vec!["/a~1b".to_owned(), "/c/0".to_owned()],
-        with: vec![meta, object],
+        with: vec![companion(1, meta), companion(2, object)],
     };
     let text = content.to_text();
     assert_eq!(Content::parse(&text).unwrap(), content);
+    // Without its name nobody could take it back.
+    for lost in ["subject", "label", "onward"] {
+        assert!(Content::parse(&text.replacen(&format!("\"{lost}\""), "\"other\"", 1)).is_err(), "{lost}");
+    }
     let plain = Content { object, ..Content::default() };
     assert_eq!(plain.to_text(), format!("{{\"object\":{object}}}"));
     assert_eq!(Content::parse(&plain.to_text()).unwrap(), plain);
@@ -24,7 +34,17 @@ fn content_keeps_every_byte_of_the_object() {
 
 #[test]
 fn content_is_bounded() {
-    let with = format!(r#"{{"object":{{"a":1}},"with":[{}{{}}]}}"#, "{},".repeat(Content::MAX_WITH));
+    let one = |number| Companion {
+        subject: digest(number),
+        label: "clear".to_owned(),
+        onward: "none".to_owned(),
+        object: "{}",
+    };
+    let with =
+        Content { object: "{}", with: vec![one(1); Content::MAX_WITH + 1], ..Content::default() }.to_text();
+    let most =
+        Content { object: "{}", with: vec![one(1); Content::MAX_WITH], ..Content::default() }.to_text();
+    assert!(Content::parse(&most).is_ok());
     let removed =
         format!(r#"{{"object":{{"a":1}},"removed":[{}"/a"]}}"#, r#""/a","#.repeat(Content::MAX_REMOVED));
     let deep = format!(r#"{{"object":{{"a":{}{}}}}}"#, "[".repeat(80), "]".repeat(80));

@@ -158,6 +158,17 @@ names! {
     Answered = "answered",
 }
 
+/// What is known of what came of a private query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryAnswer {
+    /// How many of the values are held: what only the asker knows.
+    Matches(u64),
+    /// It was refused.
+    Refused,
+    /// Nothing: of what was asked of us the asker alone knows it, and to what we asked there was no answer.
+    Unknown,
+}
+
 /// A kind with its figures. No field can hold content: see [`Word`] and [`Item`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Figures {
@@ -220,8 +231,8 @@ pub enum Figures {
         peer: Word,
         /// Values asked about.
         values: u64,
-        /// The count or the number of yes answers; `None` when it was refused.
-        answer: Option<u64>,
+        /// What came of it.
+        answer: QueryAnswer,
     },
     /// A review.
     Review {
@@ -357,6 +368,8 @@ pub enum ErasureAct {
     /// The receiver has ended the holding, and keeps the content for a reason of its own: another holding, or its own
     /// work.
     Kept,
+    /// The holder says, signed, that it never had anything of that name.
+    NotHeld,
 }
 
 /// What happened under a break-glass clause.
@@ -463,6 +476,7 @@ impl Figures {
                     ErasureAct::Confirmed => object.text("act", "confirmed"),
                     ErasureAct::Held => object.text("act", "held"),
                     ErasureAct::Kept => object.text("act", "kept"),
+                    ErasureAct::NotHeld => object.text("act", "not-held"),
                 }
             }
             Self::BreakGlass { item, act } => {
@@ -480,8 +494,9 @@ impl Figures {
             Self::Query { side, peer, values, answer } => {
                 let object = object.text("peer", peer).text("side", side).number("values", *values);
                 match answer {
-                    Some(answer) => object.number("answer", *answer),
-                    None => object.raw("answer", "null"),
+                    QueryAnswer::Matches(matches) => object.number("answer", *matches),
+                    QueryAnswer::Refused => object.raw("answer", "null"),
+                    QueryAnswer::Unknown => object.text("answer", "unknown"),
                 }
             }
             Self::Review { detector, decision, reason } => {
@@ -573,6 +588,7 @@ impl Figures {
                         ("confirmed", &[]),
                         ("held", &[]),
                         ("kept", &[]),
+                        ("not-held", &[]),
                     ],
                 )?;
                 let act = match act {
@@ -583,7 +599,8 @@ impl Figures {
                     },
                     1 => ErasureAct::Confirmed,
                     2 => ErasureAct::Held,
-                    _ => ErasureAct::Kept,
+                    3 => ErasureAct::Kept,
+                    _ => ErasureAct::NotHeld,
                 };
                 Self::Erasure { item: fields.parsed("item")?, act }
             }
@@ -605,8 +622,11 @@ impl Figures {
             }
             Kind::Query => {
                 let fields = of(&["answer", "peer", "side", "values"])?;
-                let answer =
-                    if fields.value("answer")?.is_null() { None } else { Some(fields.number("answer")?) };
+                let answer = match fields.value("answer")? {
+                    answer if answer.is_null() => QueryAnswer::Refused,
+                    answer if answer.is("unknown") => QueryAnswer::Unknown,
+                    _ => QueryAnswer::Matches(fields.number("answer")?),
+                };
                 let (side, peer) = (fields.parsed("side")?, fields.parsed("peer")?);
                 Self::Query { side, peer, values: fields.number("values")?, answer }
             }
@@ -700,7 +720,8 @@ impl Figures {
                 [*checked, *overdue]
             }
             Self::Agreement { version, .. } => [*version, 0],
-            Self::Query { values, answer, .. } => [*values, answer.unwrap_or(0)],
+            Self::Query { values, answer: QueryAnswer::Matches(matches), .. } => [*values, *matches],
+            Self::Query { values, .. } => [*values, 0],
             Self::Access { count, .. } => [*count, 0],
             Self::Policy { exposes, withdraws, .. } => [*exposes, *withdraws],
             Self::Departure { count, redacted, .. } => {

@@ -34,7 +34,7 @@ use crate::merkle::leaf_hash;
 
 pub use figures::{
     AgreementAct, BreakGlassAct, ConsumerAct, Decision, ErasureAct, Figures, Flow, Kind, MisdirectedAct,
-    Personal, ReleaseAct, Side, Way,
+    Personal, QueryAnswer, ReleaseAct, Side, Way,
 };
 pub use word::{InvalidWord, Item, Word};
 

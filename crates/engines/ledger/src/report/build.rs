@@ -4,7 +4,7 @@ use model::{Digest, PartyId, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::tally::Tally;
-use super::{Evidence, Leaf, Period, Report, Verdict};
+use super::{Evidence, Leaf, Overseer, Period, Report, Verdict};
 use crate::checkpoint::{CheckpointError, SignedCheckpoint};
 use crate::entry::Shown;
 use crate::fields::{Object, list, quoted};
@@ -30,6 +30,8 @@ pub struct Input<'a> {
     pub to: &'a SignedCheckpoint,
     /// What verifying the previous report gave.
     pub previous: Option<&'a Verdict>,
+    /// Whom it is for.
+    pub overseers: &'a [Overseer],
 }
 
 /// A report that would not hold is not made.
@@ -140,7 +142,12 @@ pub fn build(
         .raw("from", input.from.map_or("null".to_owned(), |from| quoted(from.note())))
         .raw("frontier", start)
         .text("log", input.log)
-        .text("made", input.made)
+        .text("made", input.made);
+    let body = match input.overseers {
+        [] => body,
+        overseers => body.list("overseers", overseers.iter().map(Overseer::to_text)),
+    };
+    let body = body
         .text("party", input.party)
         .raw(
             "period",

@@ -27,11 +27,13 @@ mod verify;
 
 use std::fmt;
 
+use json::Value;
 use keys::{KeyId, PublicKey, Signed};
-use model::{Digest, PartyId, Timestamp};
+use model::{AgreementId, Digest, PartyId, Timestamp};
 
 use crate::checkpoint::{Cosignature, SignedCheckpoint};
 use crate::entry::{Shown, Word};
+use crate::fields::{Fields, Malformed, Object};
 use crate::note::NoteKey;
 use crate::policy::Policy;
 
@@ -123,6 +125,8 @@ pub struct Verdict {
     pub made: Timestamp,
     /// Who signed, where that could be verified.
     pub signed_by: Option<KeyId>,
+    /// Whom it says it is for.
+    pub overseers: Vec<Overseer>,
     /// The ledger's key.
     pub log: NoteKey,
     /// Leaves before the period.
@@ -141,6 +145,33 @@ pub struct Verdict {
     pub remarks: Vec<Remark>,
     /// Leaves whose matter is open at the end: the next report must carry them.
     pub open: Vec<(u64, Shown)>,
+}
+
+/// Overseers that one report is for, at most.
+pub const MAX_OVERSEERS: usize = 1_000;
+
+/// Somebody whom an agreement names as its overseer: a report says whom it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overseer {
+    /// Under which agreement.
+    pub agreement: AgreementId,
+    /// Its name, for people.
+    pub name: String,
+    /// The id of its key, as the text names it.
+    pub key: KeyId,
+}
+
+impl Overseer {
+    fn to_text(&self) -> String {
+        let object = Object::default().text("agreement", self.agreement).text("key", self.key);
+        object.text("name", &self.name).finish()
+    }
+
+    fn read(value: Value<'_>, pointer: &str) -> Result<Self, Malformed> {
+        let fields = Fields::of(value, pointer, &["agreement", "key", "name"])?;
+        let agreement = AgreementId(fields.digest("agreement")?);
+        Ok(Self { agreement, name: fields.text("name")?, key: fields.parsed("key")? })
+    }
 }
 
 impl Verdict {

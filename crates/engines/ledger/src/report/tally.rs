@@ -7,7 +7,8 @@ use model::{AgreementId, Timestamp};
 
 use super::problem::Remark;
 use crate::entry::{
-    AgreementAct, BreakGlassAct, ErasureAct, Figures, Flow, Item, MisdirectedAct, ReleaseAct, Shown, Word,
+    AgreementAct, BreakGlassAct, ErasureAct, Figures, Flow, Item, MisdirectedAct, QueryAnswer, ReleaseAct,
+    Shown, Word,
 };
 use crate::fields::{Object, list, quoted};
 
@@ -162,7 +163,9 @@ impl Name {
             Self::Releases => ("releases", &["side", "peer", "state"], COUNT),
             Self::BreakGlass => ("break-glass", &["label", "peer", "state"], COUNT),
             Self::Overrides => ("overrides", &["rule", "post"], COUNT),
-            Self::Queries => ("queries", &["side", "peer"], &["count", "values", "answers", "refused"]),
+            Self::Queries => {
+                ("queries", &["side", "peer"], &["count", "values", "answers", "refused", "unknown"])
+            }
             Self::Reviews => ("reviews", &["detector", "decision", "reason"], COUNT),
             Self::Access => ("access", &["post", "action"], COUNT),
             Self::Policy => ("policy", &["agreement"], &["changes", "exposes", "withdraws"]),
@@ -302,8 +305,12 @@ impl Tally {
                 self.add(Name::Keys, &[party.as_str(), event.as_str()], leaf, &[1]);
             }
             Figures::Query { side, peer, values, answer } if counted => {
-                let refused = u64::from(answer.is_none());
-                let measures = [1, *values, answer.unwrap_or(0), refused];
+                let (answers, refused, unknown) = match answer {
+                    QueryAnswer::Matches(matches) => (*matches, 0, 0),
+                    QueryAnswer::Refused => (0, 1, 0),
+                    QueryAnswer::Unknown => (0, 0, 1),
+                };
+                let measures = [1, *values, answers, refused, unknown];
                 self.add(Name::Queries, &[side.as_str(), peer.as_str()], leaf, &measures);
             }
             Figures::Review { detector, decision, reason } if counted => {
@@ -354,6 +361,7 @@ impl Tally {
                     ErasureAct::Confirmed => Step::End { state: "confirmed".to_owned(), timed: true },
                     ErasureAct::Held => Step::Mark { state: "hold-claimed" },
                     ErasureAct::Kept => Step::End { state: "kept-otherwise".to_owned(), timed: true },
+                    ErasureAct::NotHeld => Step::End { state: "not-held".to_owned(), timed: true },
                 };
                 self.step(Name::Erasures, *item, step, leaf, shown, counted);
             }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::compare::{compare, compare_previous};
 use super::count::{Count, Counted};
 use super::problem::{Problem, Remark, Which};
-use super::{Period, SKEW, Signers, Trusted, Verdict};
+use super::{MAX_OVERSEERS, Overseer, Period, SKEW, Signers, Trusted, Verdict};
 use crate::checkpoint::{Cosignature, SignedCheckpoint};
 use crate::fields::{Fields, Malformed, digest};
 use crate::note::{Announced, NoteKey, origin};
@@ -75,6 +75,7 @@ pub fn verify(file: &[u8], trusted: &Trusted<'_>, previous: Option<&Verdict>) ->
         period: body.period,
         made: body.made,
         signed_by,
+        overseers: body.overseers,
         log: body.log,
         first: body.from.as_ref().map_or(0, |from| from.checkpoint().size),
         to: body.to,
@@ -96,6 +97,7 @@ pub(super) struct Body<'a> {
     pub(super) frontier: Vec<Digest>,
     pub(super) log: NoteKey,
     pub(super) made: Timestamp,
+    pub(super) overseers: Vec<Overseer>,
     pub(super) party: PartyId,
     pub(super) period: Period,
     pub(super) previous: Option<Digest>,
@@ -106,8 +108,20 @@ pub(super) struct Body<'a> {
 impl<'a> Body<'a> {
     fn read(value: Value<'a>) -> Result<Self, Malformed> {
         let known = &[
-            "between", "carried", "evidence", "from", "frontier", "log", "made", "party", "period",
-            "previous", "tables", "to", "version",
+            "between",
+            "carried",
+            "evidence",
+            "from",
+            "frontier",
+            "log",
+            "made",
+            "overseers",
+            "party",
+            "period",
+            "previous",
+            "tables",
+            "to",
+            "version",
         ];
         let fields = Fields::of(value, "", known)?;
         if fields.number("version")? != VERSION {
@@ -127,6 +141,11 @@ impl<'a> Body<'a> {
         } else {
             Some(checkpoint(&fields.text("from")?, "/from")?)
         };
+        let overseers = match fields.optional("overseers") {
+            Some(_) => fields.items("overseers", MAX_OVERSEERS)?,
+            None => Vec::new(),
+        };
+        let overseers = overseers.into_iter().map(|(pointer, item)| Overseer::read(item, &pointer));
         let period = Fields::of(fields.value("period")?, "/period", &["from", "until"])?;
         let previous =
             if fields.value("previous")?.is_null() { None } else { Some(fields.parsed("previous")?) };
@@ -143,6 +162,7 @@ impl<'a> Body<'a> {
             log: NoteKey::parse(&fields.text("log")?)
                 .map_err(|error| Malformed::new("/log", error.to_string()))?,
             made: fields.parsed("made")?,
+            overseers: overseers.collect::<Result<_, Malformed>>()?,
             party: fields.parsed("party")?,
             period: Period { from: period.parsed("from")?, until: period.parsed("until")? },
             previous,

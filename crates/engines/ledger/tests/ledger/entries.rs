@@ -2,7 +2,7 @@
 
 use ledger::entry::{
     AgreementAct, BreakGlassAct, ConsumerAct, Decision, Entry, ErasureAct, Figures, Flow, Item, Kind,
-    MisdirectedAct, Opening, Personal, ReleaseAct, Shown, Side, Way, Word,
+    MisdirectedAct, Opening, Personal, QueryAnswer, ReleaseAct, Shown, Side, Way, Word,
 };
 use ledger::merkle::leaf_hash;
 use model::{AgreementId, Digest, Label, Tlp};
@@ -33,8 +33,18 @@ pub(crate) fn one_of_each() -> Vec<Figures> {
         Figures::Receipt { flow: flow("p-canada", "malware", Tlp::AmberStrict) },
         Figures::Denial { peer: peer.clone(), rule: word("c-3"), label: Label::OwnOnly },
         Figures::KeyEvent { party: word("own"), event: word("epoch-rotation") },
-        Figures::Query { side: Side::Asked, peer: peer.clone(), values: 100, answer: Some(3) },
-        Figures::Query { side: Side::Answered, peer: peer.clone(), values: 100, answer: None },
+        Figures::Query {
+            side: Side::Asked,
+            peer: peer.clone(),
+            values: 100,
+            answer: QueryAnswer::Matches(3),
+        },
+        Figures::Query {
+            side: Side::Answered,
+            peer: peer.clone(),
+            values: 100,
+            answer: QueryAnswer::Refused,
+        },
         Figures::Review { detector: word("iban"), decision: Decision::Redacted, reason: word("no-need") },
         Figures::Override { rule: word("delay"), post: word("release-officer") },
         Figures::Retention { checked: 1000, overdue: 0 },
@@ -52,6 +62,7 @@ pub(crate) fn one_of_each() -> Vec<Figures> {
         ErasureAct::Confirmed,
         ErasureAct::Held,
         ErasureAct::Kept,
+        ErasureAct::NotHeld,
     ] {
         all.push(Figures::Erasure { item: item(1), act });
     }
@@ -73,6 +84,8 @@ pub(crate) fn one_of_each() -> Vec<Figures> {
     {
         all.push(Figures::Release { item: item(4), act });
     }
+    let estonia = word("p-estonia");
+    all.push(Figures::Query { side: Side::Answered, peer: estonia, values: 7, answer: QueryAnswer::Unknown });
     let siem = || word("x-0123456789abcdef");
     all.extend(ConsumerAct::ALL.iter().map(|act| Figures::Consumer { consumer: siem(), act: *act }));
     all.extend(Way::ALL.iter().map(|way| Figures::Departure {

@@ -83,7 +83,17 @@ impl Node {
     ) -> Result<Report, BuildError> {
         let log = key(&self.log());
         let made = period.until.plus_micros(60_000_000);
-        let input = Input { party: self.party, log: &log, period, made, from, between: &[], to, previous };
+        let input = Input {
+            party: self.party,
+            log: &log,
+            period,
+            made,
+            from,
+            between: &[],
+            to,
+            previous,
+            overseers: &[],
+        };
         let first = from.map_or(0, |from| from.checkpoint().size);
         let mut leaves = (first..to.checkpoint().size).map(|index| self.leaf(index));
         build(&input, &mut leaves, &Leaves(&self.hashes[..to.checkpoint().size as usize]))
@@ -268,8 +278,9 @@ fn two_reports_in_a_row() {
     figure(&two, "misdirected", &["p-canada", "notified"], &[1, 16 * 86_400], "24");
     figure(&two, "retention", &[], &[3, 1960, 3], "29-30,39");
     figure(&two, "personal-data", &["p-estonia", "consent"], &[3, 2, 1], "31");
-    figure(&two, "queries", &["asked", "p-estonia"], &[1, 100, 3, 0], "35");
-    figure(&two, "queries", &["answered", "p-estonia"], &[1, 100, 0, 1], "36");
+    figure(&two, "queries", &["asked", "p-estonia"], &[1, 100, 3, 0, 0], "35");
+    let unknown = format!("36,{}", node.hashes.len() - 6);
+    figure(&two, "queries", &["answered", "p-estonia"], &[2, 107, 0, 1, 1], &unknown);
     figure(&two, "access", &["analyst", "export"], &[12], "40");
     figure(&two, "denials", &["c-3", "p-estonia", "own"], &[1], "33");
     let row = ["release", "x-0123456789abcdef", "detection", "malware", "green"];
@@ -403,6 +414,7 @@ fn checkpoints_within_the_period_are_proved_consistent() {
         between: &between,
         to: &second,
         previous: None,
+        overseers: &[],
     };
     let hashes = Leaves(&node.hashes);
     let mut leaves = (0..node.hashes.len() as u64).map(|index| node.leaf(index));
@@ -428,6 +440,7 @@ fn a_node_does_not_sign_what_would_not_hold() {
         between: &[],
         to: &second,
         previous: Some(&one),
+        overseers: &[],
     };
     let all = || (21..node.hashes.len() as u64).map(|index| node.leaf(index));
     let try_build = |input: &Input<'_>, leaves: &mut dyn Iterator<Item = Leaf>| {

@@ -34,6 +34,7 @@ fn least_role(action: Action) -> Option<Role> {
         | ("review", "decide")
         | ("release", "grant")
         | ("orcon", "answer")
+        | ("decision", "approve")
         | ("break-glass", _)
         | ("disclosure", "hold")
         | ("object", "erase")

@@ -8,7 +8,7 @@ use crate::{addresses, noon, party, right, scope};
 const HOUR: i64 = 3_600_000_000;
 
 fn past(hours_ago: i64, values: u64) -> Past {
-    Past { at: noon().plus_micros(-hours_ago * HOUR), values }
+    Past { at: noon().plus_micros(-hours_ago * HOUR), values, questions: 1 }
 }
 
 #[track_caller]
@@ -94,7 +94,7 @@ fn bits_in_a_day() {
 #[test]
 fn times_at_the_edge_of_the_calendar() {
     for now in [Timestamp::MIN, Timestamp::MAX] {
-        let past = [Past { at: Timestamp::MIN, values: 1 }, Past { at: Timestamp::MAX, values: 1 }];
+        let past = [Timestamp::MIN, Timestamp::MAX].map(|at| Past { at, values: 1, questions: 1 });
         assert!(right(Mode::Count).admit(&scope(Mode::Count), 1, past, now).is_ok());
     }
 }

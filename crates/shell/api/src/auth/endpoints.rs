@@ -88,6 +88,7 @@ const ENDPOINTS: &[(&str, &str, On)] = &[
     ("GET", "/api/v1/peers/{name}", All(A::PeerRead)),
     ("POST", "/api/v1/peers/{name}/confirm", All(A::PeerWrite)),
     ("POST", "/api/v1/peers/{name}/end", All(A::PeerWrite)),
+    ("POST", "/api/v1/peers/{name}/compare", All(A::PeerWrite)),
     ("PUT", "/api/v1/peers/{name}/endpoint", All(A::PeerWrite)),
     ("POST", "/api/v1/peers/{name}/questions", All(A::QueryAsk)),
     ("POST", "/api/v1/peers/{name}/courier", All(A::CourierExport)),

@@ -9,7 +9,8 @@ use runtime::trust::{Enrolment, Registry, Wanted};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::agreements::{ApprovalText, StatusBody, agreement_named, one_of, read_approvals, version_named};
+use super::agreements::{ApprovalText, agreement_named, one_of, read_approvals, version_named};
+use super::legible::StatusBody;
 use super::parties::party_named;
 use super::sharing::name_of;
 use super::wire::Reason;
@@ -241,8 +242,9 @@ pub(crate) async fn act(
     app.blocking(move |app| {
         let (agreement, wanted) = body.wanted.read(app, &agreement)?;
         let reason = body.reason.unwrap_or_default();
-        let status = app.core().act_approved(agreement, &wanted, approvals, reason.trim(), caller.name())?;
-        Ok(StatusBody::of(status))
+        app.core().act_approved(agreement, &wanted, approvals, reason.trim(), caller.name())?;
+        let version = if let Wanted::Agree(version) = wanted { Some(version) } else { None };
+        Ok(Json(StatusBody::now(app, agreement, version)?))
     })
     .await
 }
@@ -275,7 +277,8 @@ pub(crate) async fn retract(
         });
         let version = version_named(&registry, agreement, &version)
             .or_else(|missing| one_of(memberships, &version).map_err(|_| missing))?;
-        Ok(StatusBody::of(app.core().retract(agreement, version, &reason, caller.name())?))
+        app.core().retract(agreement, version, &reason, caller.name())?;
+        Ok(Json(StatusBody::now(app, agreement, Some(version))?))
     })
     .await
 }

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use agreement::acts::{Status, What};
+use agreement::acts::What;
 use agreement::templates::{TEMPLATES, instantiate};
 use axum::Json;
 use axum::extract::State;
 use keys::posts::Approval;
-use label::Handling;
 use model::{AgreementId, Digest};
-use policy::prove::{Ceiling, Proof, prove};
 use runtime::trust::{Agreed, Exposure, LISTED};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::legible::{ClauseBody, Names, StatusBody, has_left, memberships};
 use super::parties::party_named;
+use super::sharing::name_of;
 use super::wire::Reason;
 use crate::app::Shared;
 use crate::auth::By;
@@ -213,6 +213,8 @@ pub(crate) struct VersionBody {
     complete: bool,
     /// What is missing.
     missing: Vec<String>,
+    /// What may flow under it.
+    clauses: Vec<ClauseBody>,
 }
 
 /// Who is in a circle.
@@ -226,6 +228,8 @@ pub(crate) struct MembershipBody {
     in_effect: bool,
     /// Every member, those who have left since included.
     members: Vec<String>,
+    /// Those of them who have left.
+    left: Vec<String>,
     /// Who has signed it: nobody else takes anything under it.
     signed: Vec<String>,
 }
@@ -246,6 +250,8 @@ pub(crate) struct AgreementBody {
     current: Option<String>,
     /// Who takes part now.
     active: Vec<String>,
+    /// Whether we took part and do so no more.
+    left: bool,
     /// Members to and from whom nothing may flow for now, and why.
     blocked: BTreeMap<String, Vec<String>>,
     versions: Vec<VersionBody>,
@@ -261,22 +267,21 @@ pub(crate) struct AgreementBody {
     waiting: BTreeMap<String, String>,
     /// What will stop or is due within thirty days.
     upcoming: Vec<String>,
+    /// What is worth knowing and stops nothing: clocks that differ, countries that do not fit, a review that is overdue.
+    notes: Vec<String>,
 }
 
 impl AgreementBody {
-    fn new(agreed: &Agreed, own: Option<model::PartyId>, now: model::Timestamp) -> Self {
+    fn new(
+        agreed: &Agreed,
+        registry: &runtime::trust::Registry,
+        own: Option<model::PartyId>,
+        now: model::Timestamp,
+    ) -> Self {
         let state = &agreed.state;
-        let memberships = || state.memberships.values().chain(state.proposed.values());
-        let members = memberships().flat_map(|membership| membership.members.values().map(|m| &m.party));
-        let names: BTreeMap<_, _> = state
-            .versions
-            .values()
-            .flat_map(|version| version.proposal.terms.parties.values())
-            .chain(members)
-            .map(|party| (party.id, party.name.clone()))
-            .collect();
-        let name = |party: &model::PartyId| names.get(party).cloned().unwrap_or_else(|| party.to_string());
-        let all = |parties: &std::collections::BTreeSet<model::PartyId>| parties.iter().map(name).collect();
+        let names = Names::new(agreed, registry);
+        let name = |party: &model::PartyId| names.of(party);
+        let all = |parties: &std::collections::BTreeSet<model::PartyId>| names.all(parties);
         let version = |(hash, version): (&Digest, &agreement::acts::VersionState)| VersionBody {
             version: hash.to_string(),
             number: version.proposal.terms.version,
@@ -290,7 +295,8 @@ impl AgreementBody {
             verified: all(&version.verified),
             entered: all(&version.entered),
             complete: version.complete,
-            missing: version.missing.iter().map(ToString::to_string).collect(),
+            missing: version.missing.iter().map(|reason| names.readable(reason)).collect(),
+            clauses: ClauseBody::all(&version.proposal.terms, &names),
         };
         let circle = state
             .version()
@@ -300,31 +306,40 @@ impl AgreementBody {
             agreement: state.agreement.to_string(),
             name: title.map(|version| version.proposal.terms.name.clone()).unwrap_or_default(),
             status: state.status.as_str(),
-            reasons: state.reasons.iter().map(ToString::to_string).collect(),
+            reasons: state.reasons.iter().map(|reason| names.readable(reason)).collect(),
             current: state.current.map(|hash| hash.to_string()),
             active: all(&state.active),
+            left: own.is_some_and(|own| has_left(state, &own)),
             blocked: state
                 .blocked
                 .iter()
-                .map(|(party, reasons)| (name(party), reasons.iter().map(ToString::to_string).collect()))
+                .map(|(party, reasons)| {
+                    (name(party), reasons.iter().map(|reason| names.readable(reason)).collect())
+                })
                 .collect(),
             versions: state.versions.iter().map(version).collect(),
-            memberships: memberships()
+            memberships: memberships(state)
                 .filter(|_| circle)
                 .map(|membership| MembershipBody {
                     membership: membership.hash.to_string(),
                     number: membership.number,
                     in_effect: state.memberships.contains_key(&membership.number)
                         && !state.proposed.contains_key(&membership.hash),
-                    members: membership.members.keys().map(name).collect(),
+                    members: names.all(membership.members.keys()),
+                    left: names.all(membership.members.keys().filter(|party| has_left(state, party))),
                     signed: all(&membership.signed),
                 })
                 .collect(),
             joining: state.joining.keys().map(name).collect(),
             next: own.map(|own| state.next_steps(&own)).unwrap_or_default().iter().map(next).collect(),
-            refused: state.refused.iter().map(|(hash, why)| (hash.to_string(), why.to_string())).collect(),
+            refused: state
+                .refused
+                .iter()
+                .map(|(hash, why)| (hash.to_string(), names.readable(why)))
+                .collect(),
             waiting: state.waiting.iter().map(|(hash, why)| (hash.to_string(), why.to_string())).collect(),
-            upcoming: state.upcoming(now, 30).iter().map(upcoming).collect(),
+            upcoming: state.upcoming(now, 30).iter().map(|one| names.readable(upcoming(one))).collect(),
+            notes: state.notes.iter().map(|note| names.readable(note)).collect(),
         }
     }
 }
@@ -341,8 +356,8 @@ pub(crate) async fn list(State(app): State<Shared>) -> Result<Json<AgreementList
     app.blocking(|app| {
         let registry = app.core().registry()?;
         let own = app.core().trust().map(|trust| trust.party);
-        let body = |agreed| AgreementBody::new(agreed, own, app.now());
-        let agreements = registry.agreements.values().map(body);
+        let body = |agreed| AgreementBody::new(agreed, &registry, own, app.now());
+        let agreements = registry.agreements.values().map(AsRef::as_ref).map(body);
         Ok(Json(AgreementList { agreements: agreements.collect() }))
     })
     .await
@@ -362,7 +377,7 @@ pub(crate) async fn get(
         let agreement = agreement_named(&registry, &text)?;
         let agreed = registry.agreements.get(&agreement).ok_or_else(|| Problem::missing("that agreement"))?;
         let own = app.core().trust().map(|trust| trust.party);
-        Ok(Json(AgreementBody::new(agreed, own, app.now())))
+        Ok(Json(AgreementBody::new(agreed, &registry, own, app.now())))
     })
     .await
 }
@@ -405,18 +420,6 @@ pub(crate) struct ApprovalsBody {
     approvals: Vec<String>,
 }
 
-/// How far an agreement has come.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct StatusBody {
-    status: &'static str,
-}
-
-impl StatusBody {
-    pub(crate) const fn of(status: Status) -> Json<Self> {
-        Json(Self { status: status.as_str() })
-    }
-}
-
 /// Sign a version
 ///
 /// With the approvals of as many officers as the text asks for.
@@ -437,7 +440,8 @@ pub(crate) async fn sign(
         let agreement = agreement_named(&registry, &agreement)?;
         let version = version_named(&registry, agreement, &version)?;
         drop(registry);
-        Ok(StatusBody::of(app.core().sign_agreement(agreement, version, approvals, caller.name())?))
+        app.core().sign_agreement(agreement, version, approvals, caller.name())?;
+        Ok(Json(StatusBody::now(app, agreement, Some(version))?))
     })
     .await
 }
@@ -469,7 +473,8 @@ macro_rules! act {
                 let registry = app.core().registry()?;
                 let agreement = agreement_named(&registry, &agreement)?;
                 drop(registry);
-                Ok(StatusBody::of(app.core().act_on(agreement, $what, &reason, caller.name())?))
+                app.core().act_on(agreement, $what, &reason, caller.name())?;
+                Ok(Json(StatusBody::now(app, agreement, None)?))
             })
             .await
         }
@@ -485,6 +490,8 @@ act!(leave, "/agreements/{agreement}/leave", What::Leave, "Leave a circle, at on
 pub(crate) struct ExposureParty {
     /// The party.
     party: String,
+    /// What it is called here.
+    name: String,
     /// Objects it would newly be given, by type and label.
     exposed: BTreeMap<String, u64>,
     /// Objects it would no longer be given.
@@ -499,6 +506,8 @@ pub(crate) struct ExposureParty {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ExposureItem {
     party: String,
+    /// What the party is called here.
+    name: String,
     id: String,
     /// `exposed`, `withdrawn` or `altered`.
     change: &'static str,
@@ -517,14 +526,15 @@ pub(crate) struct ExposureBody {
     more: bool,
 }
 
-impl From<Exposure> for ExposureBody {
-    fn from(exposure: Exposure) -> Self {
+impl ExposureBody {
+    pub(super) fn new(registry: &runtime::trust::Registry, exposure: Exposure) -> Self {
         let counted = |changes: &[policy::diff::Change]| {
             let counts = policy::diff::by_type_and_label(changes);
             counts.into_iter().map(|((kind, label), count)| (format!("{kind} {label}"), count)).collect()
         };
         let party = |(party, diff): (&model::PartyId, &policy::diff::PartyDiff)| ExposureParty {
             party: party.to_string(),
+            name: name_of(registry, *party),
             exposed: counted(&diff.exposed),
             withdrawn: counted(&diff.withdrawn),
             altered: counted(&diff.altered),
@@ -539,6 +549,7 @@ impl From<Exposure> for ExposureBody {
                 .into_iter()
                 .map(|item| ExposureItem {
                     party: item.to.to_string(),
+                    name: name_of(registry, item.to),
                     id: item.object.to_string(),
                     change: item.change,
                     clause: item.clause,
@@ -577,53 +588,9 @@ pub(crate) async fn diff(
     State(app): State<Shared>,
     JsonBody(body): JsonBody<DiffBody>,
 ) -> Result<Json<ExposureBody>, Problem> {
-    app.blocking(move |app| Ok(Json(app.core().exposure(&body.text, body.limit())?.into()))).await
-}
-
-/// A ceiling to prove.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ProveBody {
-    /// A TLP level, such as `amber`.
-    ceiling: String,
-}
-
-/// Whether the ceiling holds.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ProofBody {
-    /// Whether no object above the ceiling can flow.
-    holds: bool,
-    /// Classes of objects that were looked at.
-    classes: u64,
-    /// The argument, or the counterexample, in words.
-    text: String,
-}
-
-/// Prove a ceiling
-#[utoipa::path(
-    post, path = "/agreements/{agreement}/proof", tag = "agreements", params(("agreement" = String, Path)), request_body = ProveBody,
-    responses((status = 200, body = ProofBody), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
-)]
-pub(crate) async fn proof(
-    State(app): State<Shared>,
-    Path(agreement): Path<String>,
-    JsonBody(body): JsonBody<ProveBody>,
-) -> Result<Json<ProofBody>, Problem> {
-    let label: model::Label = body.ceiling.parse().map_err(Problem::bad)?;
     app.blocking(move |app| {
-        let registry = app.core().registry()?;
-        let agreement = agreement_named(&registry, &agreement)?;
-        let force =
-            registry.last_force(agreement).ok_or_else(|| Problem::missing("a complete version of it"))?;
-        let proof = prove(&force.policy, &Ceiling::of(Handling::from(label).with_pap(label::Pap::Red)));
-        Ok(Json(match proof {
-            Proof::Holds { classes_checked, argument } => {
-                ProofBody { holds: true, classes: classes_checked, text: argument }
-            }
-            Proof::Counterexample(example) => {
-                ProofBody { holds: false, classes: 0, text: example.to_string() }
-            }
-        }))
+        let exposure = app.core().exposure(&body.text, body.limit())?;
+        Ok(Json(ExposureBody::new(&*app.core().registry()?, exposure)))
     })
     .await
 }
@@ -647,6 +614,9 @@ pub(crate) struct VerdictBody {
     /// The clause that permits, or comes closest.
     clause: String,
     reasons: Vec<String>,
+    /// What each of the reasons is about, in a word: `clause`, `tlp`, `recalled`, `taken-back`, `suspended`, `waits`,
+    /// `review`, `given` and more.
+    about: Vec<&'static str>,
     /// The least that would have to be agreed.
     #[serde(skip_serializing_if = "Option::is_none")]
     smallest_consent: Option<String>,
@@ -670,12 +640,14 @@ pub(crate) struct ExplainBody {
 )]
 pub(crate) async fn explain(
     State(app): State<Shared>,
+    By(caller): By,
     Query(query): Query<ExplainQuery>,
 ) -> Result<Json<ExplainBody>, Problem> {
     let object = query.object.parse().map_err(|_| Problem::bad("`object` is not a STIX id"))?;
     app.blocking(move |app| {
         let party = party_named(app, &query.party)?;
         let explanation = app.core().explain(&object, party)?;
+        app.core().note_access(caller.role().as_str(), "explain")?;
         let consent =
             explanation.smallest_consent().map(|(verdict, consent)| format!("{}: {consent}", verdict.name));
         let agreements = explanation
@@ -687,6 +659,7 @@ pub(crate) async fn explain(
                 permitted: verdict.decision.permitted,
                 clause: verdict.decision.clause.clone(),
                 reasons: verdict.decision.reasons.iter().map(ToString::to_string).collect(),
+                about: verdict.decision.reasons.iter().map(|reason| reason.about).collect(),
                 smallest_consent: verdict.decision.smallest_consent.clone(),
             })
             .collect::<Vec<_>>();

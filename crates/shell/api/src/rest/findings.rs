@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use model::Severity;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -22,7 +23,24 @@ pub(crate) struct AfterQuery {
     pub(super) limit: Option<usize>,
 }
 
-/// Findings, oldest first.
+/// Which findings.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FindingQuery {
+    /// Oldest first, after this number.
+    after: Option<u64>,
+    /// Newest first; with `before`, those before that number.
+    newest: Option<bool>,
+    /// Newest first, before this number: the last one of the page before.
+    before: Option<u64>,
+    /// Newest first, and only those that are at least so grave: `note`, `warning` or `error`.
+    severity: Option<String>,
+    /// Items at most.
+    limit: Option<usize>,
+}
+
+/// Findings, oldest first unless the newest were asked for.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FindingList {
     findings: Vec<KeptFinding>,
@@ -44,15 +62,33 @@ struct KeptFinding {
 }
 
 /// List findings
-#[utoipa::path(get, path = "/findings", tag = "objects", params(AfterQuery), responses((status = 200, body = FindingList)))]
+///
+/// What was noticed about objects, and what people here should know of: overdue erasures, keys that end, peers that
+/// contradict themselves. Those are of no object, and their rules begin with `shieldwall/`.
+#[utoipa::path(get, path = "/findings", tag = "objects", params(FindingQuery), responses((status = 200, body = FindingList)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
-    Query(query): Query<AfterQuery>,
+    Query(query): Query<FindingQuery>,
 ) -> Result<Json<FindingList>, Problem> {
     let limit = page_size(&app, query.limit)?;
+    let least = match query.severity.as_deref() {
+        None => None,
+        Some("note") => Some(Severity::Note),
+        Some("warning") => Some(Severity::Warning),
+        Some("error") => Some(Severity::Error),
+        Some(_) => return Err(Problem::bad("`severity` is `note`, `warning` or `error`")),
+    };
+    let newest = query.newest.unwrap_or(least.is_some() || query.before.is_some());
+    if newest && query.after.is_some() {
+        return Err(Problem::bad("`after` goes from the oldest on; the newest are continued with `before`"));
+    }
     app.read(move |app, read| {
         let names = SourceNames::load(app, read)?;
-        let rows = read.findings(app.core().scope, query.after.unwrap_or_default(), limit)?;
+        let scope = app.core().scope;
+        let rows = match newest {
+            true => read.newest_findings(scope, least.unwrap_or(Severity::Note), query.before, limit)?,
+            false => read.findings(scope, query.after.unwrap_or_default(), limit)?,
+        };
         let findings = rows.iter().map(|row| KeptFinding {
             number: row.number,
             at: row.at.to_string(),

@@ -15,11 +15,13 @@ mod import;
 mod journal;
 mod keys;
 mod ledger;
+mod legible;
 mod live;
 mod node;
 mod objects;
 mod operations;
 mod parties;
+mod proofs;
 mod queries;
 mod rules;
 mod search;
@@ -90,6 +92,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(parties::peer, parties::change_peer))
         .routes(routes!(parties::confirm))
         .routes(routes!(parties::end))
+        .routes(routes!(parties::compare))
         .routes(routes!(parties::endpoint))
         .routes(routes!(agreements::templates))
         .routes(routes!(agreements::fill))
@@ -107,7 +110,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(acts::act))
         .routes(routes!(acts::retract))
         .routes(routes!(acts::introduce))
-        .routes(routes!(agreements::proof))
+        .routes(routes!(proofs::proof))
         .routes(routes!(agreements::explain))
         .routes(routes!(sharing::decisions))
         .routes(routes!(sharing::disclosures))

@@ -38,6 +38,9 @@ pub(crate) struct Node {
     inbox: u64,
     /// Bytes on disk.
     bytes: u64,
+    /// The node's own keys: `none` were made yet, they are `here`, or they are `lost`: the store holds a key history and the
+    /// node's directory not the keys of it.
+    keys: &'static str,
 }
 
 /// The node and its sizes
@@ -61,6 +64,11 @@ pub(crate) async fn node(State(app): State<Shared>) -> Result<Json<Node>, Proble
             held: counts.held,
             inbox: counts.inbox,
             bytes: counts.bytes,
+            keys: match (app.core().trust().is_some(), app.core().had_keys()?) {
+                (true, _) => "here",
+                (false, true) => "lost",
+                (false, false) => "none",
+            },
         }))
     })
     .await

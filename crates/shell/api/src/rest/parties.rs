@@ -8,7 +8,7 @@ use keys::Signed;
 use keys::events::Roots;
 use keys::words::fingerprint;
 use model::PartyId;
-use ports::peer::Topic;
+use ports::peer::{CallError, Refusal, Topic};
 use runtime::trust::{INVITATION, PairingView, TrustError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,7 +17,7 @@ use super::wire::Reason;
 use crate::app::Shared;
 use crate::auth::By;
 use crate::extract::{JsonBody, Path};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// A signed document, as its one text (canonical JSON).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -343,6 +343,11 @@ pub(crate) async fn accept(
                 app.blocking(move |app| Ok(app.core().take_opening(&opening)?)).await?;
                 return Ok(Json(PairingBody { name, party, document: None, words: true }));
             }
+            Err(CallError::Refused(Refusal::Invalid(reason) | Refusal::Forbidden(reason))) => {
+                return Err(Problem::new(Kind::Refused, format!("the inviting node refused: {reason}")).hint(
+                    format!("nothing is paired; `shieldwall peer end {name} --at-once --reason …` removes what stands here"),
+                ));
+            }
             // Files work as well; whoever accepted has the document.
             Err(problem) => tracing::info!(%problem, peer = name, "the acceptance did not go by itself"),
         }
@@ -543,6 +548,32 @@ pub(crate) async fn end(
     Ok(ended)
 }
 
+/// What is compared.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CompareBody {
+    /// How many streams to the peer are compared, one for each agreement; what comes of it is among the findings.
+    streams: usize,
+}
+
+/// Compare what a peer holds with what it was given
+///
+/// Once everything in a stream is acknowledged. What the peer lacks is given again if it still may go, what it should not
+/// have is taken back. The node does so by itself after either side was restored from a backup.
+#[utoipa::path(
+    post, path = "/peers/{name}/compare", tag = "peers", params(("name" = String, Path)),
+    responses((status = 200, body = CompareBody), (status = 404, response = super::ProblemBody))
+)]
+pub(crate) async fn compare(
+    State(app): State<Shared>,
+    By(caller): By,
+    Path(name): Path<String>,
+) -> Result<Json<CompareBody>, Problem> {
+    let node = app.node.clone();
+    let streams = app.blocking(move |app| Ok(app.core().compare_with(&name, caller.name())?)).await?;
+    node.wake_peers();
+    Ok(Json(CompareBody { streams }))
+}
+
 /// What changes about a peer.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -609,7 +640,6 @@ pub(crate) fn party_named(app: &crate::app::App, text: &str) -> Result<PartyId, 
 
 impl From<TrustError> for Problem {
     fn from(error: TrustError) -> Self {
-        use crate::problem::Kind;
         match error {
             TrustError::Store(error) => error.into(),
             TrustError::Refused(reason) => Self::new(Kind::Refused, reason),
@@ -618,8 +648,13 @@ impl From<TrustError> for Problem {
                 Kind::Refused,
                 "this node has no keys yet",
             )
+            .hint("make them with `shieldwall key establish`"),
+            TrustError::Vault(runtime::trust::VaultError::Lost) => Self::new(
+                Kind::Refused,
+                "this node's keys are lost: its store holds a key history, and its `keys` folder not the keys of it",
+            )
             .hint(
-                "make them with `shieldwall key establish`; if they are lost, with `shieldwall key recover`",
+                "restore the `keys` folder that belongs to this store; without one, go on as the same party with `shieldwall key recover`",
             ),
             TrustError::Vault(runtime::trust::VaultError::Taken(_)) => {
                 Self::new(Kind::Exists, "this node has keys already")

@@ -49,6 +49,10 @@ pub(crate) async fn ask(
     Path(name): Path<String>,
     JsonBody(body): JsonBody<QuestionBody>,
 ) -> Result<Json<SeenBody>, Problem> {
+    let transport = app.node.options.transport.clone();
+    let transport = transport.ok_or_else(|| {
+        Problem::new(Kind::Refused, "the node is not running: start it with `shieldwall serve`")
+    })?;
     let (asked, endpoint) = app
         .blocking(move |app| {
             let core = app.core();
@@ -67,17 +71,19 @@ pub(crate) async fn ask(
             let endpoint = endpoint.ok_or_else(|| {
                 Problem::new(Kind::Refused, "this peer is not reached over a network, so it cannot be asked")
             })?;
-            Ok((core.ask(party, agreement, &body.purpose, &values)?, endpoint))
+            Ok((core.ask(party, agreement, &body.purpose, &values, caller.name())?, endpoint))
         })
         .await?;
-    let transport = app.node.options.transport.clone();
-    let transport = transport.ok_or_else(|| {
-        Problem::new(Kind::Refused, "the node is not running: start it with `shieldwall serve`")
-    })?;
     let answer = transport.call(&endpoint, Some(asked.to), Topic::Query, asked.body.clone()).await;
-    let answer = answer.map_err(|problem| Problem::new(Kind::Refused, problem.to_string()))?;
     app.blocking(move |app| {
-        Ok(Json(match app.core().asked(asked, &answer, caller.name())? {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(problem) => {
+                app.core().unanswered(asked, &problem)?;
+                return Err(Problem::new(Kind::Refused, problem.to_string()));
+            }
+        };
+        Ok(Json(match app.core().asked(asked, &answer)? {
             Seen::Count(count) => SeenBody { count, values: None },
             Seen::Values(values) => {
                 SeenBody { count: values.len() as u64, values: Some(values.into_iter().collect()) }

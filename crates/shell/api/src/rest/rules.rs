@@ -2,11 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use model::AgreementId;
+use runtime::trust::{Exposure, Registry};
 use runtime::{NodeRules, RulesProblem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::agreements::{DiffBody, ExposureBody, TextBody};
+use super::legible::agreement_name;
 use super::wire::Reason;
 use crate::app::Shared;
 use crate::auth::By;
@@ -88,7 +91,19 @@ pub(crate) async fn check(JsonBody(body): JsonBody<TextBody>) -> Json<CheckedRul
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RulesExposure {
     agreement: String,
+    /// The agreement's name, by the text in force.
+    name: String,
     exposure: ExposureBody,
+}
+
+impl RulesExposure {
+    fn new(registry: &Registry, agreement: AgreementId, exposure: Exposure) -> Self {
+        Self {
+            agreement: agreement.to_string(),
+            name: agreement_name(registry, agreement),
+            exposure: ExposureBody::new(registry, exposure),
+        }
+    }
 }
 
 /// What rules would newly expose or withdraw.
@@ -111,11 +126,10 @@ pub(crate) async fn diff(
 ) -> Result<Json<RulesExposures>, Problem> {
     app.blocking(move |app| {
         let exposures = app.core().rules_exposure(&body.text, body.limit())?;
-        let agreements = exposures.into_iter().map(|(agreement, exposure)| RulesExposure {
-            agreement: agreement.to_string(),
-            exposure: exposure.into(),
-        });
-        Ok(Json(RulesExposures { agreements: agreements.collect() }))
+        let registry = app.core().registry()?;
+        let agreements =
+            exposures.into_iter().map(|(id, exposure)| RulesExposure::new(&registry, id, exposure)).collect();
+        Ok(Json(RulesExposures { agreements }))
     })
     .await
 }
@@ -155,11 +169,13 @@ pub(crate) async fn put(
     let reason = Reason::from(reason).given()?;
     app.blocking(move |app| {
         let set = app.core().set_rules(&text, caller.name(), &reason)?;
-        let agreements = set.exposures.into_iter().map(|(agreement, exposure)| RulesExposure {
-            agreement: agreement.to_string(),
-            exposure: exposure.into(),
-        });
-        Ok(Json(RulesSetBody { changed: set.changed, agreements: agreements.collect() }))
+        let registry = app.core().registry()?;
+        let agreements = set
+            .exposures
+            .into_iter()
+            .map(|(id, exposure)| RulesExposure::new(&registry, id, exposure))
+            .collect();
+        Ok(Json(RulesSetBody { changed: set.changed, agreements }))
     })
     .await
 }

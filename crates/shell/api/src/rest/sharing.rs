@@ -9,6 +9,7 @@ use runtime::trust::{Consumer, Registry};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::legible::agreement_name;
 use super::page_size;
 use super::parties::party_named;
 use super::wire::Reason;
@@ -59,10 +60,16 @@ pub(crate) struct DecisionBody {
     /// To whom.
     to: String,
     agreement: String,
+    /// The agreement's name, or of a release its client's.
+    name: String,
     /// Absent once the object was erased here.
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<String>,
+    /// What the policy said.
     permitted: bool,
+    /// What came of it: `permitted` or `refused` by the policy; or, though permitted, `waits-for-review` until a release
+    /// officer decides, or `withheld` by one.
+    outcome: &'static str,
     clause: String,
     reason: String,
 }
@@ -77,15 +84,41 @@ pub(crate) struct DecisionList {
 #[utoipa::path(get, path = "/decisions", tag = "sharing", params(DecisionQuery), responses((status = 200, body = DecisionList)))]
 pub(crate) async fn decisions(
     State(app): State<Shared>,
+    By(caller): By,
     Query(query): Query<DecisionQuery>,
 ) -> Result<Json<DecisionList>, Problem> {
     let limit = page_size(&app, query.limit)?;
     let object = object_id(query.object.as_deref())?;
+    app.blocking(move |app| Ok(app.core().note_access(caller.role().as_str(), "decisions")?)).await?;
     app.read(move |app, read| {
         let registry = app.core().registry()?;
         let tenant = app.core().scope.tenant;
         let rows = read.decisions(tenant, object.as_ref(), query.before.map(DecisionId), limit)?;
+        // What was permitted may still wait for a person, or be kept back by one.
+        let reviews = read.reviews(tenant, true, MOST_REVIEWS)?;
+        let outcome = |row: &ports::trust::DecisionRecord| {
+            let same = |review: &&ReviewRecord| {
+                review.to == row.to
+                    && review.agreement == row.agreement
+                    && Some(review.version) == row.version
+            };
+            match (row.permitted, reviews.iter().find(same).map(|review| &review.decided)) {
+                (false, _) => "refused",
+                (true, Some(None)) => "waits-for-review",
+                (true, Some(Some((false, ..)))) => "withheld",
+                (true, _) => "permitted",
+            }
+        };
+        let name = |row: &ports::trust::DecisionRecord| {
+            let client = consumer(app, &registry, row.to, row.agreement);
+            client.map_or_else(
+                || agreement_name(&registry, row.agreement),
+                |consumer| consumer.release.client.clone(),
+            )
+        };
         let body = |row: ports::trust::DecisionRecord| DecisionBody {
+            outcome: outcome(&row),
+            name: name(&row),
             number: row.id.0,
             at: row.at.to_string(),
             to: given_to(app, &registry, row.to, row.agreement),
@@ -99,6 +132,9 @@ pub(crate) async fn decisions(
     })
     .await
 }
+
+/// Reviews that are looked through to say what came of a decision.
+const MOST_REVIEWS: usize = 10_000;
 
 fn object_id(text: Option<&str>) -> Result<Option<model::StixId>, Problem> {
     text.map(|text| text.parse().map_err(|_| Problem::bad("`object` is not a STIX id"))).transpose()
@@ -206,8 +242,19 @@ pub(crate) async fn disclosures(
 pub(crate) struct WithdrawnBody {
     /// Whom word goes to.
     told: Vec<String>,
+    /// How it gets to each of them.
+    ways: Vec<ToldBody>,
     /// Whether we created it: then holders end every holding of it.
     as_creator: bool,
+}
+
+/// How word gets to somebody.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ToldBody {
+    to: String,
+    /// `network`: by itself, as soon as the node can be reached; `courier`: with the next courier files; `pull`: a client
+    /// without a node finds it gone; `never`: the pairing has ended, so nothing goes there any more.
+    way: &'static str,
 }
 
 /// Take an object back from everyone it was given to
@@ -229,7 +276,17 @@ pub(crate) async fn withdraw(
         let registry = app.core().registry()?;
         let withdrawal = app.core().withdraw(&id, caller.name(), &reason)?;
         let told = withdrawal.told.iter().map(|(to, under)| given_to(app, &registry, *to, *under)).collect();
-        Ok(Json(WithdrawnBody { told, as_creator: withdrawal.as_creator }))
+        let way = |(to, under): &(model::PartyId, model::AgreementId)| {
+            let way = match (consumer(app, &registry, *to, *under), registry.linked(*to)) {
+                (Some(_), _) => "pull",
+                (None, Some(peer)) if peer.endpoint.is_some() => "network",
+                (None, Some(_)) => "courier",
+                (None, None) => "never",
+            };
+            ToldBody { to: given_to(app, &registry, *to, *under), way }
+        };
+        let ways = withdrawal.told.iter().map(way).collect();
+        Ok(Json(WithdrawnBody { told, ways, as_creator: withdrawal.as_creator }))
     })
     .await
 }
@@ -379,9 +436,11 @@ pub(crate) struct ReviewQuery {
 #[utoipa::path(get, path = "/reviews", tag = "sharing", params(ReviewQuery), responses((status = 200, body = ReviewList)))]
 pub(crate) async fn reviews(
     State(app): State<Shared>,
+    By(caller): By,
     Query(query): Query<ReviewQuery>,
 ) -> Result<Json<ReviewList>, Problem> {
     let limit = page_size(&app, query.limit)?;
+    app.blocking(move |app| Ok(app.core().note_access(caller.role().as_str(), "reviews")?)).await?;
     app.read(move |app, read| {
         let registry = app.core().registry()?;
         let rows = read.reviews(app.core().scope.tenant, query.all.unwrap_or_default(), limit)?;

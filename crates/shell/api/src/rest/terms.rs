@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::agreements::{agreement_named, one_of, read_approvals};
+use super::legible::agreement_name;
 use super::parties::party_named;
 use super::sharing::name_of;
 use super::wire::Reason;
 use crate::app::Shared;
 use crate::auth::By;
 use crate::extract::{JsonBody, Path};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// One direction of an agreement.
 #[derive(Serialize, ToSchema)]
@@ -178,6 +179,9 @@ pub(crate) struct EmergencyDraft {
     #[serde(default)]
     to: Vec<String>,
     reason: String,
+    /// Although an emergency of ours under this agreement has not ended yet.
+    #[serde(default)]
+    again: bool,
 }
 
 /// The bytes that declare an emergency from now on
@@ -195,6 +199,20 @@ pub(crate) async fn emergency_approval(
     app.blocking(move |app| {
         let agreement = agreement_named(&*app.core().registry()?, &agreement)?;
         let to = body.to.iter().map(|name| party_named(app, name)).collect::<Result<_, _>>()?;
+        let (own, now) = (app.core().party()?.party, app.now());
+        let open = app.core().registry()?.emergencies().into_iter().find(|one| {
+            one.party == own && one.agreement == agreement && one.reported.is_none() && now < one.expires
+        });
+        if let Some(open) = open.filter(|_| !body.again) {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!(
+                    "an emergency is declared under this agreement already: {}, until {}",
+                    open.declaration, open.expires
+                ),
+            )
+            .hint("`shieldwall break-glass list` shows it; to declare another one beside it, add --again"));
+        }
         Ok(Json(DecisionText { bytes: app.core().emergency_bytes(agreement, to, &reason)? }))
     })
     .await
@@ -204,7 +222,7 @@ pub(crate) async fn emergency_approval(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EmergencyReportDraft {
-    /// A word of `[a-z-]`: `justified`, `not-justified`.
+    /// `justified` or `not-justified`.
     outcome: String,
     /// What happened and why it was needed.
     report: String,
@@ -237,6 +255,8 @@ pub(crate) async fn emergency_report_approval(
 pub(crate) struct EmergencyBody {
     declaration: String,
     agreement: String,
+    /// The agreement's name.
+    name: String,
     /// Who declared it, and gives.
     party: String,
     to: Vec<String>,
@@ -266,6 +286,7 @@ pub(crate) async fn emergencies(State(app): State<Shared>) -> Result<Json<Emerge
         let body = |one: Emergency| EmergencyBody {
             declaration: one.declaration.to_string(),
             agreement: one.agreement.to_string(),
+            name: agreement_name(&registry, one.agreement),
             party: own_or(&registry, app.core().party().ok().map(|trust| trust.party), one.party),
             to: one.to.iter().map(|party| name_of(&registry, *party)).collect(),
             reason: one.reason,

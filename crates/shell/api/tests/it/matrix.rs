@@ -91,6 +91,7 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("POST /api/v1/peers/answers", "admin"),
     ("POST /api/v1/peers/{name}/confirm", "admin"),
     ("POST /api/v1/peers/{name}/end", "admin"),
+    ("POST /api/v1/peers/{name}/compare", "admin"),
     ("PATCH /api/v1/peers/{name}", "admin"),
     ("PUT /api/v1/peers/{name}/endpoint", "admin"),
     ("POST /api/v1/agreements", "admin"),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agreement::acts::{Act, Member, Membership, Refused, State, Status, What, approval_text};
+use agreement::acts::{Act, Member, Membership, Reason, Refused, State, Status, What, approval_text};
 use agreement::{Form, Party, Role};
 use keys::Signed;
 use keys::posts::{Approval, Post};
@@ -143,6 +143,17 @@ impl Core {
         let trust = self.party()?;
         let turn = trust.turn_to_speak();
         let registry = self.registry()?;
+        if *wanted == Wanted::Resume {
+            let state = &agreed(&registry, agreement)?.state;
+            let ours =
+                |reason: &Reason| matches!(reason, Reason::SuspendedBy(who) if who.party == trust.party);
+            // Resumed before, or never suspended: there is nothing to say.
+            if state.status == Status::InForce
+                && !state.blocked.values().flatten().chain(&state.reasons).any(ours)
+            {
+                return Ok(state.status);
+            }
+        }
         let what = self.wanted(trust, agreed(&registry, agreement)?, agreement, wanted, approvals)?;
         drop(registry);
         let signed = self.act(agreement, what, reason, author)?;
@@ -240,9 +251,13 @@ pub(super) fn refused_with_remedy(refused: &Refused) -> TrustError {
     let remedy = match refused {
         Refused::NotACircle => "put another text forward with `shieldwall agreement propose`",
         Refused::Ended => "an agreement that was ended stays so; put a new text forward",
-        Refused::Officers { .. } => {
+        // Only what was approved over other bytes may be mended by new ones.
+        Refused::Officers { why, .. } if why.iter().any(|why| why.contains("other bytes")) => {
             "officers approve exact bytes, which change with everything this party signs: if these are older, take them \
              anew from `shieldwall agreement approval`"
+        }
+        Refused::Officers { .. } => {
+            "name more with --officer or --approval; `shieldwall key officers` shows who may"
         }
         Refused::Superseded(_) => "look at `shieldwall agreement show` for the version that governs",
         _ => return TrustError::refused(refused),
@@ -251,7 +266,7 @@ pub(super) fn refused_with_remedy(refused: &Refused) -> TrustError {
 }
 
 fn agreed(registry: &Registry, agreement: AgreementId) -> Result<&Agreed, TrustError> {
-    let found = registry.agreements.get(&agreement);
+    let found = registry.agreements.get(&agreement).map(AsRef::as_ref);
     found.ok_or_else(|| TrustError::Missing(format!("an agreement {agreement}")))
 }
 

@@ -1,21 +1,22 @@
 //! Agreements: put forward, signed, entered into, changed, ended; and what they would mean for what we hold.
 
-use agreement::acts::{Act, Known, Refused, Status, What, fold};
+use agreement::acts::{Act, Clock, Known, Note, Record, Refused, State, Status, What};
 use agreement::{Problem, Terms, proposal};
 use keys::Signed;
 use keys::posts::Approval;
 use label::Facts;
 use ledger::entry::{AgreementAct, Decision as BookedDecision, Figures};
-use model::{AgreementId, Digest, Finding, PartyId, Severity, StixId};
+use model::{AgreementId, Digest, Finding, PartyId, Seq, Severity, StixId};
 use policy::diff::{Change, DiffReport, Standpoint, diff, diff_rules};
-use policy::{Action, Caveats, Explanation, Policy, Request, explain};
+use policy::{Caveats, Policy};
 use ports::StoreError;
 use ports::trust::{ClassCount, DocumentKind, OutboxRecord};
 
-use super::TrustError;
 use super::acts::Wanted;
 use super::book::word;
+use super::fold::Verified;
 use super::registry::{Agreed, Registry};
+use super::{Trust, TrustError, bounds};
 use crate::core::Core;
 
 /// A text that was put forward.
@@ -51,6 +52,21 @@ pub struct Listed {
     pub change: &'static str,
     /// The clause that permits it, or did.
     pub clause: String,
+}
+
+/// The name under which the status that the ledger knows of is kept.
+fn status_cursor(agreement: AgreementId) -> String {
+    format!("agreement-status:{agreement}")
+}
+
+const fn status_code(status: Status) -> Seq {
+    Seq(match status {
+        Status::Requested | Status::Offered | Status::Accepted | Status::Agreed => 0,
+        Status::Verified => 1,
+        Status::InForce => 2,
+        Status::Suspended => 3,
+        Status::Ended => 4,
+    })
 }
 
 /// Objects listed in an exposure unless more are asked for.
@@ -233,12 +249,49 @@ impl Core {
                 }
             }
         }
-        drop(registry);
         let any = !due.is_empty();
         for (agreement, what) in due {
             self.act(agreement, what, "", "node")?;
         }
+        self.tell_notes(trust, &registry)?;
+        self.keep_latest(trust)?;
         Ok(any)
+    }
+
+    /// Tells people what is worth knowing about agreements that this node takes part in, each thing once.
+    fn tell_notes(&self, trust: &Trust, registry: &Registry) -> Result<(), TrustError> {
+        for (id, agreed) in &registry.agreements {
+            let state = &agreed.state;
+            let named = |version: &agreement::acts::VersionState| {
+                version.proposal.terms.parties.contains_key(&trust.party)
+            };
+            if !state.active.contains(&trust.party) && !state.versions.values().any(named) {
+                continue;
+            }
+            for note in &state.notes {
+                let (rule, what, hint) = match note {
+                    Note::Skew { party, .. } => (
+                        "shieldwall/act-clock-skew",
+                        format!("skew:{party}"),
+                        "both sides: compare the node's clock with a time server; the act counts once our clock has reached it",
+                    ),
+                    Note::Country { party, text, .. } => (
+                        "shieldwall/agreement-country",
+                        format!("country:{party}:{text}"),
+                        "ask the party which is right; put a text forward that says so, or have it correct its keys",
+                    ),
+                    Note::ReviewOverdue(at) => (
+                        "shieldwall/review-overdue",
+                        format!("review:{}", at.as_micros()),
+                        "look at the agreement with the other parties, and agree on a text with a new date",
+                    ),
+                };
+                let message = format!("agreement {}: {note}", id.0.short());
+                let finding = Finding::new(Severity::Warning, rule, "", message).hint(hint);
+                self.say_once(&format!("note:{id}:{what}"), &finding)?;
+            }
+        }
+        Ok(())
     }
 
     /// Signs an act of ours and keeps it. The caller has the turn to speak.
@@ -269,8 +322,9 @@ impl Core {
         Ok(signed)
     }
 
-    /// Keeps an act of any party's. Acts that are not authentic are refused; those that merely do not count are kept, so
-    /// that every node folds the same set.
+    /// Keeps an act of any party's. Acts that are not authentic are refused, and those of whoever has no part in the
+    /// agreement; of those that merely do not count some are kept, so that every node folds the same set
+    /// ([`super::bounds`]).
     ///
     /// # Errors
     /// [`TrustError::Refused`].
@@ -291,19 +345,31 @@ impl Core {
             return Err(TrustError::refused("the act belongs to another agreement"));
         }
         let registry = self.registry()?;
+        let base = registry.matters.get(&agreement.0).cloned();
+        // Kept before: there is nothing to verify again.
+        if base.as_ref().is_some_and(|known| known.acts.iter().any(|known| known.hash() == hash)) {
+            return Ok(false);
+        }
         let now = self.clock.now();
         let known =
             Known { histories: &registry.histories, rosters: &registry.rosters, sites: &registry.sites };
-        let before =
-            registry.agreements.get(&agreement).map(|agreed| agreed.acts.clone()).unwrap_or_default();
-        let state = fold(agreement, before.iter().chain([signed]), &known, now);
+        let mut record = match &base {
+            Some(base) => base.record.clone(),
+            None => Record::of(agreement, [], &known),
+        };
+        let clock = Clock { earliest: now, latest: trust.latest(now) };
+        let earlier = record.at(clock);
+        record.add([signed], &known);
+        let state = record.at(clock);
         match state.refused.get(&hash) {
+            // What never counts, whatever else comes, is not kept.
             Some(
                 refused @ (Refused::Malformed(_)
                 | Refused::UnknownSigner(_)
                 | Refused::OtherHistory(..)
                 | Refused::OtherAgreement(_)
                 | Refused::Signature(_)
+                | Refused::NotAParty(_)
                 | Refused::TooMany),
             ) => return Err(TrustError::refused(refused)),
             // What is ours and does not count is not worth keeping either.
@@ -312,17 +378,26 @@ impl Core {
             }
             _ => {}
         }
+        bounds::act(&registry, trust.party, agreement, &act, hash, &state)?;
         let version = act
             .what
             .version()
             .and_then(|hash| state.versions.get(&hash))
             .map_or(1, |version| version.proposal.terms.version);
-        let booked = booked(&act.what, registry.agreements.get(&agreement), state.status);
+        let moved = (earlier.status != state.status).then_some(state.status);
+        let begins = earlier.status != Status::InForce || earlier.current != state.current;
+        let governs = matches!(act.what, What::Enter { .. }) && state.status == Status::InForce && begins;
+        let booked = booked(&act.what, earlier.status, governs);
+        let exposure = match state.current.filter(|_| governs) {
+            Some(version) => self.exposure_of_change(&registry, &earlier, &state, agreement, version)?,
+            None => None,
+        };
         let short = (act.party != trust.party && matches!(act.what, What::End | What::Leave))
             .then(|| notice_short(&registry, agreement, &act))
             .flatten();
         let tenant = self.scope.tenant;
-        self.keep_document(DocumentKind::AgreementAct, agreement.0, signed, |tx, now| {
+        let verified = Verified { agreement, base, act: hash, record };
+        self.keep_verified(DocumentKind::AgreementAct, agreement.0, signed, Some(verified), |tx, now| {
             if let Some((author, reason)) = author {
                 tx.audit(
                     tenant,
@@ -336,8 +411,75 @@ impl Core {
             if let Some(short) = short {
                 tx.add_findings(self.scope, now, model::SourceId(0), None, &[short])?;
             }
+            if let Some((exposure, version)) = &exposure {
+                self.book_exposure(tx, agreement, exposure, "version", *version, now)?;
+            }
+            if let Some(status) = moved {
+                tx.set_cursor(tenant, &status_cursor(agreement), status_code(status))?;
+            }
             self.book_agreement(tx, agreement, booked, u64::from(version), hash, now)
         })
+    }
+
+    /// What the version that governs from now on exposes and withdraws, against the one that governed before.
+    fn exposure_of_change(
+        &self,
+        registry: &Registry,
+        before: &State,
+        after: &State,
+        agreement: AgreementId,
+        version: Digest,
+    ) -> Result<Option<(Exposure, Digest)>, TrustError> {
+        let own = self.party()?.party;
+        let Some(now) = after.versions.get(&version).map(|version| &version.proposal.terms) else {
+            return Ok(None);
+        };
+        // What others agree on among themselves is kept, and exposes nothing of ours.
+        if !now.parties.contains_key(&own) {
+            return Ok(None);
+        }
+        let new = Policy::compile(now, agreement).map_err(TrustError::refused)?;
+        let known = registry.agreements.get(&agreement);
+        let governed = before.current.filter(|_| before.status == Status::InForce);
+        let old = governed.and_then(|version| known?.versions.get(&version));
+        let exposure = self.compare(old.map(|force| &*force.policy), Some(&new), 0)?;
+        Ok(Some((exposure, version)))
+    }
+
+    /// Writes into the ledger what became of agreements by the clock alone: that they began, lapsed for want of a legal
+    /// basis, or ran out. Each once: the status that was written last is kept.
+    pub(crate) fn status_step(&self) -> Result<(), TrustError> {
+        let tenant = self.scope.tenant;
+        let registry = self.registry()?;
+        let mut moved = Vec::new();
+        {
+            let read = self.store.read()?;
+            for (id, agreed) in &registry.agreements {
+                let (Some(force), code) = (agreed.force(), status_code(agreed.state.status)) else {
+                    continue;
+                };
+                let written = read.named_cursor(tenant, &status_cursor(*id))?;
+                let act = match (written, agreed.state.status) {
+                    (Some(written), _) if written == code => continue,
+                    (Some(written), Status::InForce) if written == status_code(Status::Suspended) => {
+                        AgreementAct::Resumed
+                    }
+                    (_, Status::InForce) => AgreementAct::InForce,
+                    (_, Status::Suspended) => AgreementAct::Suspended,
+                    (_, Status::Ended) => AgreementAct::Ended,
+                    _ => continue,
+                };
+                moved.push((*id, act, u64::from(force.terms.version), force.version, code));
+            }
+        }
+        let now = self.clock.now();
+        for (agreement, act, version, document, code) in moved {
+            self.store.transact(|tx| {
+                self.book_agreement(tx, agreement, act, version, document, now)?;
+                tx.set_cursor(tenant, &status_cursor(agreement), code)
+            })?;
+        }
+        Ok(())
     }
 
     /// What a text would newly expose or withdraw, by replay over what we hold: against the version in force, if it is a
@@ -422,28 +564,6 @@ impl Core {
         Ok(Exposure { report, listed, more })
     }
 
-    /// Why a party may have an object, or not: under every agreement in force, and the smallest consent that would do.
-    ///
-    /// # Errors
-    /// [`TrustError::Missing`] for an object that is not held.
-    pub fn explain(&self, object: &StixId, to: PartyId) -> Result<Explanation, TrustError> {
-        let trust = self.party()?;
-        let registry = self.registry()?;
-        let read = self.store.read()?;
-        let stored = read.object(self.scope, object, None)?;
-        let stored = stored.ok_or_else(|| TrustError::Missing(format!("`{object}`")))?;
-        let candidate = self.candidate(&*read, stored.version_id)?;
-        let candidate = candidate.ok_or_else(|| TrustError::Missing(format!("facts about `{object}`")))?;
-        let rules = self.rules();
-        let request = Request {
-            action: Action::Receive,
-            via: &candidate.via,
-            caveats: &rules.caveats,
-            ..Request::delivery(&candidate.facts, trust.party, to, self.clock.now())
-        };
-        Ok(explain(registry.in_force().map(|(_, force)| &*force.policy), &request))
-    }
-
     /// The TOML text of a version.
     ///
     /// # Errors
@@ -479,6 +599,9 @@ impl Core {
         let review =
             self.store.read()?.reviews(tenant, true, 100_000)?.into_iter().find(|review| review.id == number);
         let review = review.ok_or_else(|| TrustError::Missing(format!("review {number}")))?;
+        if review.decided.as_ref().is_some_and(|(before, ..)| *before == release) {
+            return Ok(());
+        }
         let registry = self.registry()?;
         let detector = review.found.split('"').nth(3).unwrap_or("other").to_owned();
         self.store.transact(|tx| {
@@ -487,6 +610,11 @@ impl Core {
             let decision = if release { BookedDecision::Released } else { BookedDecision::Withheld };
             let figures = Figures::Review { detector: word(&detector), decision, reason: word("officer") };
             self.book(tx, now, figures, &format!(r#"{{"review":{number}}}"#))?;
+            if release {
+                // What the detector found would have stayed here: a person overruled it. That takes the role admin.
+                let figures = Figures::Override { rule: word(&detector), post: word("admin") };
+                self.book(tx, now, figures, &format!(r#"{{"review":{number}}}"#))?;
+            }
             // It takes its place in the queue again: policy is asked once more when its turn comes.
             if release && registry.last_force(review.agreement).is_some() {
                 let entry = OutboxRecord {
@@ -559,10 +687,8 @@ fn notice_short(registry: &Registry, agreement: AgreementId, act: &Act) -> Optio
 }
 
 fn agreement_of(registry: &Registry, agreement: AgreementId) -> Result<&Agreed, TrustError> {
-    registry
-        .agreements
-        .get(&agreement)
-        .ok_or_else(|| TrustError::Missing(format!("an agreement {agreement}")))
+    let found = registry.agreements.get(&agreement).map(AsRef::as_ref);
+    found.ok_or_else(|| TrustError::Missing(format!("an agreement {agreement}")))
 }
 
 pub(super) fn refusal(problems: &[Problem]) -> TrustError {
@@ -584,21 +710,17 @@ fn is_done(state: &agreement::acts::State, own: &PartyId, what: &What) -> bool {
 }
 
 /// How the ledger counts an act.
-fn booked(what: &What, before: Option<&Agreed>, after: Status) -> AgreementAct {
+fn booked(what: &What, before: Status, governs: bool) -> AgreementAct {
     match what {
         What::Request { .. } => AgreementAct::Requested,
         What::Offer { .. } | What::Revise { .. } => AgreementAct::Offered,
         What::Accept { .. } => AgreementAct::Accepted,
         What::Agree { .. } => AgreementAct::Agreed,
         What::Retract { .. } => AgreementAct::Refused,
-        What::Verify { .. } => AgreementAct::Verified,
-        What::Enter { .. } => {
-            let governed = before.is_some_and(|agreed| agreed.state.status == Status::InForce);
-            match (after, governed) {
-                (Status::InForce, true) => AgreementAct::Changed,
-                _ => AgreementAct::InForce,
-            }
-        }
+        What::Enter { .. } if governs && before == Status::InForce => AgreementAct::Changed,
+        What::Enter { .. } if governs => AgreementAct::InForce,
+        // Others have yet to enter, or its start is to come: then the clock brings it into force.
+        What::Enter { .. } | What::Verify { .. } => AgreementAct::Verified,
         What::Suspend => AgreementAct::Suspended,
         What::Resume { .. } => AgreementAct::Resumed,
         What::End => AgreementAct::Revoked,

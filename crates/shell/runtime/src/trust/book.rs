@@ -3,6 +3,8 @@
 use exchange::{Reason, Withdraw};
 use label::Facts;
 use ledger::entry::{AgreementAct, Entry, ErasureAct, Figures, Flow, Item, Personal, Side, Word};
+use ledger::merkle::{Leaves, root};
+use ledger::tiles::FULL;
 use model::{AgreementId, Digest, PartyId, Timestamp};
 use policy::Decision;
 use ports::trust::{DisclosureRecord, LeafRecord, OutboxRecord};
@@ -48,7 +50,7 @@ impl Core {
             .map_err(|problem| StoreError::Engine(format!("a ledger entry cannot be written: {problem}")))?;
         let kind = entry.figures.kind().as_str().to_owned();
         let opening = entry.salted(self.ids.random());
-        tx.append_leaf(
+        let place = tx.append_leaf(
             self.scope.tenant,
             &LeafRecord {
                 index: 0,
@@ -58,7 +60,26 @@ impl Core {
                 at: now,
                 opening: Some(opening.to_text()),
             },
-        )
+        )?;
+        self.complete_tiles(tx, place)?;
+        Ok(place)
+    }
+
+    /// Keeps the hashes above the tiles that a leaf fills, so that a proof reads a few tiles and not every leaf.
+    fn complete_tiles(&self, tx: &mut dyn Tx, leaf: u64) -> Result<(), StoreError> {
+        let tenant = self.scope.tenant;
+        let full = u64::from(FULL);
+        let (mut level, mut count) = (0, leaf + 1);
+        while count % full == 0 && count > 0 {
+            count /= full;
+            let hashes = tx.ledger_hashes(tenant, level, (count - 1) * full, FULL.into())?;
+            let hash = root(&Leaves(&hashes), full).map_err(|problem| {
+                StoreError::Corrupt(format!("a tile of the ledger cannot be completed: {problem}"))
+            })?;
+            level += 1;
+            tx.set_ledger_hash(tenant, level, count - 1, hash)?;
+        }
+        Ok(())
     }
 
     /// What a party is called in figures.
@@ -160,6 +181,19 @@ impl Core {
         version: Digest,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        self.book_exposure(tx, agreement, exposure, "rules", version, now)
+    }
+
+    /// What a change of an agreement's text, or of our own rules, lets out and takes back. `changed` says which.
+    pub(crate) fn book_exposure(
+        &self,
+        tx: &mut dyn Tx,
+        agreement: AgreementId,
+        exposure: &super::Exposure,
+        changed: &str,
+        version: Digest,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let parties = || exposure.report.parties.values();
         let count =
             |changes: &[policy::diff::Change]| changes.iter().map(|change| change.objects).sum::<u64>();
@@ -168,7 +202,7 @@ impl Core {
             exposes: parties().map(|party| count(&party.exposed)).sum(),
             withdraws: parties().map(|party| count(&party.withdrawn)).sum(),
         };
-        self.book(tx, now, figures, &format!(r#"{{"rules":"{version}"}}"#)).map(|_| ())
+        self.book(tx, now, figures, &format!(r#"{{"{changed}":"{version}"}}"#)).map(|_| ())
     }
 
     pub(crate) fn book_receipt(

@@ -57,6 +57,8 @@ pub struct Consumer {
     pub ended: Option<(Timestamp, String)>,
     /// Why it gives nobody anything whatever the date: our keys or our officers' say so by now.
     pub void: Option<String>,
+    /// Its time was over at the latest instant that was seen, whatever the clock says now.
+    pub over: bool,
 }
 
 /// How a release stands at some instant.
@@ -95,6 +97,7 @@ impl Consumer {
         match self.release.holds_at(now) {
             _ if self.void.is_some() => ReleaseState::Void,
             _ if self.ended.is_some() => ReleaseState::Ended,
+            _ if self.over => ReleaseState::Expired,
             Err(ReleaseRefused::NotYet(_)) => ReleaseState::NotYet,
             Err(_) => ReleaseState::Expired,
             Ok(()) => ReleaseState::Valid,
@@ -142,7 +145,7 @@ pub(super) fn fold(documents: &[Document], registry: &Registry) -> BTreeMap<Dige
             Ok(release) => {
                 let checked = registry.check_release(&signed, &release);
                 let (hash, void) = (signed.hash(), checked.err().map(|refused| refused.to_string()));
-                consumers.insert(hash, Consumer { hash, release, ended: None, void });
+                consumers.insert(hash, Consumer { hash, release, ended: None, void, over: false });
             }
             Err(_) => ends.push(signed),
         }

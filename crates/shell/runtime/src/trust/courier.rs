@@ -86,6 +86,7 @@ impl Core {
                 "files of at most {cap} bytes hold too little; raise the cap to {LEAST_CAP} bytes or more"
             )));
         }
+        trust.session(to, super::calls::Session::goes_by_file);
         self.before_a_file()?;
         let registry = self.registry()?;
         let now = self.clock.now();

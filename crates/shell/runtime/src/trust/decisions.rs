@@ -13,9 +13,9 @@ use model::{AgreementId, Digest, Finding, PartyId, Severity, StixId, Timestamp, 
 use ports::trust::DocumentKind;
 use ports::{StoreError, Tx};
 
-use super::TrustError;
 use super::book::word;
 use super::registry::{InForce, Registry};
+use super::{TrustError, bounds};
 use crate::core::Core;
 
 /// A request to an originator, as either side sees it.
@@ -88,7 +88,7 @@ impl Core {
     ) -> Result<String, TrustError> {
         let own = self.party()?.party;
         let registry = self.registry()?;
-        let found = registry.emergencies().into_iter().find(|one| one.declaration == of && one.party == own);
+        let found = registry.emergency_of(&of).filter(|one| one.party == own);
         let found = found.ok_or_else(|| TrustError::Missing(format!("an emergency {of} of this node's")))?;
         if let Some(outcome) = found.reported {
             return Err(TrustError::refused(format!("it is reported already: {outcome}")));
@@ -137,10 +137,27 @@ impl Core {
         author: &str,
     ) -> Result<Digest, TrustError> {
         let decision = Decision::from_approved(bytes, approvals).map_err(TrustError::refused)?;
+        self.is_newest(&decision)?;
         if decision.matter.approvals().is_none() {
             return Err(TrustError::refused("a decision of this kind is not approved by officers"));
         }
         self.decide_on(&decision, author)
+    }
+
+    /// Of several answers the newest counts, so an older one would be kept and change nothing.
+    fn is_newest(&self, decision: &Decision) -> Result<(), TrustError> {
+        let Matter::ReleaseAnswer { request, .. } = &decision.matter else { return Ok(()) };
+        let registry = self.registry()?;
+        let said = registry.decisions.answers.get(request);
+        match said.and_then(|(granted, answer)| Some((granted, registry.decisions.all.get(answer)?))) {
+            Some((granted, later)) if later.at > decision.at => Err(TrustError::refused(format!(
+                "these bytes are of {}, and the request was {} on {}, which counts: take new bytes with --bytes, and have those approved",
+                decision.at,
+                if *granted { "granted" } else { "refused" },
+                later.at
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Asks the originators of an object to let it go to a party: everyone who gave it to us, or our own officers when it
@@ -251,7 +268,7 @@ impl Core {
     /// When the store fails.
     pub fn notice_step(&self) -> Result<bool, TrustError> {
         let Some(trust) = self.trust() else { return Ok(false) };
-        let now = self.clock.now();
+        let now = trust.latest(self.clock.now());
         let registry = self.registry()?;
         let mut due = Vec::new();
         for (id, agreed) in &registry.agreements {
@@ -277,6 +294,7 @@ impl Core {
         }
         {
             let registry = self.registry()?;
+            bounds::decision(&registry, decision, self.clock.now())?;
             let force = governing(&registry, decision.agreement)?;
             let roster = registry.roster(trust.party);
             let site = registry.sites.get(&trust.party);
@@ -305,6 +323,11 @@ impl Core {
         }
         {
             let registry = self.registry()?;
+            // Told before: there is nothing to verify again, and nothing to count.
+            if registry.decisions.all.contains_key(&signed.hash()) {
+                return Ok(false);
+            }
+            bounds::decision(&registry, &decision, self.clock.now())?;
             if !registry.shares(agreement, from, own) {
                 return Err(TrustError::refused("there is no agreement with this party"));
             }
@@ -437,7 +460,7 @@ impl Core {
                 peers(decision.party, to).into_iter().map(used).collect()
             }
             Matter::EmergencyReport { of, outcome, .. } => {
-                let declared = registry.emergencies().into_iter().find(|one| one.declaration == *of);
+                let declared = registry.emergency_of(of);
                 let Some(declared) = declared.filter(|declared| declared.party == decision.party) else {
                     return Err(TrustError::refused("it reports an emergency that is not known here"));
                 };

@@ -11,15 +11,13 @@ use label::{Facts, Handling, Onward, Reader, Receiver, Spifs};
 use minimise::{AddressKey, Contributor, PersonKey, Personal, Plan, Released, release};
 use model::{AgreementId, DecisionId, Digest, Label, PartyId, StixId, Timestamp, VersionId};
 use policy::{Action, Decision};
-use ports::trust::{
-    DisclosureRecord, EntryRecord, OutboxRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition,
-};
+use ports::trust::{EntryRecord, OutboxRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition};
 use ports::{Read, Scope, StoreError};
-use stix::redact::Redaction;
 
+use super::companions::{Along, travels_along};
 use super::gate::{Gate, Size, passages};
 use super::registry::{InForce, Registry};
-use super::release::{Candidate, whole_label};
+use super::release::{Candidate, is_meta};
 use super::{Trust, TrustError};
 use crate::core::Core;
 
@@ -37,8 +35,10 @@ pub(crate) struct Ready {
     label: String,
     decision: Option<DecisionId>,
     disclosed: Option<Disclosed>,
-    /// Subjects of meta objects that travel along and were not given before.
+    /// What travels along and was not given before.
     pub(crate) along: Vec<Companion>,
+    /// What would have, once a person has looked at it.
+    reviews: Vec<(Box<Candidate>, String)>,
     /// How caps count it; `None` for what they do not count.
     size: Option<Size>,
 }
@@ -56,8 +56,8 @@ pub(crate) struct Disclosed {
     stated: Option<String>,
 }
 
-/// Why something queued does not go after all.
-enum Outcome {
+/// What comes of something queued.
+pub(crate) enum Outcome {
     Ready(Box<Ready>),
     /// It is gone, or no longer permitted.
     Dropped,
@@ -123,6 +123,9 @@ impl Core {
         }
         let full = queued.len() == most;
         let position = read.streams(tenant)?.into_iter().find(|(known, _)| *known == key);
+        if !self.may_append(trust, registry, key, position.is_some()) {
+            return Ok(false);
+        }
         let position = position.map_or_else(new_stream, |(_, position)| position);
         let view = View { core: self, trust, registry, agreement, force, to, read: &*read, now };
         let (mut ready, mut done, mut refused, mut reviews) =
@@ -144,7 +147,9 @@ impl Core {
                         gate.pass(size, now);
                         shut = gate.shut(now).is_some();
                     }
-                    ready.push(*one);
+                    let mut one = *one;
+                    reviews.append(&mut one.reviews);
+                    ready.push(one);
                 }
                 // What comes after it waits behind it, so that the large are not passed by for ever.
                 Outcome::Waits => {
@@ -212,6 +217,7 @@ impl Core {
                     envelope: entry.text.clone(),
                     salt: Some(entry.salt),
                     version: one.disclosed.as_ref().map(|disclosed| disclosed.version),
+                    along: one.along.iter().map(|(_, _, version)| *version).collect(),
                     payload: Some(one.payload.clone()),
                 });
                 let place = (stream.epoch, entry.envelope.seq);
@@ -267,7 +273,7 @@ impl View<'_> {
         self.core.scope
     }
 
-    fn prepare(&self, entry: &OutboxRecord, gate: &Gate) -> Result<Outcome, StoreError> {
+    pub(crate) fn prepare(&self, entry: &OutboxRecord, gate: &Gate) -> Result<Outcome, StoreError> {
         let Some(kind) = Kind::parse(&entry.kind) else { return Ok(Outcome::Dropped) };
         match (kind, entry.version, &entry.inline) {
             (Kind::Put | Kind::Supersede | Kind::Sighting, Some(version), _) => {
@@ -297,6 +303,7 @@ impl View<'_> {
             decision: entry.decision,
             disclosed: None,
             along: Vec::new(),
+            reviews: Vec::new(),
             size: None,
         }))
     }
@@ -304,7 +311,9 @@ impl View<'_> {
     fn relabel(&self, entry: &OutboxRecord, version: VersionId) -> Result<Outcome, StoreError> {
         let Some(candidate) = self.core.offered(self.read, version)? else { return Ok(Outcome::Dropped) };
         let subject = self.trust.names(self.to, self.agreement).object(&candidate.stored.id);
-        let label = candidate.facts.handling.to_text();
+        let decision =
+            self.trust.decide(self.force, self.registry, &candidate, self.to, Action::Receive, self.now);
+        let label = decision.handling.to_text();
         let payload = Relabel { subject, label: label.clone() }.to_text();
         Ok(Outcome::Ready(Box::new(Ready {
             kind: Kind::Relabel,
@@ -314,6 +323,7 @@ impl View<'_> {
             decision: entry.decision,
             disclosed: None,
             along: Vec::new(),
+            reviews: Vec::new(),
             size: None,
         })))
     }
@@ -328,7 +338,7 @@ impl View<'_> {
         // Gone, or a newer version is on its way: that one has an entry of its own.
         let Some(candidate) = self.core.offered(self.read, version)? else { return Ok(Outcome::Dropped) };
         // While it waited it may have been taken back.
-        if self.taken_back(&candidate.stored.id)? {
+        if self.given(&candidate.stored.id)?.is_some_and(|given| given.withdrawn.is_some()) {
             return Ok(Outcome::Dropped);
         }
         let decision =
@@ -347,31 +357,15 @@ impl View<'_> {
         let Ok(value) = tape.parse(stored.raw.as_bytes(), &Limits::OBJECT) else {
             return Ok(Outcome::Dropped);
         };
-        // The creator's own bytes: the effective label goes in the envelope, and the receiver narrows by it.
-        let labelled = stored.raw.clone();
-        let emergency =
-            self.force.terms.break_glass.as_ref().filter(|_| decision.clause == policy::BREAK_GLASS);
-        let ceiling = emergency.map(|glass| &glass.ceiling);
-        let clause = self.force.terms.clause(&decision.clause).map(|clause| &clause.ceiling);
-        let Some(ceiling) = ceiling.or(clause) else {
-            return Ok(refuse(candidate, "clause", "the clause is not in the text"));
+        let clause = &decision.clause;
+        let may = |facts: &Facts| {
+            let (force, registry) = (self.force, self.registry);
+            self.trust.decide_by(force, registry, &candidate, facts, clause, self.to, self.now).permitted
         };
-        let definitions = |id: &str| self.core.definition_in(self.read, id);
-        let may_see = |handling: &Handling| handling.is_within(ceiling);
-        let whole = whole_label(stored, candidate.facts.granular);
-        let rules = self.core.rules();
-        let reader = Reader::new(&definitions).with_spifs(&rules.spifs);
-        let (text, mut removed) = match reader.tear_line(value, whole, &may_see) {
-            Redaction::Whole => (labelled.clone(), Vec::new()),
-            Redaction::TearLine { .. } if !self.may_cut(&reader, value, whole, &may_see) => {
-                let reason = "its ACS marking does not permit `TEARLINE`, so it goes whole or not at all";
-                return Ok(refuse(candidate, "granular", reason));
-            }
-            Redaction::TearLine { text, removed } => (text, removed),
-            Redaction::Withheld => {
-                let reason = "its granular markings leave nothing this party may see";
-                return Ok(refuse(candidate, "granular", reason));
-            }
+        // The creator's own bytes: the effective label goes in the envelope, and the receiver narrows by it.
+        let (text, mut removed) = match self.torn(&candidate, value, &may) {
+            Ok(torn) => torn,
+            Err(reason) => return Ok(refuse(candidate, "granular", reason)),
         };
         let mut tape = Tape::new();
         let Ok(value) = tape.parse(text.as_bytes(), &Limits::OBJECT) else { return Ok(Outcome::Dropped) };
@@ -382,20 +376,16 @@ impl View<'_> {
                 (text, passed, redacted, renamed)
             }
             Released::Review(found) => {
-                let found: Vec<_> = found
-                    .iter()
-                    .map(|found| {
-                        let mut pointer = String::new();
-                        json::write_string(&found.pointer, &mut pointer);
-                        format!(r#"{{"detector":"{}","pointer":{pointer}}}"#, found.detector)
-                    })
-                    .collect();
-                return Ok(Outcome::Review(Box::new(candidate), format!("[{}]", found.join(","))));
+                return Ok(Outcome::Review(Box::new(candidate), findings_text(&found)));
             }
             Released::Withheld(reason) => return Ok(refuse(candidate, "minimised", &reason)),
         };
         let names = self.trust.names(self.to, self.agreement);
-        let (with, along) = self.companions(&text, &names, &candidate, &decision)?;
+        let companions = match self.companions(&text, &candidate, &decision)? {
+            Ok(companions) => companions,
+            Err(reason) => return Ok(refuse(candidate, "marking", &reason)),
+        };
+        let with: Vec<_> = companions.along.iter().map(Along::companion).collect();
         let size = Size::of(&text, &with);
         match gate.over(size, self.now) {
             Some(Over { until: Some(_), .. }) => return Ok(Outcome::Waits),
@@ -406,23 +396,30 @@ impl View<'_> {
             None => {}
         }
         let kept = self.read.origin(self.scope().tenant, version)?;
-        // A creator's statement is about what the creator said: with stand-ins in it nobody could check it.
-        let (origin, stated) =
-            if renamed { (None, None) } else { self.statement_for(&candidate, &decision, kept, &removed) };
-        let changed = !removed.is_empty() || text != labelled;
+        // A creator's statement is about what the creator said: with stand-ins in it nobody could check it, and it names who
+        // is not to be named.
+        let nameless = self.contributor(value, &candidate, &decision) == Contributor::Anonymous;
+        let (origin, stated) = if renamed || nameless {
+            (None, None)
+        } else {
+            self.statement_for(&candidate, &decision, kept, &removed)
+        };
+        let changed = !removed.is_empty() || text != candidate.stored.raw;
         let content = Content {
             object: &text,
             origin: origin.as_deref(),
             removed: if changed { removed } else { Vec::new() },
-            with: with.iter().map(String::as_str).collect(),
+            with,
         };
-        let detectors =
-            |found: Vec<minimise::Found>| found.iter().map(|found| found.detector.to_owned()).collect();
+        let payload = content.to_text();
+        let detectors = |found: Vec<minimise::Found>, more: Vec<String>| {
+            found.iter().map(|found| found.detector.to_owned()).chain(more).collect()
+        };
         Ok(Outcome::Ready(Box::new(Ready {
             kind,
             subject: names.object(&candidate.stored.id),
-            payload: content.to_text(),
-            label: candidate.facts.handling.to_text(),
+            payload,
+            label: decision.handling.to_text(),
             decision: entry.decision,
             disclosed: Some(Disclosed {
                 object: candidate.stored.id.clone(),
@@ -430,17 +427,18 @@ impl View<'_> {
                 facts: candidate.facts,
                 clause: decision.clause.clone(),
                 obligations: decision.obligations.to_text(),
-                passed: detectors(passed),
-                redacted: detectors(redacted),
+                passed: detectors(passed, companions.passed),
+                redacted: detectors(redacted, companions.redacted),
                 stated,
             }),
-            along,
+            along: companions.along.into_iter().map(|one| (one.subject, one.id, one.version)).collect(),
+            reviews: companions.reviews,
             size: Some(size),
         })))
     }
 
     /// Whether what the recipient may not see may be cut out for it: ACS has a right of its own for that.
-    fn may_cut(
+    pub(crate) fn may_cut(
         &self,
         reader: &Reader<'_>,
         object: json::Value<'_>,
@@ -458,14 +456,6 @@ impl View<'_> {
                 .all(|part| may_see(&part.handling) || part.handling.may_be_cut(&receiver))
     }
 
-    /// Whether the party was given an object under this agreement, and it was taken back.
-    fn taken_back(&self, id: &StixId) -> Result<bool, StoreError> {
-        let given = self.read.disclosures(self.scope().tenant, Some(id), false, 0, 1024)?;
-        Ok(given.iter().any(|given| {
-            given.to == self.to && given.agreement == self.agreement && given.withdrawn.is_some()
-        }))
-    }
-
     /// The origin statement that goes with a copy, and the one to be kept when it was made just now. Only what may be
     /// passed on needs one: who gets it from its creator's own stream has the stream's signature.
     fn statement_for(
@@ -477,10 +467,15 @@ impl View<'_> {
     ) -> (Option<String>, Option<String>) {
         let stored = &candidate.stored;
         let ours = candidate.facts.origin == label::Origin::Own;
+        let (label, onward) = (candidate.facts.handling.to_text(), decision.obligations.onward.to_text());
+        // What we said of our own under other terms, or before it was relabelled, is not what holds here.
+        let same = |text: &String| {
+            Statement::parse(text).is_ok_and(|kept| kept.label() == label && kept.onward() == onward)
+        };
+        let kept = kept.filter(|text| !ours || same(text));
         let fresh = kept.is_none() && ours && decision.obligations.onward != Onward::None;
         let stated = fresh.then(|| {
             let mut batch = Batch::new();
-            let (label, onward) = (candidate.facts.handling.to_text(), decision.obligations.onward.to_text());
             batch.add(&stored.raw, &label, &onward, self.core.ids.random()).ok()?;
             let signed = batch.sign(self.trust.party, self.now, &self.trust.secrets().epoch);
             Some(signed.first()?.to_text())
@@ -497,30 +492,55 @@ impl View<'_> {
         (whole.and_then(cut), stated)
     }
 
+    /// The agreement's redaction profile an object goes through: what only explains others goes through none.
+    fn profile(&self, candidate: &Candidate, decision: &Decision) -> Option<&agreement::Redaction> {
+        let name = decision.obligations.redaction.as_ref()?;
+        let explains = is_meta(candidate.stored.id.type_name());
+        self.force.terms.redactions.get(name).filter(|_| !explains)
+    }
+
+    /// Who the recipient learns an object is from. A label that conceals who provided it does so for whoever was given it
+    /// and passes it on: that it is our own, the stream says.
+    fn contributor(&self, value: json::Value<'_>, candidate: &Candidate, decision: &Decision) -> Contributor {
+        let creator =
+            value.get("created_by_ref").and_then(|creator| creator.as_str()?.parse::<StixId>().ok());
+        let ours = |creator: &StixId| {
+            *creator == self.core.identity || self.registry.speaker(creator) == Some(self.trust.party)
+        };
+        let nothing = BTreeSet::new();
+        let nation = self.force.policy.nation_of(self.to);
+        let receiver = Receiver { nation, organisations: &nothing, accesses: &nothing, purpose: None };
+        if creator.is_none_or(|creator| !ours(&creator))
+            && candidate.facts.handling.conceals_source(&receiver)
+        {
+            return Contributor::Anonymous;
+        }
+        match self.profile(candidate, decision).map(|profile| profile.contributor) {
+            Some(agreement::Contributor::Anonymous) => Contributor::Anonymous,
+            Some(agreement::Contributor::Pseudonym) => {
+                Contributor::Pseudonym(self.trust.stand_in(self.agreement))
+            }
+            _ => Contributor::Named,
+        }
+    }
+
     /// What is left of the object after what the agreement asks for.
-    fn minimised(
+    pub(crate) fn minimised(
         &self,
         value: json::Value<'_>,
         candidate: &Candidate,
         decision: &Decision,
     ) -> Result<Released, StoreError> {
         let obligations = &decision.obligations;
-        let profile = obligations.redaction.as_ref().and_then(|name| self.force.terms.redactions.get(name));
         let secrets = self.trust.secrets();
         let key = obligations
             .pseudonymise_addresses
             .then(|| AddressKey::derive(&secrets.pseudonyms, &self.agreement.0.0));
         let persons = PersonKey::derive(&secrets.pseudonyms, &self.agreement.0.0);
-        let contributor = match profile.map(|profile| profile.contributor) {
-            Some(agreement::Contributor::Anonymous) => Contributor::Anonymous,
-            Some(agreement::Contributor::Pseudonym) => {
-                Contributor::Pseudonym(self.trust.stand_in(self.agreement))
-            }
-            _ => Contributor::Named,
-        };
-        let reviewed = self.core.reviewed(self.read, self.to, self.agreement, candidate.stored.version_id)?;
+        let contributor = self.contributor(value, candidate, decision);
+        let version = candidate.stored.version_id;
+        let shown = self.core.released_findings(self.read, self.to, self.agreement, version)?;
         let personal = match obligations.personal {
-            _ if reviewed => Personal::Allow,
             PersonalData::Refuse => Personal::Review,
             PersonalData::Redact => Personal::Redact,
             PersonalData::Pseudonymise => Personal::Pseudonymise(&persons),
@@ -528,21 +548,27 @@ impl View<'_> {
         };
         let mut known = BTreeMap::new();
         let mut unknown = Vec::new();
-        stix::refs::references(value, &mut |_, _, target| {
+        stix::refs::references(value, &mut |_, property, target| {
             if let Some(id) = target.as_str().and_then(|text| text.parse::<StixId>().ok()) {
-                unknown.push(id);
+                // Who is not to be named is named nowhere.
+                if property == "created_by_ref" && contributor == Contributor::Anonymous {
+                    known.insert(id, false);
+                } else {
+                    unknown.push(id);
+                }
             }
         });
         for id in unknown {
             if let std::collections::btree_map::Entry::Vacant(slot) = known.entry(id) {
-                let may = self.may_know(slot.key())?;
+                let may = self.may_know(slot.key(), candidate, decision)?;
                 slot.insert(may);
             }
         }
         let rules = self.core.rules();
         let plan = Plan {
-            profile: profile.map(|profile| &profile.keep),
+            profile: self.profile(candidate, decision).map(|profile| &profile.keep),
             personal,
+            released: &|found| shown.contains(&(found.detector.to_owned(), found.pointer.clone())),
             detectors: &rules.detectors,
             addresses: key.as_ref(),
             contributor: &contributor,
@@ -555,31 +581,40 @@ impl View<'_> {
         Ok(release(value, &plan))
     }
 
-    /// Whether the recipient may still know of everything that a payload refers to.
-    pub(crate) fn may_know_all(&self, payload: &str) -> Result<bool, StoreError> {
+    /// Whether the recipient may still know of everything that a payload refers to, and have what stands beside it.
+    pub(crate) fn may_know_all(
+        &self,
+        entry: &EntryRecord,
+        bearer: &Candidate,
+        decision: &Decision,
+    ) -> Result<bool, StoreError> {
         let mut tape = Tape::new();
+        let payload = entry.payload.as_deref().unwrap_or_default();
         let Ok(content) = tape.parse(payload.as_bytes(), &Limits::OBJECT) else { return Ok(false) };
         let Some(object) = content.get("object") else { return Ok(false) };
         let mut named = BTreeSet::new();
         stix::refs::references(object, &mut |_, _, target| {
             named.extend(target.as_str().and_then(|text| text.parse::<StixId>().ok()));
         });
-        for id in named.into_iter().filter(|id| !travels_along(id.type_name())) {
+        for id in named.into_iter().filter(|id| id.type_name() != "marking-definition") {
             // A stand-in for a contributor, or under another id, is nobody's to know of.
-            if self.read.object(self.scope(), &id, None)?.is_some() && !self.may_know(&id)? {
+            let held = self.read.object(self.scope(), &id, None)?.is_some();
+            if held && id != bearer.stored.id && !self.may_know(&id, bearer, decision)? {
                 return Ok(false);
             }
         }
-        Ok(true)
+        self.may_all_explain(entry, bearer, decision)
     }
 
-    /// Whether the recipient may know of an object: it was given, or may be given, under this agreement. Unknown is no.
-    fn may_know(&self, id: &StixId) -> Result<bool, StoreError> {
-        if intel::marking_meaning(id.as_str(), None, &Spifs::NONE).is_some() {
+    /// Whether the recipient may know of an object that another refers to: it was given, or may be given, under this
+    /// agreement. Unknown is no.
+    fn may_know(&self, id: &StixId, bearer: &Candidate, decision: &Decision) -> Result<bool, StoreError> {
+        // The text that all signed names them.
+        if intel::marking_meaning(id.as_str(), None, &Spifs::NONE).is_some() || self.is_named_in_text(id) {
             return Ok(true);
         }
         let Some(stored) = self.read.object(self.scope(), id, None)? else { return Ok(false) };
-        let Some(mut candidate) = self.core.offered(self.read, stored.version_id)? else {
+        let Some(candidate) = self.core.offered(self.read, stored.version_id)? else {
             return Ok(false);
         };
         if candidate.from.contains(&self.to) {
@@ -587,74 +622,23 @@ impl View<'_> {
         }
         // Who is meant, and what a marking says, goes with whatever refers to it: it needs no clause for its type.
         if travels_along(id.type_name()) {
-            return Ok(self.may_travel(&mut candidate));
+            return Ok(self.may_explain(id, bearer, decision)?.is_some());
         }
         Ok(self
             .trust
             .decide(self.force, self.registry, &candidate, self.to, Action::Receive, self.now)
             .permitted)
     }
-
-    fn may_travel(&self, candidate: &mut Candidate) -> bool {
-        self.force.terms.clauses.iter().any(|clause| {
-            clause.from.includes(&self.trust.party)
-                && clause.to.includes(&self.to)
-                && candidate.facts.handling.is_within(&clause.ceiling)
-        })
-    }
-
-    /// Texts of identities and definitions that the object refers to, and the names of those not given before.
-    fn companions(
-        &self,
-        text: &str,
-        names: &exchange::NamingKey,
-        candidate: &Candidate,
-        decision: &Decision,
-    ) -> Result<(Vec<String>, Vec<Companion>), StoreError> {
-        let mut tape = Tape::new();
-        let Ok(value) = tape.parse(text.as_bytes(), &Limits::OBJECT) else { return Ok(Default::default()) };
-        let mut wanted = BTreeSet::new();
-        let own = value.get("id").and_then(|id| id.as_str()).map(|id| id.into_owned());
-        stix::refs::references(value, &mut |_, _, target| {
-            let id = target.as_str().and_then(|text| text.parse::<StixId>().ok());
-            wanted
-                .extend(id.filter(|id| travels_along(id.type_name()) && own.as_deref() != Some(id.as_str())));
-        });
-        let (mut with, mut along) = (Vec::new(), Vec::new());
-        for id in wanted.into_iter().take(Content::MAX_WITH) {
-            // Everyone has the definitions whose meaning is fixed.
-            if intel::marking_meaning(id.as_str(), None, &Spifs::NONE).is_some() {
-                continue;
-            }
-            let subject = names.object(&id);
-            let Some(stored) = self.read.object(self.scope(), &id, None)? else { continue };
-            let given = self.read.disclosures(self.scope().tenant, Some(&id), false, 0, 256)?;
-            let has = |record: &DisclosureRecord| {
-                record.to == self.to
-                    && record.agreement == self.agreement
-                    && record.version == Some(stored.version_id)
-            };
-            if given.iter().any(has) {
-                continue;
-            }
-            let mut tape = Tape::new();
-            let Ok(value) = tape.parse(stored.raw.as_bytes(), &Limits::OBJECT) else { continue };
-            // An identity may hold personal data like anything else: without what may not go, or not at all.
-            let labelled = intel::with_overlay(value, stored.overlay);
-            let mut tape = Tape::new();
-            let Ok(value) = tape.parse(labelled.as_bytes(), &Limits::OBJECT) else { continue };
-            if let Released::Text { text, .. } = self.minimised(value, candidate, decision)? {
-                with.push(text);
-                along.push((subject, id, stored.version_id));
-            }
-        }
-        Ok((with, along))
-    }
 }
 
-/// Objects that explain others and travel with them.
-pub(crate) fn travels_along(type_name: &str) -> bool {
-    matches!(type_name, "identity" | "marking-definition" | "extension-definition")
+/// What was found, for a person to look at: a canonical JSON list of `{detector, pointer}`, never the value.
+pub(crate) fn findings_text(found: &[minimise::Found]) -> String {
+    let found = found.iter().map(|found| {
+        let mut pointer = String::new();
+        json::write_string(&found.pointer, &mut pointer);
+        format!(r#"{{"detector":"{}","pointer":{pointer}}}"#, found.detector)
+    });
+    format!("[{}]", found.collect::<Vec<_>>().join(","))
 }
 
 /// A refusal for a reason that only making the text brought up.

@@ -6,9 +6,10 @@
 
 use exchange::wire::{Opening, Push, PushEntry};
 use exchange::{Envelope, Kind, Segment};
+use model::Timestamp;
 use policy::Action;
 use ports::trust::{EntryRecord, OutboxRecord, StreamKey};
-use ports::{Read, StoreError};
+use ports::{Read, StoreError, Tx};
 
 use super::deliver::View;
 use super::registry::Registry;
@@ -101,12 +102,12 @@ impl Core {
         let Some(candidate) = self.offered(read, version)? else { return Ok(false) };
         let now = self.clock.now();
         let decision = trust.decide(&force, registry, &candidate, key.peer, Action::Receive, now);
-        if !decision.permitted || candidate.facts.handling.to_text() != envelope.label {
+        if !decision.permitted || decision.handling.to_text() != envelope.label {
             return Ok(false);
         }
         let (to, agreement, force) = (key.peer, key.agreement, &force);
         let view = View { core: self, trust, registry, agreement, force, to, read, now };
-        view.may_know_all(entry.payload.as_deref().unwrap_or_default())
+        view.may_know_all(entry, &candidate, &decision)
     }
 
     /// Whether something that is taken back, or confirmed, stands in a stream from a place on.
@@ -137,34 +138,46 @@ impl Core {
         epoch: u32,
         unfit: &[EntryRecord],
     ) -> Result<(), TrustError> {
-        let tenant = self.scope.tenant;
         let now = self.clock.now();
-        let own = self.party()?.party;
-        let again = self.registry()?.may_resume(key.agreement, key.peer, own);
+        let registry = self.registry()?;
         self.store.transact(|tx| {
-            for entry in unfit {
-                tx.blank_entry(tenant, key, epoch, entry.seq)?;
-                let Ok(envelope) = Envelope::parse(&entry.envelope) else { continue };
-                let given = tx.disclosure(tenant, key.peer, key.agreement, envelope.subject)?;
-                let version = given.filter(|given| given.withdrawn.is_none()).and_then(|given| given.version);
-                if version.is_none() || !again {
-                    continue;
-                }
-                let queued = OutboxRecord {
-                    id: 0,
-                    to: key.peer,
-                    agreement: key.agreement,
-                    kind: envelope.kind.as_str().to_owned(),
-                    version,
-                    inline: None,
-                    decision: Some(envelope.decision),
-                    not_before: now,
-                };
-                tx.queue(tenant, &queued)?;
-            }
-            Ok(())
+            unfit.iter().try_for_each(|entry| self.put_aside(tx, &registry, key, epoch, entry, now))
         })?;
         Ok(())
+    }
+
+    /// Takes the content of one entry out of a stream, and queues it anew.
+    pub(crate) fn put_aside(
+        &self,
+        tx: &mut dyn Tx,
+        registry: &Registry,
+        key: StreamKey,
+        epoch: u32,
+        entry: &EntryRecord,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let tenant = self.scope.tenant;
+        tx.blank_entry(tenant, key, epoch, entry.seq)?;
+        let Ok(envelope) = Envelope::parse(&entry.envelope) else { return Ok(()) };
+        let (to, agreement) = (key.peer, key.agreement);
+        self.not_given_along(tx, (to, agreement), (epoch, entry.seq), entry.payload.as_deref())?;
+        let given = tx.disclosure(tenant, to, agreement, envelope.subject)?;
+        let version = given.filter(|given| given.withdrawn.is_none()).and_then(|given| given.version);
+        let again = self.trust().is_some_and(|trust| registry.may_resume(agreement, to, trust.party));
+        if version.is_none() || !again {
+            return Ok(());
+        }
+        let queued = OutboxRecord {
+            id: 0,
+            to,
+            agreement,
+            kind: envelope.kind.as_str().to_owned(),
+            version,
+            inline: None,
+            decision: Some(envelope.decision),
+            not_before: now,
+        };
+        tx.queue(tenant, &queued).map(drop)
     }
 }
 

@@ -5,9 +5,9 @@
 //! from its beginning.
 
 use ::keys::Signed;
-use model::{AgreementId, Digest, PartyId, Seq};
-use ports::Read;
-use ports::trust::DocumentKind;
+use model::{AgreementId, Digest, PartyId, Seq, Tenant};
+use ports::trust::{DocumentKind, StreamKey};
+use ports::{Read, StoreError, Tx};
 
 use super::decisions;
 use super::registry::Registry;
@@ -70,6 +70,14 @@ pub(super) fn packed(cursor: &str) -> String {
     format!("courier-{cursor}")
 }
 
+/// Has a peer told again of its appointments and of an agreement: it lost what it had, perhaps those as well. What it has
+/// still changes nothing there.
+pub(super) fn tell_again(tx: &mut dyn Tx, tenant: Tenant, key: StreamKey) -> Result<(), StoreError> {
+    let (party, subject) = (key.peer, key.agreement.0);
+    let told = [appointments_cursor(party), acts_cursor(party, subject), decisions_cursor(party, subject)];
+    told.iter().try_for_each(|cursor| tx.remove_cursor(tenant, cursor))
+}
+
 fn introduced_cursor(party: PartyId, agreement: AgreementId) -> String {
     format!("introduced:{party}:{agreement}")
 }
@@ -87,60 +95,71 @@ impl Core {
     ) -> Result<Waiting, TrustError> {
         let mut waiting = Waiting::default();
         let mut room = bytes;
-        let mut take = |kind: DocumentKind, word: &str, cursor: String, subject: Digest| {
-            let tenant = self.scope.tenant;
-            let stands =
-                |cursor: &str| Ok::<_, TrustError>(read.named_cursor(tenant, cursor)?.map_or(0, |seq| seq.0));
-            let (cursor, start) = match way {
-                Way::Call => (cursor.clone(), stands(&cursor)?),
-                Way::Courier { again: true } => (packed(&cursor), 0),
-                Way::Courier { again: false } => {
-                    (packed(&cursor), stands(&packed(&cursor))?.max(stands(&cursor)?))
-                }
-            };
-            let mut after = start;
-            while room > 0 && waiting.lines.len() < LINES {
-                let page = read.documents(tenant, kind, Some(subject), after, PAGE)?;
-                let full = page.len() == PAGE;
-                for document in page {
-                    // What persons decided is told to whom it concerns.
-                    let decided = registry.decisions.all.get(&document.hash);
-                    let told = |decision| decisions::concerns(registry, trust.party, decision, to);
-                    if kind == DocumentKind::PersonalDecision && !decided.is_some_and(told) {
-                        after = document.number;
-                        continue;
+        let mut take =
+            |kind: DocumentKind, word: &str, cursor: String, subject: Digest, until: Option<u64>| {
+                let tenant = self.scope.tenant;
+                let stands = |cursor: &str| {
+                    Ok::<_, TrustError>(read.named_cursor(tenant, cursor)?.map_or(0, |seq| seq.0))
+                };
+                let (cursor, start) = match way {
+                    Way::Call => (cursor.clone(), stands(&cursor)?),
+                    Way::Courier { again: true } => (packed(&cursor), 0),
+                    Way::Courier { again: false } => {
+                        (packed(&cursor), stands(&packed(&cursor))?.max(stands(&cursor)?))
                     }
-                    let line = format!("{word} {subject} {}\n", document.text);
-                    if (line.len() > room && !waiting.lines.is_empty()) || waiting.lines.len() >= LINES {
-                        room = 0;
+                };
+                let mut after = start;
+                let mut over = false;
+                while room > 0 && !over && waiting.lines.len() < LINES {
+                    let page = read.documents(tenant, kind, Some(subject), after, PAGE)?;
+                    let full = page.len() == PAGE;
+                    for document in page {
+                        if until.is_some_and(|until| document.number > until) {
+                            over = true;
+                            break;
+                        }
+                        // What persons decided is told to whom it concerns.
+                        let decided = registry.decisions.all.get(&document.hash);
+                        let told = |decision| decisions::concerns(registry, trust.party, decision, to);
+                        if kind == DocumentKind::PersonalDecision && !decided.is_some_and(told) {
+                            after = document.number;
+                            continue;
+                        }
+                        let line = format!("{word} {subject} {}\n", document.text);
+                        if (line.len() > room && !waiting.lines.is_empty()) || waiting.lines.len() >= LINES {
+                            room = 0;
+                            break;
+                        }
+                        room = room.saturating_sub(line.len());
+                        after = document.number;
+                        waiting.lines.push(line);
+                    }
+                    if !full {
                         break;
                     }
-                    room = room.saturating_sub(line.len());
-                    after = document.number;
-                    waiting.lines.push(line);
                 }
-                if !full {
-                    break;
+                if after > start {
+                    waiting.told.push((cursor, after));
                 }
-            }
-            if after > start {
-                waiting.told.push((cursor, after));
-            }
-            Ok::<_, TrustError>(())
-        };
-        take(DocumentKind::Appointment, "appointment", appointments_cursor(to), trust.party.0)?;
-        take(DocumentKind::Pairing, "parting", parting_cursor(to), parting_subject(trust.party, to))?;
+                Ok::<_, TrustError>(())
+            };
+        take(DocumentKind::Appointment, "appointment", appointments_cursor(to), trust.party.0, None)?;
+        take(DocumentKind::Pairing, "parting", parting_cursor(to), parting_subject(trust.party, to), None)?;
         for request in registry.requests.keys() {
             if registry.concerns(AgreementId(*request), to) {
-                take(DocumentKind::AgreementAct, "act", acts_cursor(to, *request), *request)?;
+                take(DocumentKind::AgreementAct, "act", acts_cursor(to, *request), *request, None)?;
             }
         }
         for agreement in registry.agreements.keys() {
-            let introduced = || read.named_cursor(self.scope.tenant, &introduced_cursor(to, *agreement));
-            if registry.concerns(*agreement, to) || introduced()?.is_some() {
-                take(DocumentKind::AgreementAct, "act", acts_cursor(to, agreement.0), agreement.0)?;
+            let introduced = read.named_cursor(self.scope.tenant, &introduced_cursor(to, *agreement))?;
+            let introduced = introduced.map(|seq| seq.0);
+            let until = registry.told_until(*agreement, to);
+            // Whoever is out and was introduced again since is told of everything again.
+            let until = until.filter(|until| introduced.is_none_or(|introduced| introduced < *until));
+            if registry.concerns(*agreement, to) || introduced.is_some() {
+                take(DocumentKind::AgreementAct, "act", acts_cursor(to, agreement.0), agreement.0, until)?;
                 let decided = decisions_cursor(to, agreement.0);
-                take(DocumentKind::PersonalDecision, "decision", decided, agreement.0)?;
+                take(DocumentKind::PersonalDecision, "decision", decided, agreement.0, None)?;
             }
         }
         Ok(waiting)
@@ -182,8 +201,9 @@ impl Core {
         }
         let now = self.clock.now();
         let tenant = self.scope.tenant;
+        let last = agreed.matter.numbers.last().copied().unwrap_or_default();
         self.store.transact(|tx| {
-            tx.set_cursor(tenant, &introduced_cursor(to, agreement), Seq(1))?;
+            tx.set_cursor(tenant, &introduced_cursor(to, agreement), Seq(last))?;
             tx.audit(tenant, now, author, "agreement.introduce", &agreement.to_string(), &to.to_string())
         })?;
         trust.session(to, super::calls::Session::tell_documents);

@@ -122,6 +122,7 @@ impl Core {
                 for given in &passed_on {
                     self.take_from_there(tx, given, now)?;
                 }
+                self.made_anew_without(tx, &registry, &id, now)?;
                 if tx.tombstoned(tenant, trust.party, holding.agreement, self.recalled(&id))? {
                     tx.erase(self.scope, now, &id)?;
                 } else {
@@ -208,6 +209,7 @@ impl Core {
             };
             let permitted = candidate.as_ref().is_some_and(|candidate| {
                 trust.decide(&force, registry, candidate, given.to, Action::Receive, now).permitted
+                    || trust.may_still_explain(&force, registry, candidate, given.to, now)
             });
             let (to, agreement, subject) = (given.to, given.agreement, given.subject);
             found.push(PassedOn { to, agreement, force, subject, permitted });

@@ -55,6 +55,7 @@ impl fmt::Display for Wait {
 pub(crate) struct Gate {
     terms: std::sync::Arc<Terms>,
     passed: Vec<Passage>,
+    last: Option<Timestamp>,
     arrears: Option<Arrears>,
 }
 
@@ -70,8 +71,16 @@ impl Gate {
         self.terms.caps.over(&self.passed, size.object, size.whole, now)
     }
 
+    /// From here on the caps of this version count; what flowed counts under each.
+    pub(crate) fn go_by(&mut self, force: &InForce) {
+        if !std::sync::Arc::ptr_eq(&self.terms, &force.terms) {
+            self.terms = std::sync::Arc::clone(&force.terms);
+        }
+    }
+
     /// Counts an object.
     pub(crate) fn pass(&mut self, size: Size, at: Timestamp) {
+        self.last = self.last.max(Some(at));
         self.passed.push(Passage { at, objects: 1, bytes: size.whole });
     }
 
@@ -80,9 +89,9 @@ impl Gate {
         &self.passed
     }
 
-    /// When the last thing flowed.
-    pub(crate) fn last(&self) -> Option<Timestamp> {
-        self.passed.iter().map(|passage| passage.at).max()
+    /// When the last thing flowed, however long ago.
+    pub(crate) const fn last(&self) -> Option<Timestamp> {
+        self.last
     }
 }
 
@@ -112,7 +121,10 @@ impl Core {
         now: Timestamp,
     ) -> Result<Gate, StoreError> {
         let tenant = self.scope.tenant;
-        let passed = read.passages(tenant, key, now.plus_micros(-agreement::Caps::REACH))?;
+        let last = read.last_passage(tenant, key)?.map(|last| last.min(now));
+        // What comes in late is counted where it belongs in time, after the last before it: as far back as that reaches.
+        let since = last.unwrap_or(now).plus_micros(-agreement::Caps::REACH);
+        let passed = read.passages(tenant, key, since)?;
         if passed.iter().any(|passage| passage.at > now) {
             self.store.transact(|tx| tx.settle_passages(tenant, key, now))?;
         }
@@ -126,7 +138,7 @@ impl Core {
             .collect();
         let arrears =
             if key.outbound { self.arrears(read, key.agreement, force, key.peer, now)? } else { None };
-        Ok(Gate { terms: std::sync::Arc::clone(&force.terms), passed, arrears })
+        Ok(Gate { terms: std::sync::Arc::clone(&force.terms), passed, last, arrears })
     }
 
     /// How far a party is behind what reciprocity asks for, counted over what it gave us. In the first period of a text

@@ -22,7 +22,8 @@ impl PeerHandler for Peers {
         let said = LeafStatement::read(&signed).ok()?;
         let registry = self.0.registry().ok()?;
         let history = registry.histories.get(&said.party)?;
-        LeafStatement::verify(&signed, history, key, self.0.clock.now()).ok().map(|statement| statement.party)
+        let latest = self.0.trust()?.latest(self.0.clock.now());
+        LeafStatement::verify(&signed, history, key, latest).ok().map(|statement| statement.party)
     }
 
     fn answer(&self, from: Option<PartyId>, topic: Topic, body: &[u8]) -> Result<Vec<u8>, Refusal> {
@@ -38,7 +39,7 @@ impl PeerHandler for Peers {
                     let why = if ended {
                         "the pairing has ended here; pair anew with an invitation"
                     } else {
-                        "the two nodes are not paired: people here have not confirmed the words yet"
+                        "the two nodes are not paired: at the node that was called, nobody has confirmed the words yet"
                     };
                     return Err(Refusal::Forbidden(why.to_owned()));
                 }
@@ -98,6 +99,11 @@ impl Core {
             let known =
                 have.is_some_and(|history| history.events().iter().any(|known| known.hash() == event.hash()));
             if !known && let Err(problem) = self.keep_key_event(party, event) {
+                let registry = self.registry()?;
+                if registry.histories.get(&party).is_some_and(|history| history.fork().is_some()) {
+                    // People were told once.
+                    return Err(problem);
+                }
                 self.alarm(party, "shieldwall/key-history", problem.to_string(), now)?;
                 return Err(problem);
             }

@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 
 use ::keys::Signed;
-use ::keys::events::{Change, EpochTerms, Event, KeyHistory, MAX_EPOCH, Roots};
+use ::keys::events::{Change, EpochTerms, Event, EventError, KeyHistory, MAX_EPOCH, Roots};
 use ::keys::leaf::{LeafStatement, MAX_LEAF};
+use ::keys::posts::Appointed;
 use ledger::entry::Figures;
 use model::{Digest, Finding, PartyId, Severity, SourceId, Timestamp};
 use ports::trust::DocumentKind;
@@ -15,7 +16,7 @@ use ports::trust::DocumentKind;
 use super::book::word;
 use super::vault::{Secrets, Vault};
 use super::witness::ledger_key;
-use super::{Trust, TrustError};
+use super::{Trust, TrustError, bounds};
 use crate::core::Core;
 
 /// A node renews its epoch key when less than this is left of the epoch: 14 days, in microseconds.
@@ -33,9 +34,7 @@ impl Core {
         }
         // Keys without their history, or a history without its keys: one of the two has to be restored, and nothing
         // that may be the only copy is written over.
-        let began =
-            !self.store.read()?.documents(self.scope.tenant, DocumentKind::KeyEvent, None, 0, 1)?.is_empty();
-        if began {
+        if self.had_keys()? {
             return Err(TrustError::refused(
                 "the store holds a key history, but the keys in the node's directory are not its keys; restore the `keys` folder that belongs to this store, or go on with new keys by `shieldwall key recover`",
             ));
@@ -131,7 +130,7 @@ impl Core {
         let events = read.documents(self.scope.tenant, DocumentKind::KeyEvent, None, 0, 100_000)?;
         let naming = read.naming_key(self.scope.tenant)?;
         drop(read);
-        let histories = super::registry::histories(&events, now);
+        let histories = super::fold::histories(&events, now);
         let ours = histories.into_iter().find(|(_, history)| {
             let known = |key| history.epoch(key).is_some();
             known(secrets.epoch.id()) || secrets.before.as_ref().is_some_and(|before| known(before.id()))
@@ -145,6 +144,7 @@ impl Core {
             naming,
             self.rules.clone(),
         )));
+        self.take_latest(self.party()?)?;
         self.finish_rotation()?;
         Ok(true)
     }
@@ -187,8 +187,19 @@ impl Core {
         let registry = self.registry()?;
         let (history, kind) = match registry.histories.get(&party) {
             Some(history) => {
+                let forked = history.fork().is_some();
                 let mut history = history.clone();
-                history.apply(signed, now).map_err(TrustError::refused)?;
+                match history.apply(signed, now) {
+                    Ok(_) => {}
+                    Err(problem @ EventError::Fork(_)) => {
+                        // One contradiction is enough, and against us nobody needs one: we know what we signed.
+                        if !forked && self.party()?.party != party {
+                            self.keep_contradiction(party, signed, &problem)?;
+                        }
+                        return Err(TrustError::refused(problem));
+                    }
+                    Err(problem) => return Err(TrustError::refused(problem)),
+                }
                 (history, "event")
             }
             None => (KeyHistory::begin(signed, now).map_err(TrustError::refused)?, "inception"),
@@ -213,6 +224,27 @@ impl Core {
             tx.add_findings(self.scope, now, SourceId(0), None, twice.as_slice())?;
             self.book(tx, now, figures, &format!(r#"{{"document":"{}"}}"#, signed.hash())).map(|_| ())
         })
+    }
+
+    /// Keeps an event that contradicts a party's history: from then on nothing it signs is believed, on any start.
+    fn keep_contradiction(
+        &self,
+        party: PartyId,
+        signed: &Signed,
+        problem: &EventError,
+    ) -> Result<(), TrustError> {
+        let source = self.registry()?.peers.get(&party).map_or(SourceId(0), |peer| peer.source);
+        let message = format!("party {} shows two faces: {problem}", party.0.short());
+        let finding = Finding::new(Severity::Error, "shieldwall/key-history-forked", "", message).hint(
+            "nothing it signed since is believed, and nothing is given to it; ask it over another channel, end the pairing, \
+             and pair anew once it has new keys",
+        );
+        let figures = Figures::KeyEvent { party: self.pseudonym(party), event: word("contradiction") };
+        self.keep_document(DocumentKind::KeyEvent, party.0, signed, |tx, now| {
+            tx.add_findings(self.scope, now, source, None, std::slice::from_ref(&finding))?;
+            self.book(tx, now, figures, &format!(r#"{{"document":"{}"}}"#, signed.hash())).map(|_| ())
+        })?;
+        Ok(())
     }
 
     /// Our own key history.
@@ -359,7 +391,20 @@ impl Core {
             .get(&party)
             .ok_or_else(|| TrustError::Missing(format!("a key history of party {}", party.0.short())))?;
         let mut roster = registry.roster(party);
-        roster.apply(signed, history, now).map_err(TrustError::refused)?;
+        if roster.apply(signed, history, now).map_err(TrustError::refused)? == Appointed::Known {
+            return Ok(false);
+        }
+        if party != self.party()?.party {
+            let most = bounds::MOST_APPOINTMENTS;
+            let kept = self.store.read()?.documents(
+                self.scope.tenant,
+                DocumentKind::Appointment,
+                Some(party.0),
+                0,
+                most,
+            )?;
+            bounds::within(kept.len(), most, party, "appointments")?;
+        }
         let figures = Figures::KeyEvent { party: self.pseudonym(party), event: word("appointment") };
         self.keep_document(DocumentKind::Appointment, party.0, signed, |tx, now| {
             self.book(tx, now, figures, &format!(r#"{{"document":"{}"}}"#, signed.hash())).map(|_| ())

@@ -8,8 +8,10 @@
 mod acts;
 mod agreements;
 mod book;
+mod bounds;
 mod calls;
 mod circumstances;
+mod companions;
 mod consumers;
 mod courier;
 mod decisions;
@@ -17,6 +19,8 @@ mod deliver;
 mod departure;
 mod documents;
 mod erasure;
+mod explain;
+mod fold;
 mod gate;
 mod handler;
 mod keys;
@@ -28,20 +32,23 @@ mod receive;
 mod recovery;
 mod registry;
 mod release;
+mod repair;
 mod report;
 mod retention;
 mod status;
 mod vault;
 mod witness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ::keys::Signed;
 use ::keys::veil::Veil;
+use agreement::acts::Clock;
 use exchange::{Follows, NamingKey};
-use model::{AgreementId, Digest, PartyId, StixId, Timestamp};
+use json::{Limits, Tape};
+use model::{AgreementId, Digest, Finding, PartyId, Severity, StixId, Timestamp};
 use policy::{Action, Decision, Memo, Request};
 use ports::StoreError;
 use ports::trust::{DocumentKind, StreamKey, StreamPosition};
@@ -103,7 +110,7 @@ pub struct Trust {
     pub party: PartyId,
     vault: Vault,
     secrets: RwLock<Arc<Secrets>>,
-    registry: Mutex<Arc<Registry>>,
+    registry: Mutex<Folded>,
     memo: Mutex<Memo>,
     rules: Shelf,
     naming: [u8; 32],
@@ -116,10 +123,21 @@ pub struct Trust {
     erasures: AtomicBool,
     /// The latest instant that was seen, in microseconds: what has ended does not begin again when a clock is put back.
     latest: AtomicI64,
+    /// The one that was kept last, for the next start.
+    latest_kept: AtomicI64,
     sessions: Mutex<BTreeMap<PartyId, calls::Session>>,
+    repairs: repair::Repairs,
     changed: watch::Sender<u64>,
     /// When people were last told that the next epoch's key has to be brought.
     reminded: Mutex<Option<Timestamp>>,
+}
+
+/// The newest fold, whether documents or peers have changed since, and an act that was verified meanwhile.
+#[derive(Default)]
+struct Folded {
+    registry: Arc<Registry>,
+    stale: bool,
+    verified: Option<fold::Verified>,
 }
 
 impl Trust {
@@ -138,7 +156,9 @@ impl Trust {
             // What was taken back before the last stop may still have to be erased.
             erasures: AtomicBool::new(true),
             latest: AtomicI64::new(i64::MIN),
+            latest_kept: AtomicI64::new(i64::MIN),
             sessions: Mutex::default(),
+            repairs: repair::Repairs::default(),
             changed: watch::Sender::new(0),
             reminded: Mutex::default(),
         }
@@ -191,6 +211,13 @@ impl Trust {
     pub(crate) fn latest(&self, now: Timestamp) -> Timestamp {
         let before = self.latest.fetch_max(now.as_micros(), Ordering::AcqRel);
         Timestamp::from_micros(before.max(now.as_micros()))
+    }
+
+    /// Whether so long has passed since the latest instant was kept last that it is due again, and which it is.
+    fn latest_to_keep(&self) -> Option<Timestamp> {
+        let latest = self.latest.load(Ordering::Acquire);
+        let kept = self.latest_kept.load(Ordering::Acquire);
+        (latest > kept.saturating_add(LATEST_KEPT)).then(|| Timestamp::from_micros(latest))
     }
 
     fn erasures_wait(&self) {
@@ -270,6 +297,16 @@ impl Trust {
     }
 }
 
+/// How often the latest instant that was seen is kept, in microseconds: once a minute.
+const LATEST_KEPT: i64 = 60_000_000;
+
+/// A clock that is behind the latest instant by more than this was put back, and people are told, in microseconds: five
+/// minutes.
+const PUT_BACK: i64 = 300_000_000;
+
+/// The name under which the latest instant is kept.
+const LATEST: &str = "clock:latest";
+
 /// Decisions kept in mind.
 const MEMO: usize = 100_000;
 
@@ -283,9 +320,59 @@ impl Core {
     /// The node's own party.
     ///
     /// # Errors
-    /// [`VaultError::Empty`] while there are no keys.
+    /// [`VaultError::Empty`] while there are no keys, [`VaultError::Lost`] when there were some.
     pub fn party(&self) -> Result<&Arc<Trust>, TrustError> {
-        self.trust.get().ok_or_else(|| VaultError::Empty.into())
+        self.trust.get().ok_or_else(|| self.without_keys())
+    }
+
+    /// Whether the store holds a key history: then keys were made here once.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn had_keys(&self) -> Result<bool, StoreError> {
+        let first = self.store.read()?.documents(self.scope.tenant, DocumentKind::KeyEvent, None, 0, 1)?;
+        Ok(!first.is_empty())
+    }
+
+    /// Why there are no keys: none were made yet, or they are lost.
+    fn without_keys(&self) -> TrustError {
+        match self.had_keys() {
+            Ok(false) => VaultError::Empty.into(),
+            Ok(true) => VaultError::Lost.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Takes up the latest instant that an earlier run has seen: what had ended then has ended.
+    fn take_latest(&self, trust: &Trust) -> Result<(), StoreError> {
+        let kept = self.store.read()?.named_cursor(self.scope.tenant, LATEST)?;
+        if let Some(kept) = kept.and_then(|seq| i64::try_from(seq.0).ok()) {
+            trust.latest_kept.store(kept, Ordering::Release);
+            trust.latest(Timestamp::from_micros(kept));
+        }
+        Ok(())
+    }
+
+    /// Keeps the latest instant for the next start, now and then, and says so when the clock was put back.
+    fn keep_latest(&self, trust: &Trust) -> Result<(), TrustError> {
+        let now = self.clock.now();
+        let latest = trust.latest(now);
+        if let Some(latest) = trust.latest_to_keep()
+            && let Ok(seq) = u64::try_from(latest.as_micros())
+        {
+            self.store.transact(|tx| tx.set_cursor(self.scope.tenant, LATEST, model::Seq(seq)))?;
+            trust.latest_kept.store(latest.as_micros(), Ordering::Release);
+        }
+        if now.plus_micros(PUT_BACK) < latest {
+            let message = format!(
+                "the clock says {now}, and it was {latest} before: what had ended by then stays ended until the clock has \
+                 caught up"
+            );
+            let finding = Finding::new(Severity::Warning, "shieldwall/clock-put-back", "", message)
+                .hint("compare the node's clock with a time server");
+            self.say_once(&format!("clock-put-back:{}", latest.as_micros()), &finding)?;
+        }
+        Ok(())
     }
 
     /// What is known of parties and agreements now.
@@ -295,15 +382,19 @@ impl Core {
     pub fn registry(&self) -> Result<Arc<Registry>, TrustError> {
         let Some(trust) = self.trust() else { return Ok(Arc::default()) };
         let now = self.clock.now();
-        let mut current = trust.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let clock = Clock { earliest: now, latest: trust.latest(now) };
+        let mut folded = trust.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let newer = {
             let read = self.store.read()?;
-            current.brought_up(&*read, self.scope.tenant, now, self.sites(trust.party))?
+            let (stale, verified) = (folded.stale, folded.verified.take());
+            let sites = self.sites(trust.party);
+            folded.registry.brought_up(&*read, self.scope.tenant, clock, sites, stale, verified)?
         };
         if let Some(newer) = newer {
-            *current = Arc::new(newer);
+            folded.registry = Arc::new(newer);
+            folded.stale = false;
         }
-        Ok(Arc::clone(&current))
+        Ok(Arc::clone(&folded.registry))
     }
 
     /// Where officers use passkeys, by party.
@@ -312,10 +403,18 @@ impl Core {
         rules.sites.iter().map(|(party, site)| (party.unwrap_or(own), site.clone())).collect()
     }
 
-    /// Forgets what was derived, so that it is derived anew.
+    /// Documents or peers have changed: what is derived of them is brought up when it is asked for next.
     pub(crate) fn registry_changed(&self) {
+        self.registry_changed_by(None);
+    }
+
+    /// The same, by an act that was verified and is kept now.
+    fn registry_changed_by(&self, verified: Option<fold::Verified>) {
         if let Some(trust) = self.trust() {
-            trust.registry.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&Arc::default());
+            let mut folded = trust.registry.lock().unwrap_or_else(PoisonError::into_inner);
+            folded.stale = true;
+            folded.verified = verified;
+            drop(folded);
             trust.wake();
         }
     }
@@ -326,19 +425,29 @@ impl Core {
         read.object(self.scope, &id, None).ok().flatten().map(|stored| stored.raw)
     }
 
-    /// Whether a release officer let a version go to somebody although something was found in it.
-    pub(crate) fn reviewed(
+    /// What a release officer was shown in a version and let go to somebody: detectors and places.
+    pub(crate) fn released_findings(
         &self,
         read: &dyn ports::Read,
         to: PartyId,
         agreement: AgreementId,
         version: model::VersionId,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<BTreeSet<(String, String)>, StoreError> {
         let reviews = read.reviews(self.scope.tenant, true, 10_000)?;
-        Ok(reviews.iter().any(|review| {
+        let released = reviews.iter().filter(|review| {
             let same = review.to == to && review.agreement == agreement && review.version == version;
             same && review.decided.as_ref().is_some_and(|(release, ..)| *release)
-        }))
+        });
+        let mut shown = BTreeSet::new();
+        for review in released {
+            let mut tape = Tape::new();
+            let Ok(found) = tape.parse(review.found.as_bytes(), &Limits::OBJECT) else { continue };
+            for one in found.items() {
+                let text = |name: &str| one.get(name)?.as_str().map(|text| text.into_owned());
+                shown.extend(text("detector").zip(text("pointer")));
+            }
+        }
+        Ok(shown)
     }
 
     /// Keeps a signed document and commits to it in the ledger. Returns whether it was new.
@@ -347,6 +456,18 @@ impl Core {
         kind: DocumentKind,
         subject: Digest,
         signed: &Signed,
+        also: impl FnOnce(&mut dyn ports::Tx, Timestamp) -> Result<(), StoreError> + Send,
+    ) -> Result<bool, TrustError> {
+        self.keep_verified(kind, subject, signed, None, also)
+    }
+
+    /// [`Core::keep_document`] of an act that was verified together with those it follows.
+    fn keep_verified(
+        &self,
+        kind: DocumentKind,
+        subject: Digest,
+        signed: &Signed,
+        verified: Option<fold::Verified>,
         also: impl FnOnce(&mut dyn ports::Tx, Timestamp) -> Result<(), StoreError> + Send,
     ) -> Result<bool, TrustError> {
         let now = self.clock.now();
@@ -359,7 +480,7 @@ impl Core {
             Ok(new)
         })?;
         if new {
-            self.registry_changed();
+            self.registry_changed_by(verified);
         }
         Ok(new)
     }

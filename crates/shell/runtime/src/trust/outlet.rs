@@ -225,6 +225,7 @@ impl<'a> Outlet<'a> {
                 // Those who signed nothing get no pseudonyms either.
                 _ => Personal::Review,
             },
+            released: &|_| false,
             detectors: &rules.detectors,
             addresses: None,
             contributor: &contributor,
@@ -509,6 +510,7 @@ impl Core {
         let plan = Plan {
             profile: Some(&bare),
             personal: Personal::Redact,
+            released: &|_| false,
             detectors: &rules.detectors,
             addresses: None,
             contributor: &Contributor::Named,
@@ -753,6 +755,17 @@ impl Core {
         }
         let figures = Figures::Access { post: word(role), action: word(action), count: 1 };
         self.book(tx, self.clock.now(), figures, "{}").map(drop)
+    }
+
+    /// Counts that one of our people looked at who may have what: `explain`, `decisions` or `reviews`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn note_access(&self, role: &str, action: &str) -> Result<(), StoreError> {
+        if self.trust().is_none() {
+            return Ok(());
+        }
+        self.store.transact(|tx| self.book_access(tx, role, action))
     }
 }
 

@@ -10,7 +10,7 @@ use ::keys::{Signed, context};
 use agreement::acts::{Status, What};
 use model::{Finding, PartyId, Severity, Timestamp};
 use ports::Read;
-use ports::trust::{DocumentKind, PeerRecord, PeerState};
+use ports::trust::{DisclosureRecord, DocumentKind, PeerRecord, PeerState};
 
 use super::TrustError;
 use super::documents::{packed, parting_cursor, parting_subject};
@@ -61,12 +61,12 @@ impl Core {
             PeerState::Ended => Ok(peer),
             PeerState::Ending if !once => Ok(peer),
             PeerState::Paired if !once => {
-                let peer = self.set_peer_state(peer, PeerState::Ending, "peer.end", author, reason)?;
+                let peer = self.set_peer_state(&peer, PeerState::Ending, "peer.end", author, reason)?;
                 self.say_parting(peer.party, reason, false)?;
                 Ok(peer)
             }
             // Whoever was never confirmed here was never given anything.
-            _ => self.set_peer_state(peer, PeerState::Ended, "peer.end", author, reason),
+            _ => self.set_peer_state(&peer, PeerState::Ended, "peer.end", author, reason),
         }
     }
 
@@ -101,7 +101,12 @@ impl Core {
         loop {
             let page = read.disclosures(tenant, None, true, offset, PAGE)?;
             let count = page.len();
-            owed.unconfirmed += page.iter().filter(|given| given.to == peer).count() as u64;
+            // Who says that nothing of that name is there has nothing left to confirm.
+            let answered = |given: &DisclosureRecord| {
+                given.receipt.as_ref().is_some_and(|(_, state)| state == "unknown")
+            };
+            let owing = page.iter().filter(|given| given.to == peer && !answered(given));
+            owed.unconfirmed += owing.count() as u64;
             offset += count as u64;
             if count < PAGE {
                 break;
@@ -166,7 +171,7 @@ impl Core {
             let theirs = self.parting(peer.party, trust.party)?;
             if heard && theirs.is_some_and(|(_, said)| said.settled) {
                 let reason = "both sides have settled what they owed";
-                self.set_peer_state(peer.clone(), PeerState::Ended, "peer.ended", "node", reason)?;
+                self.set_peer_state(peer, PeerState::Ended, "peer.ended", "node", reason)?;
                 any = true;
             }
         }
@@ -202,7 +207,13 @@ impl Core {
         if said.at < peer.since && peer.state == PeerState::Paired {
             return Ok(());
         }
-        self.keep_document(DocumentKind::Pairing, parting_subject(from, trust.party), signed, |_, _| Ok(()))?;
+        // Said again it is nothing new, whatever its date.
+        let before = self.parting(from, trust.party)?;
+        if before.is_none_or(|(_, before)| said.settled && !before.settled) {
+            self.keep_document(DocumentKind::Pairing, parting_subject(from, trust.party), signed, |_, _| {
+                Ok(())
+            })?;
+        }
         if peer.state == PeerState::Paired {
             let finding = Finding::new(
                 Severity::Warning,
@@ -212,7 +223,6 @@ impl Core {
             );
             let source = peer.source;
             self.store.transact(|tx| tx.add_findings(self.scope, now, source, None, &[finding]))?;
-            let peer = peer.clone();
             self.set_peer_state(peer, PeerState::Ending, "peer.parting", "peer", &said.reason)?;
             self.say_parting(from, "in answer", false)?;
         }

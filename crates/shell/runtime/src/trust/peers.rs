@@ -70,6 +70,11 @@ impl Core {
         let trust = self.party()?;
         let now = self.clock.now();
         let verified = Invitation::verify(invitation, now).map_err(TrustError::refused)?;
+        if verified.from.history.party() == trust.party {
+            return Err(TrustError::refused(
+                "this invitation is this node's own: hand it to the other side, which accepts it there",
+            ));
+        }
         let history = self.own_history()?;
         let secrets = trust.secrets();
         let signer = Signer { history: &history, epoch: &secrets.epoch, endpoint };
@@ -77,7 +82,7 @@ impl Core {
         let answer = Acceptance::issue(&verified, signer, &nonce(trust, until), now, until)
             .map_err(TrustError::refused)?;
         let theirs = &verified.from;
-        let peer = self.meet(&theirs.history, theirs.endpoint.clone(), name)?;
+        let peer = self.meet(&theirs.history, theirs.endpoint.clone(), name, true)?;
         let subject = invitation.hash();
         self.keep_document(DocumentKind::Pairing, subject, invitation, |_, _| Ok(()))?;
         self.keep_document(DocumentKind::Pairing, subject, &answer, |_, _| Ok(()))?;
@@ -121,11 +126,7 @@ impl Core {
             .map_err(TrustError::refused)?;
         // What people ended does not begin anew because somebody sends an old document again.
         let known = documents.iter().any(|(_, signed)| signed.hash() == acceptance.hash());
-        let peer = self.registry()?.peers.get(&verified.from.history.party()).map(|peer| peer.state);
-        if known && peer == Some(PeerState::Ended) {
-            return Err(TrustError::refused("the pairing that this began was ended; send a new invitation"));
-        }
-        let peer = self.meet(&verified.from.history, verified.from.endpoint.clone(), name)?;
+        let peer = self.meet(&verified.from.history, verified.from.endpoint.clone(), name, !known)?;
         self.keep_document(DocumentKind::Pairing, answered, acceptance, |_, _| Ok(()))?;
         self.keep_document(DocumentKind::Pairing, answered, &opening, |_, _| Ok(()))?;
         Ok(PairingStep { party: peer.party, name: peer.name, answer: opening })
@@ -182,9 +183,9 @@ impl Core {
                 .unwrap_or_default(),
             words: pairing_of(&documents, trust.party, peer.party).map(|pairing| pairing.words()),
         };
-        let mut views: Vec<_> = registry.peers.values().map(view).collect();
-        views.sort_by(|a, b| a.peer.name.cmp(&b.peer.name));
-        Ok(views)
+        // As they are stored: how calls go is noted there, and nothing else follows from it.
+        let peers = self.store.read()?.peers(self.scope.tenant)?;
+        Ok(peers.iter().map(view).collect())
     }
 
     /// A person says that the other side read out these words. They must be ours.
@@ -198,6 +199,7 @@ impl Core {
                 "not all three documents were exchanged yet: there are no words to compare",
             ));
         };
+        spelled(words)?;
         let theirs: Vec<_> = words.split_whitespace().filter_map(::keys::words::byte).collect();
         let same: Vec<_> = ours.iter().filter_map(|word| ::keys::words::byte(word)).collect();
         if theirs != same {
@@ -210,7 +212,7 @@ impl Core {
         let last = said.last().map_or(0, |document| document.number);
         let cursor = super::parting::paired_cursor(view.peer.party);
         self.store.transact(|tx| tx.set_cursor(tenant, &cursor, model::Seq(last)))?;
-        self.set_peer_state(view.peer, PeerState::Paired, "peer.confirm", author, "")
+        self.set_peer_state(&view.peer, PeerState::Paired, "peer.confirm", author, "")
     }
 
     /// Where a peer's node is reached from now on; `None` for files only.
@@ -218,10 +220,15 @@ impl Core {
     /// # Errors
     /// [`TrustError::Missing`] for a name nobody has.
     pub fn set_peer_endpoint(&self, name: &str, endpoint: Option<&str>) -> Result<PeerRecord, TrustError> {
-        let peer = PeerRecord { endpoint: endpoint.map(str::to_owned), ..self.pairing(name)?.peer };
-        self.store.transact(|tx| tx.set_peer(self.scope.tenant, &peer))?;
+        let party = self.pairing(name)?.peer.party;
+        let changed = self.store.transact(|tx| {
+            let Some(peer) = tx.peer(self.scope.tenant, party)? else { return Ok(None) };
+            let peer = PeerRecord { endpoint: endpoint.map(str::to_owned), ..peer };
+            tx.set_peer(self.scope.tenant, &peer)?;
+            Ok(Some(peer))
+        })?;
         self.registry_changed();
-        Ok(peer)
+        changed.ok_or_else(|| no_peer(name))
     }
 
     /// Changes what our people call a peer, or note about it. `None` leaves it as it is.
@@ -235,7 +242,7 @@ impl Core {
         note: Option<&str>,
         author: &str,
     ) -> Result<PeerRecord, TrustError> {
-        let before = self.pairing(name)?.peer;
+        let party = self.pairing(name)?.peer.party;
         if let Some(new) = new_name.filter(|new| *new != name) {
             check_name(new)?;
             if self.registry()?.peers.values().any(|peer| peer.name == new) {
@@ -247,18 +254,20 @@ impl Core {
         if note.is_some_and(|note| note.len() > MOST_NOTE) {
             return Err(TrustError::refused(format!("a note is at most {MOST_NOTE} bytes")));
         }
-        let peer = PeerRecord {
-            name: new_name.unwrap_or(&before.name).to_owned(),
-            note: note.unwrap_or(&before.note).to_owned(),
-            ..before
-        };
         let (now, tenant) = (self.clock.now(), self.scope.tenant);
-        self.store.transact(|tx| {
+        let changed = self.store.transact(|tx| {
+            let Some(peer) = tx.peer(tenant, party)? else { return Ok(None) };
+            let peer = PeerRecord {
+                name: new_name.unwrap_or(&peer.name).to_owned(),
+                note: note.unwrap_or(&peer.note).to_owned(),
+                ..peer
+            };
             tx.set_peer(tenant, &peer)?;
-            tx.audit(tenant, now, author, "peer.change", name, &peer.name)
+            tx.audit(tenant, now, author, "peer.change", name, &peer.name)?;
+            Ok(Some(peer))
         })?;
         self.registry_changed();
-        Ok(peer)
+        changed.ok_or_else(|| no_peer(name))
     }
 
     /// One peer by its name.
@@ -267,36 +276,49 @@ impl Core {
     /// [`TrustError::Missing`] for a name nobody has.
     pub fn pairing(&self, name: &str) -> Result<PairingView, TrustError> {
         let found = self.pairings()?.into_iter().find(|view| view.peer.name == name);
-        found.ok_or_else(|| TrustError::Missing(format!("a peer named `{name}`")))
+        found.ok_or_else(|| no_peer(name))
     }
 
+    /// Moves a pairing on from the state it was seen in. If it is in another by now, that one stays.
     pub(super) fn set_peer_state(
         &self,
-        peer: PeerRecord,
+        seen: &PeerRecord,
         state: PeerState,
         action: &str,
         author: &str,
         reason: &str,
     ) -> Result<PeerRecord, TrustError> {
-        let now = self.clock.now();
-        let peer = PeerRecord { state, since: now, ..peer };
-        self.store.transact(|tx| {
-            tx.set_peer(self.scope.tenant, &peer)?;
-            tx.audit(self.scope.tenant, now, author, action, &peer.name, reason)
+        let (now, tenant) = (self.clock.now(), self.scope.tenant);
+        let moved = self.store.transact(|tx| {
+            let peer = tx.peer(tenant, seen.party)?;
+            let Some(peer) = peer.filter(|peer| (peer.state, peer.since) == (seen.state, seen.since)) else {
+                return Ok(None);
+            };
+            let peer = PeerRecord { state, since: now, ..peer };
+            tx.set_peer(tenant, &peer)?;
+            tx.audit(tenant, now, author, action, &peer.name, reason)?;
+            Ok(Some(peer))
         })?;
         self.registry_changed();
         if let Some(trust) = self.trust() {
-            trust.forget_session(peer.party);
+            trust.forget_session(seen.party);
         }
-        Ok(peer)
+        moved.ok_or_else(|| {
+            TrustError::refused(format!(
+                "the pairing with `{}` was changed at the same time; look at it again and repeat the command",
+                seen.name
+            ))
+        })
     }
 
-    /// Adds a party we met as a peer, with a source its objects are booked under; or finds it again.
+    /// Adds a party we met as a peer, with a source its objects are booked under; or finds it again. What people ended
+    /// begins anew only by something `new`.
     fn meet(
         &self,
         history: &::keys::events::KeyHistory,
         endpoint: Option<String>,
         name: Option<&str>,
+        new: bool,
     ) -> Result<PeerRecord, TrustError> {
         let party = history.party();
         let now = self.clock.now();
@@ -315,39 +337,51 @@ impl Core {
                 "another peer is called `{name}` already; choose another name"
             )));
         }
-        let known = registry.peers.get(&party).cloned();
-        let peer = match known {
-            // Whoever was confirmed stays confirmed; whoever was ended begins anew.
-            Some(peer) if peer.state == PeerState::Paired => {
-                PeerRecord { endpoint: endpoint.or(peer.endpoint.clone()), ..peer }
-            }
-            Some(peer) => PeerRecord { endpoint, name, state: PeerState::Invited, since: now, ..peer },
-            None => {
-                let source = SourceRecord {
-                    id: SourceId(0),
-                    name: format!("peer-{name}"),
-                    kind: "peer".to_owned(),
-                    config: "{}".to_owned(),
-                    default_label: Label::OwnOnly,
-                    enabled: false,
-                    collection: CollectionId(self.ids.uuid()),
-                };
-                let source = self.store.transact(|tx| tx.add_source(tenant, &source))?;
-                PeerRecord {
-                    party,
-                    name,
-                    endpoint,
+        let collection = CollectionId(self.ids.uuid());
+        let met = self.store.transact(|tx| {
+            let peer = match tx.peer(tenant, party)? {
+                Some(peer) if peer.state == PeerState::Ended && !new => return Ok(None),
+                // Whoever was confirmed stays confirmed; whoever was ended begins anew.
+                Some(peer) if peer.state == PeerState::Paired => {
+                    PeerRecord { endpoint: endpoint.clone().or(peer.endpoint.clone()), ..peer }
+                }
+                Some(peer) => PeerRecord {
+                    endpoint: endpoint.clone(),
+                    name: name.clone(),
                     state: PeerState::Invited,
                     since: now,
-                    source,
-                    last_contact: None,
-                    last_error: None,
-                    note: String::new(),
+                    ..peer
+                },
+                None => {
+                    let source = SourceRecord {
+                        id: SourceId(0),
+                        name: format!("peer-{name}"),
+                        kind: "peer".to_owned(),
+                        config: "{}".to_owned(),
+                        default_label: Label::OwnOnly,
+                        enabled: false,
+                        collection,
+                    };
+                    PeerRecord {
+                        party,
+                        name: name.clone(),
+                        endpoint: endpoint.clone(),
+                        state: PeerState::Invited,
+                        since: now,
+                        source: tx.add_source(tenant, &source)?,
+                        last_contact: None,
+                        last_error: None,
+                        note: String::new(),
+                    }
                 }
-            }
-        };
-        self.store.transact(|tx| tx.set_peer(tenant, &peer))?;
+            };
+            tx.set_peer(tenant, &peer)?;
+            Ok(Some(peer))
+        })?;
         self.registry_changed();
+        let peer = met.ok_or_else(|| {
+            TrustError::refused("the pairing that this began was ended; send a new invitation")
+        })?;
         for event in history.events() {
             self.keep_key_event(party, event)?;
         }
@@ -420,6 +454,10 @@ fn pairing_of(documents: &[(Digest, Signed)], own: PartyId, peer: PartyId) -> Op
     })
 }
 
+fn no_peer(name: &str) -> TrustError {
+    TrustError::Missing(format!("a peer named `{name}`"))
+}
+
 /// Longest note on a peer, in bytes.
 const MOST_NOTE: usize = 2000;
 
@@ -448,4 +486,28 @@ fn free_name(claim: &str, taken: &dyn Fn(&str) -> bool) -> String {
         return base;
     }
     (2..10_000).map(|n| format!("{base}-{n}")).find(|name| !taken(name)).unwrap_or(base)
+}
+
+/// What was heard is six words of the list: another number, or a slip of the pen, says nothing about who stands between.
+fn spelled(words: &str) -> Result<(), TrustError> {
+    let heard: Vec<_> = words.split_whitespace().collect();
+    let strange: Vec<_> = heard
+        .iter()
+        .filter(|word| ::keys::words::byte(word).is_none())
+        .map(|word| format!("`{word}`"))
+        .collect();
+    if !strange.is_empty() {
+        return Err(TrustError::refused(format!(
+            "not in the list of words: {}; look at the spelling, and type in all six that were heard",
+            strange.join(", ")
+        )));
+    }
+    if heard.len() != Pairing::WORDS {
+        return Err(TrustError::refused(format!(
+            "those are {} words and not {}: type in all that were heard",
+            heard.len(),
+            Pairing::WORDS
+        )));
+    }
+    Ok(())
 }

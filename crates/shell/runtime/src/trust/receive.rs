@@ -3,21 +3,22 @@
 //! Effects, holdings and the stream's position are one transaction, so whatever is sent again has no second effect.
 
 use agreement::Over;
-use exchange::origin::{BatchMemo, Statement};
+use exchange::origin::{BatchMemo, Statement, Verified};
 use exchange::wire::{FrameLimits, Push};
 use exchange::{
     Accepted, Ack, Body, Content, Effect, Erasure, Inbound, Position, PushRefusal, Receipt, ReceiptItem,
-    Relabel, StreamId, Withdraw, accept,
+    Relabel, StreamId, Void, Withdraw, accept,
 };
 use json::{Limits, Tape};
-use label::{Facts, Handling, Origin};
+use keys::window::DAY;
+use label::{Facts, Handling, Onward, Origin};
 use ledger::entry::{ErasureAct, Figures, MisdirectedAct};
 use model::{AgreementId, Digest, Finding, Label, PartyId, Severity, StixId, Timestamp};
 use ports::peer::Refusal;
 use ports::trust::{DisclosureRecord, HoldingRecord, OutboxRecord, StreamKey, StreamPosition};
 use ports::{SourceRecord, StoreError, Tx};
 
-use super::deliver::travels_along;
+use super::companions::Came;
 use super::gate::{Gate, Size, passages};
 use super::registry::{InForce, Registry};
 use super::{Trust, TrustError};
@@ -33,7 +34,7 @@ struct Arrival<'p> {
     facts: Facts,
     provenance: Provenance,
     /// What came along with it and may be kept.
-    along: Vec<&'p str>,
+    along: Vec<Came<'p>>,
     /// When it was sent, and how large it is, as caps count it.
     passage: (Timestamp, Size),
 }
@@ -53,14 +54,18 @@ impl Core {
     pub fn take_push(&self, from: PartyId, frame: &[u8]) -> Result<String, Refusal> {
         let push = Push::decode(frame, &FrameLimits::default())
             .map_err(|problem| Refusal::Invalid(problem.to_string()))?;
-        self.take_in(from, &push)
+        self.take(from, &push, true)
     }
 
-    /// Takes in a push that arrived by whatever way.
+    /// Takes in a push that was carried here in a file, however long it was under way.
     ///
     /// # Errors
     /// As [`Core::take_push`].
     pub fn take_in(&self, from: PartyId, push: &Push) -> Result<String, Refusal> {
+        self.take(from, push, false)
+    }
+
+    fn take(&self, from: PartyId, push: &Push, called: bool) -> Result<String, Refusal> {
         let trust = self.trust().ok_or_else(|| Refusal::Forbidden("this node has no keys".to_owned()))?;
         let registry = self.registry().map_err(|_| Refusal::Failed)?;
         let agreement = push.segment.stream.agreement;
@@ -88,14 +93,15 @@ impl Core {
             now,
         };
         let admission = accept(&inbound, push).map_err(|problem| self.refused(from, &source, &problem))?;
-        let force = registry.version(agreement, push);
-        let gate = force.as_ref().map(|force| {
+        let gate = registry.last_force(agreement).map(|force| {
             let read = self.store.read()?;
-            self.gate(&*read, key, force, now)
+            self.gate(&*read, key, &force, now)
         });
         let mut gate = gate.transpose().map_err(|_| Refusal::Failed)?;
+        // A call brings what was said lately.
+        let earliest = if called { now.plus_micros(-BACKLOG) } else { Timestamp::MIN };
         let steps =
-            self.plan(trust, &registry, force.as_ref(), &mut gate, from, agreement, admission.accepted, now);
+            self.plan(trust, &registry, &mut gate, from, agreement, admission.accepted, earliest, now);
         let mut at = position.clone();
         at.epoch = admission.position.epoch;
         if admission.epoch.is_some() {
@@ -159,20 +165,26 @@ impl Core {
         &self,
         trust: &Trust,
         registry: &Registry,
-        force: Option<&InForce>,
         gate: &mut Option<Gate>,
         from: PartyId,
         agreement: AgreementId,
         accepted: Vec<Accepted<'p>>,
+        earliest: Timestamp,
         now: Timestamp,
     ) -> Vec<Step<'p>> {
         let mut steps: Vec<Step<'p>> = Vec::new();
         let mut over: Vec<Over> = Vec::new();
+        let mut late: Vec<Timestamp> = Vec::new();
         for Accepted { envelope, hash, effect } in accepted {
             let seq = envelope.seq;
             let body = match effect {
                 Effect::Apply(body) => body,
-                Effect::Void(_) => {
+                Effect::Void(void) => {
+                    // Where nothing may flow at all, people know why.
+                    late.extend(match void {
+                        Void::NotInForce { since } if since != Timestamp::EPOCH => Some(since),
+                        _ => None,
+                    });
                     steps.push(Step::Nothing { seq, hash });
                     continue;
                 }
@@ -180,9 +192,16 @@ impl Core {
             match body {
                 Body::Put(content) | Body::Supersede(content) | Body::Sighting(content) => {
                     let size = Size::of(content.object, &content.with);
-                    // By the sender's own dates, which are signed: never before what it sent last, never after now.
+                    // Each goes by the version it was sent under, caps included.
+                    let force = registry.version(agreement, &envelope.terms);
+                    if let (Some(gate), Some(force)) = (gate.as_mut(), force) {
+                        gate.go_by(force);
+                    }
+                    // By the sender's own dates, which are signed: never before its version began, never before what it
+                    // sent last, however long ago that was, and never after now.
+                    let start = force.map_or(envelope.at, |force| force.terms.start);
                     let last = gate.as_ref().and_then(Gate::last).unwrap_or(envelope.at);
-                    let at = envelope.at.max(last).min(now);
+                    let at = envelope.at.max(last).max(start).max(earliest).min(now);
                     if let Some(found) = gate.as_ref().and_then(|gate| gate.over(size, at)) {
                         over.push(found);
                         steps.push(Step::Nothing { seq, hash });
@@ -227,6 +246,18 @@ impl Core {
                 tracing::warn!(%problem, "objects beyond a cap could not be noted");
             }
         }
+        if let Some(first) = late.iter().min() {
+            let message = format!(
+                "{} sent {} objects under a text of agreement {} that nothing is taken in under since {first}: they were \
+                 not taken in; ask them to apply the text in force",
+                from.0.short(),
+                late.len(),
+                agreement.0.short()
+            );
+            if let Err(problem) = self.alarm(from, "shieldwall/replaced-terms", message, now) {
+                tracing::warn!(%problem, "objects under a text that is over could not be noted");
+            }
+        }
         steps
     }
 
@@ -258,15 +289,25 @@ impl Core {
         })?;
         let said = Handling::parse(&envelope.label).unwrap_or_else(|_| Handling::own_only());
         let definitions = |id: &str| {
-            let with = content.with.iter().find(|text| text.contains(id)).map(|text| (*text).to_owned());
+            let with = content.with.iter().map(|one| one.object);
+            let with = with.filter(|text| text.contains(id)).map(str::to_owned).next();
             with.or_else(|| self.store.read().ok().and_then(|read| self.definition_in(&*read, id)))
         };
         let marked = label::facts(&valid, Label::CLEAR, &definitions, &mut Vec::new());
-        let onward = label::Onward::parse(&envelope_onward(&envelope)).unwrap_or(label::Onward::None);
+        let onward = Onward::parse(&envelope_onward(&envelope)).unwrap_or(Onward::None);
         let creator = valid.created_by();
         let speaks = creator.as_ref().is_some_and(|creator| registry.speaker(creator) == Some(from));
-        let stated = content.origin.and_then(|text| stated_by(registry, text, value, now));
-        let origin = if speaks { Some(from) } else { stated };
+        let stated =
+            content.origin.filter(|_| !speaks).and_then(|text| stated_by(registry, text, value, now));
+        if let Some(stated) = &stated
+            && let Some(wider) = wider_than_stated(stated, &said, &onward, trust.party)
+        {
+            let (from, party) = (from.0.short(), stated.party.0.short());
+            let message =
+                format!("{from} passed on `{}`, and {party}, who made it, signed {wider}", valid.id());
+            return Err(problem("shieldwall/misdirected", message));
+        }
+        let origin = if speaks { Some(from) } else { stated.map(|stated| stated.party) };
         let facts =
             marked.received(origin.map_or_else(|| Origin::Other("peer".to_owned()), Origin::Party), &onward);
         let facts = Facts { handling: facts.handling.meet(&said), ..facts };
@@ -284,11 +325,11 @@ impl Core {
         }
         let id = valid.id().clone();
         let onward = decision.obligations.onward.meet(&onward);
-        let ceiling = force.terms.clause(&decision.clause).map(|clause| &clause.ceiling);
         let mut along = Vec::new();
-        for text in &content.with {
-            match may_come_along(text, ceiling, &definitions) {
-                Ok(()) => along.push(*text),
+        for companion in &content.with {
+            let with = (&facts, decision.clause.as_str(), &onward);
+            match self.came_along(trust, registry, force, companion, with, from, &definitions, now) {
+                Ok(came) => along.push(came),
                 // What explains the object is missing then; the object itself is as good as without.
                 Err(message) => {
                     let message = format!("with an object from {} came {message}", from.0.short());
@@ -303,7 +344,7 @@ impl Core {
             content,
             id,
             facts,
-            provenance: Provenance { origin, onward },
+            provenance: Provenance { origin, onward, handling: decision.handling.clone() },
             along,
             passage,
         })
@@ -368,24 +409,30 @@ impl Core {
     ) -> Result<StreamPosition, TrustError> {
         let tenant = self.scope.tenant;
         let buried = self.store.transact(|tx| {
+            let mut taken = |subject| tx.tombstoned(tenant, key.peer, key.agreement, subject);
             run.iter()
-                .map(|arrival| tx.tombstoned(tenant, key.peer, key.agreement, arrival.envelope.subject))
+                .map(|arrival| {
+                    let along = arrival.along.iter().map(|came| taken(came.subject));
+                    Ok((along.collect::<Result<Vec<_>, _>>()?, taken(arrival.envelope.subject)?))
+                })
                 .collect::<Result<Vec<_>, _>>()
         })?;
         let mut pieces = Vec::new();
         let mut places = Vec::new();
-        let along = Provenance { origin: Some(key.peer), onward: label::Onward::Free };
-        for (arrival, buried) in run.iter().zip(&buried) {
+        let mut along = Vec::new();
+        for (arrival, (buried_along, buried)) in run.iter().zip(&buried) {
             if *buried {
                 places.push(None);
                 continue;
             }
-            for text in &arrival.along {
-                pieces.push(Piece { provenance: Some(&along), ..Piece::stix(text.as_bytes()) });
+            let entry = (arrival.envelope.stream.epoch, arrival.envelope.seq);
+            for (came, _) in arrival.along.iter().zip(buried_along).filter(|(_, buried)| !**buried) {
+                along.push((came, entry, pieces.len()));
+                pieces.push(came.piece());
             }
             places.push(Some(pieces.len()));
             pieces.push(Piece {
-                narrowing: Some(arrival.facts.handling.tlp()),
+                narrowing: Some(arrival.provenance.handling.tlp()),
                 provenance: Some(&arrival.provenance),
                 ..Piece::stix(arrival.content.object.as_bytes())
             });
@@ -401,6 +448,9 @@ impl Core {
                     self.keep(tx, key, arrival, fate, now)?;
                 }
                 self.book_receipt(tx, key.peer, key.agreement, &arrival.facts, arrival.hash, now)?;
+            }
+            for (came, entry, place) in &along {
+                self.keep_along(tx, key, *entry, came, committing.fate(*place), now)?;
             }
             for passage in passages(run.iter().map(|arrival| arrival.passage)) {
                 tx.add_passage(tenant, key, &passage)?;
@@ -420,12 +470,27 @@ impl Core {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let tenant = self.scope.tenant;
+        let subject = arrival.envelope.subject;
+        let mut onward = arrival.provenance.onward.clone();
         let version = match fate {
-            Some(Fate::Held(_)) => None,
-            _ => self.stored_version(tx, arrival)?,
+            // It brings nothing until a person lets it in; what came before it stays as it is.
+            Some(Fate::Held(_)) => {
+                let before = tx.holding(tenant, key.peer, key.agreement, subject)?;
+                let before = before.filter(|before| before.ended.is_none() && before.version.is_some());
+                if let Some(before) = &before {
+                    onward = onward.meet(&Onward::parse(&before.onward).unwrap_or(Onward::None));
+                }
+                before.and_then(|before| before.version)
+            }
+            _ => self.stored_version(tx, &arrival.id, arrival.content.object)?,
         };
+        // Nobody puts another statement beside what was made here, and what waits is not here yet.
+        let echo =
+            matches!(fate, Some(Fate::Unchanged | Fate::Superseded)) && self.made_here(tx, &arrival.id)?;
+        let new = !echo && !matches!(fate, Some(Fate::Held(_)));
         if let (Some(version), Some(statement)) = (version, arrival.content.origin)
             && arrival.provenance.origin.is_some()
+            && new
         {
             tx.set_origin(tenant, version, statement)?;
         }
@@ -436,9 +501,9 @@ impl Core {
                 version,
                 from: key.peer,
                 agreement: key.agreement,
-                subject: arrival.envelope.subject,
+                subject,
                 entry: (arrival.envelope.stream.epoch, arrival.envelope.seq),
-                onward: arrival.provenance.onward.to_text(),
+                onward: onward.to_text(),
                 received: now,
                 ended: None,
                 erased: None,
@@ -448,21 +513,46 @@ impl Core {
         )
     }
 
+    /// Whether an object was first made here, and not received.
+    fn made_here(&self, tx: &mut dyn Tx, object: &StixId) -> Result<bool, StoreError> {
+        let latest = tx.existing(self.scope, object, None)?.latest;
+        Ok(latest.is_some_and(|latest| latest.first_source.0 == 0))
+    }
+
+    /// A person let in what had been set aside: from here on its giver is heard about what is stored of it.
+    pub(crate) fn let_in(
+        &self,
+        tx: &mut dyn Tx,
+        giver: Option<PartyId>,
+        object: &StixId,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        let Some(version) = self.stored_version(tx, object, text)? else { return Ok(()) };
+        for holding in tx.holdings_of(self.scope.tenant, object)? {
+            let brought = holding.version.is_none() || Some(holding.from) == giver;
+            if brought && holding.ended.is_none() {
+                tx.set_holding(self.scope.tenant, &HoldingRecord { version: Some(version), ..holding })?;
+            }
+        }
+        Ok(())
+    }
+
     /// The row of an object that was stored in this transaction, or before it.
     fn stored_version(
         &self,
         tx: &mut dyn Tx,
-        arrival: &Arrival<'_>,
+        object: &StixId,
+        text: &str,
     ) -> Result<Option<model::VersionId>, StoreError> {
         let mut tape = Tape::new();
-        let Ok(value) = tape.parse(arrival.content.object.as_bytes(), &Limits::OBJECT) else {
+        let Ok(value) = tape.parse(text.as_bytes(), &Limits::OBJECT) else {
             return Ok(None);
         };
         let instant =
             |name: &str| value.get(name).and_then(|v| v.as_str()).and_then(|v| v.parse::<Timestamp>().ok());
         let version = instant("modified").or_else(|| instant("created"));
-        let existing = tx.existing(self.scope, &arrival.id, version)?;
-        let same = existing.same.iter().find(|held| held.raw == arrival.content.object);
+        let existing = tx.existing(self.scope, object, version)?;
+        let same = existing.same.iter().find(|held| held.raw == text);
         Ok(same.or(existing.same.first()).map(|held| held.version_id))
     }
 
@@ -523,15 +613,14 @@ impl Core {
             return Ok(());
         };
         // A label nobody can read was refused with the entry.
-        let Ok(label) = Handling::parse(&relabel.label).map(|handling| handling.tlp()) else { return Ok(()) };
-        let latest = tx.existing(self.scope, &object, None)?.latest;
-        let ours = latest.is_some_and(|latest| latest.first_source.0 == 0);
+        let Ok(said) = Handling::parse(&relabel.label) else { return Ok(()) };
+        let ours = self.made_here(tx, &object)?;
         let alone = tx
             .holdings_of(tenant, &object)?
             .iter()
             .all(|other| other.from == key.peer || other.ended.is_some());
         if !ours && (alone || self.creator_is(tx, registry, &object, key.peer)) {
-            tx.relabel(self.scope, now, version, label)?;
+            self.narrow(tx, version, Some(said.tlp()), &said, now)?;
         }
         Ok(())
     }
@@ -605,7 +694,8 @@ impl Core {
         for item in &receipt.items {
             let Some(given) = tx.disclosure(tenant, key.peer, key.agreement, item.subject)? else { continue };
             let (text, act) = match &item.state {
-                Erasure::Erased | Erasure::Unknown => ("erased".to_owned(), ErasureAct::Confirmed),
+                Erasure::Erased => ("erased".to_owned(), ErasureAct::Confirmed),
+                Erasure::Unknown => ("unknown".to_owned(), ErasureAct::NotHeld),
                 Erasure::Kept => ("kept".to_owned(), ErasureAct::Kept),
                 Erasure::Held { basis } => (format!("held: {basis}"), ErasureAct::Held),
             };
@@ -627,31 +717,29 @@ impl Core {
     }
 }
 
-/// Whether something that came along with an object may be kept: it explains who is meant or what a marking says, and
-/// is within what the clause lets in. Everything else needs an entry of its own, which policy is asked about.
-fn may_come_along(
-    text: &str,
-    ceiling: Option<&Handling>,
-    definitions: &dyn Fn(&str) -> Option<String>,
-) -> Result<(), String> {
-    let mut tape = Tape::new();
-    let value = tape.parse(text.as_bytes(), &Limits::OBJECT).map_err(|error| format!("no JSON: {error}"))?;
-    let valid = stix::validate(value, &stix::Checks::default(), &mut Vec::new());
-    let valid = valid.ok_or("what is no STIX object")?;
-    if !travels_along(valid.type_name()) {
-        return Err(format!("an object of type `{}`, which travels only by itself", valid.type_name()));
+/// How far back what is sent in a call may be dated, in microseconds, as caps count it: what had to wait for a node that was
+/// out of reach is not lost, and nobody saves up more than this.
+const BACKLOG: i64 = 3 * DAY;
+
+/// What the statement of an object's creator says that whoever passed it on makes wider: in words, if anything.
+fn wider_than_stated(stated: &Verified, said: &Handling, onward: &Onward, us: PartyId) -> Option<String> {
+    let signed = Handling::parse(&stated.label).unwrap_or_else(|_| Handling::own_only());
+    if said.meet(&signed) != *said {
+        return Some(format!("the narrower label `{}`", stated.label));
     }
-    let marked = label::facts(&valid, Label::CLEAR, &definitions, &mut Vec::new());
-    if ceiling.is_some_and(|ceiling| marked.handling.is_within(ceiling)) {
-        Ok(())
-    } else {
-        Err(format!("`{}`, which is above the clause's ceiling", valid.id()))
-    }
+    let rule = Onward::parse(&stated.onward).unwrap_or(Onward::None);
+    let for_us = match &rule {
+        Onward::None | Onward::Depth(0) => false,
+        Onward::Named(parties) => parties.contains(&us),
+        Onward::Orcon | Onward::Depth(_) | Onward::Free => true,
+    };
+    let within = for_us && onward.is_at_most(&rule.after_one_step());
+    (!within).then(|| format!("that it may be passed on as `{}` only", stated.onward))
 }
 
-/// The party whose statement vouches for a copy, if one does. The mark that something was removed is not the creator's,
-/// and is set aside for that.
-fn stated_by(registry: &Registry, text: &str, object: json::Value<'_>, now: Timestamp) -> Option<PartyId> {
+/// What the creator signed about a copy, if their statement vouches for it. The mark that something was removed is not the
+/// creator's, and is set aside for that.
+fn stated_by(registry: &Registry, text: &str, object: json::Value<'_>, now: Timestamp) -> Option<Verified> {
     let statement = Statement::parse(text).ok()?;
     let mut memo = BatchMemo::default();
     let verified = match statement.verify(object.raw(), registry, now, &mut memo) {
@@ -662,7 +750,7 @@ fn stated_by(registry: &Registry, text: &str, object: json::Value<'_>, now: Time
         }
     };
     let creator = object.get("created_by_ref")?.as_str()?.parse().ok()?;
-    (registry.speaker(&creator) == Some(verified.party)).then_some(verified.party)
+    (registry.speaker(&creator) == Some(verified.party)).then_some(verified)
 }
 
 fn without_redaction_mark(object: json::Value<'_>) -> Option<String> {

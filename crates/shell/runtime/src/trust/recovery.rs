@@ -204,7 +204,7 @@ impl Core {
         let peers: BTreeSet<PartyId> =
             read.peers(self.scope.tenant)?.into_iter().map(|peer| peer.party).collect();
         drop(read);
-        let mut own = super::registry::histories(&events, now).into_values().filter(|history| {
+        let mut own = super::fold::histories(&events, now).into_values().filter(|history| {
             !peers.contains(&history.party()) && history.identities().contains(&self.identity)
         });
         match (own.next(), own.next()) {

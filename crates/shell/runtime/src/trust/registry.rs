@@ -1,53 +1,62 @@
 //! What is known of other parties and of what was agreed: the fold over the signed documents that are kept.
 //!
-//! It is rebuilt when a document was added, a peer changed, or time passed one of its own edges. Everything in it is
-//! derived; losing it loses nothing.
+//! It is brought up when a document was added, a peer changed, or time passed one of its own edges ([`super::fold`]).
+//! Everything in it is derived; losing it loses nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use agreement::acts::{Act, Known, State, Status, What, fold};
-use agreement::{Form, Terms};
-use exchange::wire::Push;
+use agreement::Form;
+use agreement::Terms;
+use agreement::acts::{State, Status};
 use exchange::{Signers, Standing};
-use keys::events::{Change, Event, KeyHistory};
+use keys::events::KeyHistory;
 use keys::posts::{Roster, Site};
 use keys::{KeyId, PublicKey, Signed};
-use model::{AgreementId, Digest, PartyId, StixId, Tenant, Timestamp};
+use model::{AgreementId, Digest, PartyId, StixId, Timestamp};
 use policy::Policy;
-use ports::trust::{Document, DocumentKind, PeerRecord, PeerState};
-use ports::{Read, StoreError};
+use ports::trust::{PeerRecord, PeerState};
 
 use super::circumstances::Decisions;
-use super::consumers::{self, Consumer};
+use super::consumers::Consumer;
+use super::fold::{Matter, Reached};
 
 /// Parties, their keys and posts, and agreements as they stand.
+#[derive(Clone)]
 pub struct Registry {
     /// Key histories by party, ours included.
-    pub histories: BTreeMap<PartyId, KeyHistory>,
+    pub histories: Arc<BTreeMap<PartyId, KeyHistory>>,
     /// Who holds which posts, by party, ours included.
-    pub rosters: BTreeMap<PartyId, Roster>,
+    pub rosters: Arc<BTreeMap<PartyId, Roster>>,
     /// Where parties' officers use passkeys.
     pub sites: BTreeMap<PartyId, Site>,
-    /// Peers by party.
+    /// Peers by party. When they were last spoken with is in the store alone.
     pub peers: BTreeMap<PartyId, PeerRecord>,
     /// Agreements by id.
-    pub agreements: BTreeMap<AgreementId, Agreed>,
+    pub agreements: BTreeMap<AgreementId, Arc<Agreed>>,
     /// Who speaks for which identity: whoever claimed it first here, as long as it does.
-    speakers: BTreeMap<StixId, PartyId>,
+    pub(super) speakers: Arc<BTreeMap<StixId, PartyId>>,
     /// Requests for agreements, by the request's hash.
     pub requests: BTreeMap<Digest, Requested>,
     /// Releases to clients without a node, by hash; see [`Registry::releases`].
-    pub(super) consumers: BTreeMap<Digest, Consumer>,
+    pub(super) consumers: Arc<BTreeMap<Digest, Consumer>>,
     /// What persons decided under them.
-    pub decisions: Decisions,
+    pub decisions: Arc<Decisions>,
+    /// Acts under each id, agreement or request.
+    pub(super) matters: BTreeMap<Digest, Arc<Matter>>,
+    /// Whose key events do not all fit: by another clock they may.
+    pub(super) unfit: BTreeSet<PartyId>,
+    pub(super) reached: Reached,
     /// How many documents are in here; `None` for one that was never built.
-    built: Option<u64>,
-    /// When it was built; agreements are judged anew once a minute.
-    at: Timestamp,
+    pub(super) built: Option<u64>,
+    /// When everything in it was judged by the clock.
+    pub(super) at: Timestamp,
+    /// The latest instant that was seen by then: ends are judged by it when the clock was put back.
+    pub(super) latest: Timestamp,
 }
 
 /// Somebody asked somebody for an agreement.
+#[derive(Debug, Clone)]
 pub struct Requested {
     /// Who asked.
     pub from: PartyId,
@@ -68,9 +77,15 @@ pub struct Agreed {
     /// What the acts come to.
     pub state: State,
     /// The acts, in order of arrival.
-    pub acts: Vec<Signed>,
+    pub acts: Arc<Vec<Signed>>,
     /// Every complete version, compiled.
     pub versions: BTreeMap<Digest, InForce>,
+    /// When the last act that each complete version needed came in here.
+    pub(super) completed: BTreeMap<Digest, Timestamp>,
+    /// Up to which document those who are out are told of acts.
+    pub(super) told_until: BTreeMap<PartyId, u64>,
+    /// The acts, verified.
+    pub(super) matter: Arc<Matter>,
 }
 
 /// A version of an agreement that all who must have signed.
@@ -89,145 +104,29 @@ pub struct InForce {
 impl Default for Registry {
     fn default() -> Self {
         Self {
-            histories: BTreeMap::new(),
-            rosters: BTreeMap::new(),
+            histories: Arc::default(),
+            rosters: Arc::default(),
             sites: BTreeMap::new(),
             peers: BTreeMap::new(),
             agreements: BTreeMap::new(),
-            speakers: BTreeMap::new(),
+            speakers: Arc::default(),
             requests: BTreeMap::new(),
-            consumers: BTreeMap::new(),
-            decisions: Decisions::default(),
+            consumers: Arc::default(),
+            decisions: Arc::default(),
+            matters: BTreeMap::new(),
+            unfit: BTreeSet::new(),
+            reached: Reached::default(),
             built: None,
             at: Timestamp::EPOCH,
+            latest: Timestamp::EPOCH,
         }
     }
 }
 
-/// How long a fold stays good as far as the clock is concerned, in microseconds: edges of terms are in hours and days,
-/// and the policy looks at the instant itself.
-const GOOD_FOR: i64 = 20_000_000;
-
-/// Documents read in one go.
-const PAGE: usize = 10_000;
-
 impl Registry {
-    /// A newer fold, if this one is out of date.
-    pub(crate) fn brought_up(
-        &self,
-        read: &dyn Read,
-        tenant: Tenant,
-        now: Timestamp,
-        sites: BTreeMap<PartyId, Site>,
-    ) -> Result<Option<Self>, StoreError> {
-        let fresh = self.built.is_some() && now < self.at.plus_micros(GOOD_FOR) && now >= self.at;
-        if fresh {
-            return Ok(None);
-        }
-        let mut documents: BTreeMap<DocumentKind, Vec<Document>> = BTreeMap::new();
-        let mut count = 0;
-        for kind in [
-            DocumentKind::KeyEvent,
-            DocumentKind::Appointment,
-            DocumentKind::AgreementAct,
-            DocumentKind::ConsumerRelease,
-            DocumentKind::PersonalDecision,
-        ] {
-            let mut after = 0;
-            loop {
-                let page = read.documents(tenant, kind, None, after, PAGE)?;
-                let full = page.len() == PAGE;
-                after = page.last().map_or(after, |document| document.number);
-                count += page.len() as u64;
-                documents.entry(kind).or_default().extend(page);
-                if !full {
-                    break;
-                }
-            }
-        }
-        let of = |kind| documents.get(&kind).map(Vec::as_slice).unwrap_or_default();
-        let histories = histories(of(DocumentKind::KeyEvent), now);
-        let rosters = rosters(of(DocumentKind::Appointment), &histories, now);
-        let peers = read.peers(tenant)?.into_iter().map(|peer| (peer.party, peer)).collect();
-        let speakers = speakers(of(DocumentKind::KeyEvent), &histories);
-        let mut registry = Self {
-            speakers,
-            histories,
-            rosters,
-            sites,
-            peers,
-            agreements: BTreeMap::new(),
-            requests: BTreeMap::new(),
-            consumers: BTreeMap::new(),
-            decisions: Decisions::read(of(DocumentKind::PersonalDecision)),
-            built: Some(count),
-            at: now,
-        };
-        registry.fold(of(DocumentKind::AgreementAct), &self.agreements, now);
-        registry.consumers = consumers::fold(of(DocumentKind::ConsumerRelease), &registry);
-        Ok(Some(registry))
-    }
-
     /// How many documents are in here: it moves whenever one was added.
     pub(crate) fn documents(&self) -> u64 {
         self.built.unwrap_or_default()
-    }
-
-    fn fold(&mut self, acts: &[Document], before: &BTreeMap<AgreementId, Agreed>, now: Timestamp) {
-        let mut answers: Vec<(Digest, AgreementId)> = Vec::new();
-        let mut by_subject: BTreeMap<Digest, Vec<Signed>> = BTreeMap::new();
-        for document in acts {
-            if let Ok(signed) = Signed::parse(document.text.as_bytes()) {
-                by_subject.entry(document.subject).or_default().push(signed);
-            }
-        }
-        let known = Known { histories: &self.histories, rosters: &self.rosters, sites: &self.sites };
-        for (subject, signed) in by_subject {
-            let state = fold(AgreementId(subject), &signed, &known, now);
-            if state.versions.is_empty() {
-                if let Some(request) = signed.iter().find_map(|signed| request(signed, subject)) {
-                    self.requests.insert(subject, request);
-                }
-                continue;
-            }
-            let id = AgreementId(subject);
-            answers.extend(signed.iter().filter_map(answered).map(|request| (request, id)));
-            let old = before.get(&id);
-            let newest = state.membership();
-            let mut versions = BTreeMap::new();
-            for (hash, version) in state.versions.iter().filter(|(_, version)| version.complete) {
-                let terms = &version.proposal.terms;
-                let circle = !matches!(terms.form, Form::Bilateral);
-                let membership = newest.filter(|_| circle).map_or(0, |membership| membership.number);
-                let compiled = match old.and_then(|old| old.versions.get(hash)) {
-                    Some(force) if force.membership == membership => force.clone(),
-                    _ => {
-                        let mut terms = terms.clone();
-                        // Whoever was admitted takes part as if the text had named it: its members have signed that.
-                        if let Some(newest) =
-                            newest.filter(|_| membership > 1 && state.current == Some(*hash))
-                        {
-                            let members = newest.members.iter();
-                            terms.parties = members.map(|(id, member)| (*id, member.party.clone())).collect();
-                        }
-                        let Ok(policy) = Policy::compile(&terms, id) else { continue };
-                        InForce {
-                            terms: Arc::new(terms),
-                            policy: Arc::new(policy),
-                            version: *hash,
-                            membership,
-                        }
-                    }
-                };
-                versions.insert(*hash, compiled);
-            }
-            self.agreements.insert(id, Agreed { state, acts: signed, versions });
-        }
-        for (request, agreement) in answers {
-            if let Some(request) = self.requests.get_mut(&request) {
-                request.answered.push(agreement);
-            }
-        }
     }
 
     /// Agreements that something may flow under now, with the version that governs.
@@ -303,7 +202,7 @@ impl Registry {
             agreed.state.status != Status::Ended
                 && [to, own].iter().all(|party| agreed.state.active.contains(party))
         };
-        self.agreements.get(&agreement).is_some_and(stands) && self.paired(to).is_some()
+        self.agreements.get(&agreement).is_some_and(|agreed| stands(agreed)) && self.paired(to).is_some()
     }
 
     /// Whether both parties ever took part in an agreement.
@@ -313,19 +212,28 @@ impl Registry {
         agreed.is_some_and(|agreed| agreed.state.ever.contains(&from) && agreed.state.ever.contains(&own))
     }
 
-    /// Whether an agreement's acts concern a party: it is named in one of its texts, or took part.
+    /// Whether an agreement's acts concern a party: it took part, or is named in the text that governs or in one that may
+    /// follow. Whoever only asks to join is told by those who introduced it.
     #[must_use]
     pub fn concerns(&self, agreement: AgreementId, party: PartyId) -> bool {
         if let Some(request) = self.requests.get(&agreement.0) {
             return [request.from, request.to].contains(&party);
         }
         self.agreements.get(&agreement).is_some_and(|agreed| {
-            let named =
-                |version: &agreement::acts::VersionState| version.proposal.terms.parties.contains_key(&party);
-            agreed.state.versions.values().any(named)
-                || agreed.state.ever.contains(&party)
-                || agreed.state.joining.contains_key(&party)
+            let state = &agreed.state;
+            let current = state.version().filter(|version| version.complete);
+            let current = current.map(|version| version.proposal.terms.version);
+            let named = |version: &agreement::acts::VersionState| {
+                let terms = &version.proposal.terms;
+                Some(terms.version) >= current && terms.parties.contains_key(&party)
+            };
+            state.versions.values().any(named) || state.ever.contains(&party)
         })
+    }
+
+    /// Up to which document a party that is out of an agreement is told of its acts; `None` for no bound.
+    pub(super) fn told_until(&self, agreement: AgreementId, party: PartyId) -> Option<u64> {
+        self.agreements.get(&agreement)?.told_until.get(&party).copied()
     }
 
     /// A peer that people confirmed.
@@ -369,19 +277,16 @@ impl Registry {
                     hash: force.version,
                     membership,
                     from: force.terms.start,
-                    until: if flows { Some(force.terms.expiry) } else { Some(Timestamp::EPOCH) },
+                    until: Some(if flows { agreed.until(force) } else { Timestamp::EPOCH }),
                 });
             }
         }
         terms
     }
 
-    /// The compiled version that a push goes under.
-    pub(crate) fn version(&self, agreement: AgreementId, push: &Push) -> Option<InForce> {
-        let agreed = self.agreements.get(&agreement)?;
-        let entry = push.entries.last()?;
-        let named = exchange::Envelope::parse(&entry.envelope).ok()?.terms;
-        agreed.versions.get(&named).or_else(|| agreed.force()).cloned()
+    /// The compiled version that an entry names.
+    pub(crate) fn version(&self, agreement: AgreementId, terms: &Digest) -> Option<&InForce> {
+        self.agreements.get(&agreement)?.versions.get(terms)
     }
 
     /// The party that signs for a creator, if one is known.
@@ -398,7 +303,10 @@ impl Registry {
 }
 
 /// Officers are made by root keys alone: whoever breaks into a node cannot make any.
-const ROOTS_ONLY: bool = true;
+pub(super) const ROOTS_ONLY: bool = true;
+
+/// How long after a text was replaced what is under way under it is still taken in, in microseconds: a day, by our clock.
+const SUCCESSION: i64 = keys::window::DAY;
 
 impl Agreed {
     /// The version that governs, or governed last.
@@ -406,11 +314,26 @@ impl Agreed {
     pub fn force(&self) -> Option<&InForce> {
         self.versions.get(&self.state.current?)
     }
+
+    /// From when nothing is taken in under a version any more: it is over, or a later one took its place here, by our own
+    /// clock, and what was under way has had its time.
+    fn until(&self, force: &InForce) -> Timestamp {
+        let later = self.versions.values().filter(|other| other.terms.version > force.terms.version);
+        let replaced = later
+            .map(|other| {
+                let completed = self.completed.get(&other.version);
+                completed.map_or(other.terms.start, |completed| other.terms.start.max(*completed))
+            })
+            .min();
+        let expiry = force.terms.expiry;
+        replaced.map_or(expiry, |replaced| expiry.min(replaced.plus_micros(SUCCESSION)))
+    }
 }
 
 impl Signers for Registry {
     fn key(&self, party: PartyId, by: KeyId, at: Timestamp, now: Timestamp) -> Option<(PublicKey, Standing)> {
         let history = self.histories.get(&party)?;
+        let now = now.max(self.latest);
         if history.revoked(by).is_some() {
             return None;
         }
@@ -423,88 +346,4 @@ impl Signers for Registry {
         let current = history.current(now).is_ok_and(|epoch| epoch.key.id() == by);
         Some((key, if current { Standing::Current } else { Standing::Earlier }))
     }
-}
-
-/// Who speaks for which identity. Two may claim the same: the one whose claim was kept first is believed, so that nobody
-/// takes an identity from whoever has it.
-fn speakers(events: &[Document], histories: &BTreeMap<PartyId, KeyHistory>) -> BTreeMap<StixId, PartyId> {
-    let mut speakers = BTreeMap::new();
-    for document in events {
-        let party = PartyId(document.subject);
-        let Some(history) = histories.get(&party) else { continue };
-        let event = Signed::parse(document.text.as_bytes()).ok().and_then(|signed| Event::read(&signed).ok());
-        let claimed = match event.map(|event| event.change) {
-            Some(Change::Inception { identities, .. } | Change::Identities { identities }) => identities,
-            _ => continue,
-        };
-        for identity in claimed.into_iter().filter(|identity| history.identities().contains(identity)) {
-            speakers.entry(identity).or_insert(party);
-        }
-    }
-    speakers
-}
-
-/// The request in an act, if it is one.
-fn request(signed: &Signed, subject: Digest) -> Option<Requested> {
-    let act = Act::read(signed).ok().filter(|_| signed.hash() == subject)?;
-    let What::Request { to, document } = act.what else { return None };
-    let Act { party: from, at, reason, .. } = act;
-    Some(Requested { from, to, at, reason, document, answered: Vec::new() })
-}
-
-/// The request that an act answers, if it does.
-fn answered(signed: &Signed) -> Option<Digest> {
-    // Few acts do, and reading one takes longer than looking.
-    if !signed.body.contains(r#""answers":"#) {
-        return None;
-    }
-    match Act::read(signed).ok()?.what {
-        What::Offer { answers, .. } => answers,
-        _ => None,
-    }
-}
-
-/// Key histories by party. Events that do not fit are left out: they were refused when they came.
-pub(crate) fn histories(events: &[Document], now: Timestamp) -> BTreeMap<PartyId, KeyHistory> {
-    let mut by_party: BTreeMap<PartyId, Vec<Signed>> = BTreeMap::new();
-    for document in events {
-        if let Ok(signed) = Signed::parse(document.text.as_bytes()) {
-            by_party.entry(PartyId(document.subject)).or_default().push(signed);
-        }
-    }
-    let mut histories = BTreeMap::new();
-    for (party, mut events) in by_party {
-        events.sort_by_key(|signed| Event::read(signed).map_or(u64::MAX, |event| event.n));
-        let mut events = events.iter();
-        let Some(mut history) = events.next().and_then(|first| KeyHistory::begin(first, now).ok()) else {
-            continue;
-        };
-        for event in events {
-            if let Err(problem) = history.apply(event, now) {
-                tracing::warn!(party = %party.0.short(), %problem, "a kept key event does not fit");
-            }
-        }
-        histories.insert(party, history);
-    }
-    histories
-}
-
-fn rosters(
-    documents: &[Document],
-    histories: &BTreeMap<PartyId, KeyHistory>,
-    now: Timestamp,
-) -> BTreeMap<PartyId, Roster> {
-    let mut rosters: BTreeMap<PartyId, Roster> = BTreeMap::new();
-    for document in documents {
-        let party = PartyId(document.subject);
-        let (Some(history), Ok(signed)) = (histories.get(&party), Signed::parse(document.text.as_bytes()))
-        else {
-            continue;
-        };
-        let roster = rosters.entry(party).or_insert_with(|| Roster::new(party, ROOTS_ONLY));
-        if let Err(problem) = roster.apply(&signed, history, now) {
-            tracing::warn!(party = %party.0.short(), %problem, "a kept appointment does not fit");
-        }
-    }
-    rosters
 }

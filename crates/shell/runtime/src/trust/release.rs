@@ -7,10 +7,12 @@
 use std::sync::Arc;
 
 use label::{Facts, Handling};
-use model::{AgreementId, DecisionId, Digest, Label, PartyId, Seq, StixId, Timestamp, VersionId};
+use model::{
+    AgreementId, DecisionId, Digest, Label, PartyId, Seq, SourceId, StixId, Tenant, Timestamp, VersionId,
+};
 use policy::{Action, Decision, Via};
 use ports::trust::{DecisionRecord, DisclosureRecord, OutboxRecord};
-use ports::{JournalKind, JournalRow, Read, StoreError, Stored, Tx};
+use ports::{JournalKind, JournalRow, ObjectFilter, Read, StoreError, Stored, Tx};
 
 use super::registry::{InForce, Registry};
 use super::{Trust, TrustError};
@@ -42,6 +44,36 @@ enum Verdict {
     Refuse(Arc<Decision>),
     /// It was given, and may be had no longer.
     TakeBack(Arc<Decision>),
+}
+
+/// What is decided on in one go.
+struct Stretch {
+    places: Vec<Place>,
+    /// Where the cursors stand after it; `None` for one that is done with.
+    cursors: Vec<(String, Option<Seq>)>,
+    /// Whether there may be more.
+    more: bool,
+}
+
+impl Stretch {
+    fn keep(&self, tx: &mut dyn Tx, tenant: Tenant) -> Result<(), StoreError> {
+        self.cursors.iter().try_for_each(|(name, at)| match at {
+            Some(at) => tx.set_cursor(tenant, name, *at),
+            None => tx.remove_cursor(tenant, name),
+        })
+    }
+}
+
+/// A version to decide on.
+struct Place {
+    at: Seq,
+    version: VersionId,
+    relabelled: bool,
+}
+
+/// The cursor of a walk over the objects, in place of a journal that is gone; `missed` when something in it was not seen.
+fn walk_name(name: &str, missed: bool) -> String {
+    format!("{}:{name}", if missed { "walk-again" } else { "walk" })
 }
 
 /// The name of a release cursor.
@@ -82,6 +114,21 @@ impl Core {
         Ok(more)
     }
 
+    /// Whether everything in the journal was decided on for a party under an agreement, as far as anything may flow.
+    pub(super) fn release_caught_up(
+        &self,
+        read: &dyn Read,
+        registry: &Registry,
+        agreement: AgreementId,
+        to: PartyId,
+    ) -> Result<bool, TrustError> {
+        let mut in_force = registry.in_force();
+        let Some((_, force)) = in_force.find(|(id, _)| *id == agreement) else { return Ok(true) };
+        let cursor = read.named_cursor(self.scope.tenant, &cursor_name(agreement, force, to))?;
+        let reached = cursor.unwrap_or(Seq(0)) >= read.head(self.scope.tenant)?;
+        Ok(reached || !registry.recipients(agreement, self.party()?.party).contains(&to))
+    }
+
     fn release_to(
         &self,
         trust: &Trust,
@@ -94,30 +141,10 @@ impl Core {
         let tenant = self.scope.tenant;
         let name = cursor_name(agreement, force, to);
         let read = self.store.read()?;
-        let mut cursor = read.named_cursor(tenant, &name)?.unwrap_or(Seq(0));
-        if read.head(tenant)? <= cursor {
-            return Ok(false);
-        }
-        let rows = match read.journal(tenant, cursor, STEP) {
-            Ok(rows) => rows,
-            // What was compacted away is found among the objects, not in the journal; what is left of it here is
-            // what changed since.
-            Err(StoreError::CursorExpired { horizon }) => {
-                cursor = horizon;
-                read.journal(tenant, cursor, STEP)?
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let Some(last) = rows.last().map(|row| row.seq) else { return Ok(false) };
-        let full = rows.len() == STEP;
+        let Some(stretch) = self.stretch(&*read, &name)? else { return Ok(false) };
         let mut candidates = Vec::new();
-        for row in rows.iter().filter(|row| concerns_content(row)) {
-            let Some(object) = &row.object else { continue };
-            if is_meta(object.id.type_name()) {
-                continue;
-            }
-            let candidate = self.offered(&*read, object.version_id)?;
-            let relabelled = row.kind == JournalKind::Relabel;
+        for &Place { version, relabelled, .. } in &stretch.places {
+            let candidate = self.offered(&*read, version)?;
             candidates.extend(candidate.map(|candidate| Candidate { relabelled, ..candidate }));
         }
         drop(read);
@@ -132,12 +159,73 @@ impl Core {
             for (subject, candidate, decision) in decided {
                 let given = tx.disclosure(tenant, to, agreement, subject)?;
                 let verdict = verdict(&candidate, decision, given.as_ref(), to);
-                self.book_verdict(tx, agreement, force, to, subject, &candidate, verdict, now)?;
+                self.book_verdict(tx, registry, agreement, force, to, subject, &candidate, verdict, now)?;
             }
-            tx.set_cursor(tenant, &name, last)
+            stretch.keep(tx, tenant)
         })?;
         trust.wake();
-        Ok(full)
+        Ok(stretch.more)
+    }
+
+    /// What comes next for a cursor on the journal. Where the journal after it was compacted away, every object that is
+    /// held is looked at first, in order of its newest version, and then what the journal has left.
+    fn stretch(&self, read: &dyn Read, name: &str) -> Result<Option<Stretch>, StoreError> {
+        let tenant = self.scope.tenant;
+        let cursor = read.named_cursor(tenant, name)?.unwrap_or(Seq(0));
+        for missed in [true, false] {
+            let walk = walk_name(name, missed);
+            if let Some(at) = read.named_cursor(tenant, &walk)? {
+                return self.walk(read, walk, at, missed, cursor).map(Some);
+            }
+        }
+        if read.head(tenant)? <= cursor {
+            return Ok(None);
+        }
+        let rows = match read.journal(tenant, cursor, STEP) {
+            Ok(rows) => rows,
+            Err(StoreError::CursorExpired { horizon }) => {
+                // Labels that were narrowed in what is gone have not been told of.
+                let missed = cursor > Seq(0);
+                let mut stretch = self.walk(read, walk_name(name, missed), Seq(0), missed, horizon)?;
+                stretch.cursors.push((name.to_owned(), Some(horizon)));
+                return Ok(Some(stretch));
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(last) = rows.last().map(|row| row.seq) else { return Ok(None) };
+        let more = rows.len() == STEP;
+        let places = rows.into_iter().filter(concerns_content).filter_map(|row| {
+            let relabelled = row.kind == JournalKind::Relabel;
+            let object = row.object.filter(|object| !is_meta(object.id.type_name()))?;
+            Some(Place { at: row.seq, version: object.version_id, relabelled })
+        });
+        Ok(Some(Stretch { places: places.collect(), cursors: vec![(name.to_owned(), Some(last))], more }))
+    }
+
+    /// The next objects of a walk over all that are held, up to a place in the journal.
+    fn walk(
+        &self,
+        read: &dyn Read,
+        walk: String,
+        after: Seq,
+        missed: bool,
+        up_to: Seq,
+    ) -> Result<Stretch, StoreError> {
+        let place = |version: VersionId| Seq(u64::try_from(version.0).unwrap_or_default());
+        let after = VersionId(i64::try_from(after.0).unwrap_or(i64::MAX));
+        let page = read.objects(self.scope, &ObjectFilter::default(), Some(after), STEP)?;
+        let last = page.last().map(|stored| place(stored.version_id));
+        let next = last.filter(|last| page.len() == STEP && *last < up_to);
+        let met = page
+            .into_iter()
+            .filter(|stored| place(stored.version_id) <= up_to && !is_meta(stored.id.type_name()));
+        let places = met.map(|stored| Place {
+            at: place(stored.version_id),
+            version: stored.version_id,
+            relabelled: missed && stored.overlay.is_some(),
+        });
+        // The journal comes after it.
+        Ok(Stretch { places: places.collect(), cursors: vec![(walk, next)], more: true })
     }
 
     /// Looks once more at what was refused before an emergency was declared. What was not let go before and is let go now
@@ -157,25 +245,16 @@ impl Core {
         let read = self.store.read()?;
         // What comes after is decided on with the emergency in mind.
         let end = read.named_cursor(tenant, &cursor_name(agreement, force, to))?.unwrap_or(Seq(0));
-        let mut cursor = read.named_cursor(tenant, &name)?.unwrap_or(Seq(0));
-        if cursor >= end {
+        let cursor = read.named_cursor(tenant, &name)?.unwrap_or(Seq(0));
+        let walks = read.named_cursor(tenant, &walk_name(&name, false))?.is_some();
+        if cursor >= end && !walks {
             return Ok(false);
         }
-        let rows = match read.journal(tenant, cursor, STEP) {
-            Ok(rows) => rows,
-            Err(StoreError::CursorExpired { horizon }) => {
-                cursor = horizon;
-                read.journal(tenant, cursor, STEP)?
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let Some(last) = rows.last().map(|row| row.seq) else { return Ok(false) };
+        let Some(stretch) = self.stretch(&*read, &name)? else { return Ok(false) };
         let now = self.clock.now();
         let mut queued = Vec::new();
-        for row in rows.iter().filter(|row| concerns_content(row) && row.seq <= end) {
-            let object = row.object.as_ref().filter(|object| !is_meta(object.id.type_name()));
-            let Some(object) = object else { continue };
-            let Some(candidate) = self.offered(&*read, object.version_id)? else { continue };
+        for Place { version, .. } in stretch.places.iter().filter(|place| place.at <= end) {
+            let Some(candidate) = self.offered(&*read, *version)? else { continue };
             let decision = trust.decide(force, registry, &candidate, to, Action::Receive, now);
             if decision.permitted && decision.clause == policy::BREAK_GLASS {
                 queued.push((trust.names(to, agreement).object(&candidate.stored.id), candidate, decision));
@@ -186,12 +265,12 @@ impl Core {
             for (subject, candidate, decision) in queued {
                 let given = tx.disclosure(tenant, to, agreement, subject)?;
                 let verdict = verdict(&candidate, decision, given.as_ref(), to);
-                self.book_verdict(tx, agreement, force, to, subject, &candidate, verdict, now)?;
+                self.book_verdict(tx, registry, agreement, force, to, subject, &candidate, verdict, now)?;
             }
-            tx.set_cursor(tenant, &name, last.min(end))
+            stretch.keep(tx, tenant)
         })?;
         trust.wake();
-        Ok(last < end)
+        Ok(true)
     }
 
     /// Decides anew on one object for one party, under every agreement in force.
@@ -217,7 +296,7 @@ impl Core {
             self.store.transact(|tx| {
                 let given = tx.disclosure(tenant, to, agreement, subject)?;
                 let verdict = verdict(&candidate, decision, given.as_ref(), to);
-                self.book_verdict(tx, agreement, force, to, subject, &candidate, verdict, now)
+                self.book_verdict(tx, &registry, agreement, force, to, subject, &candidate, verdict, now)
             })?;
         }
         trust.wake();
@@ -254,17 +333,23 @@ impl Core {
         // Facts nobody can read are facts that permit nothing.
         let Ok(mut facts) = Facts::parse(&class) else { return Ok(None) };
         facts.handling = facts.handling.meet(&Handling::from(whole_label(&stored, facts.granular)));
-        let holdings = read.holdings(self.scope.tenant, Some(&stored.id), 0, 64)?;
-        let live = holdings.iter().filter(|holding| holding.ended.is_none());
+        let mut live = read.holdings_live(self.scope.tenant, &stored.id)?;
+        // What was made here is ours, whoever sends it back: their terms do not bind it, and they hear of what becomes of it
+        // like everyone who was given it.
+        let ours = |id: &StixId| Ok::<_, StoreError>(read.first_source(self.scope, id)? == Some(SourceId(0)));
+        if !live.is_empty() && stored.source == SourceId(0) && ours(&stored.id)? {
+            live.clear();
+        }
         let via = live
-            .clone()
-            .filter_map(|holding| {
-                let onward = label::Onward::parse(&holding.onward).ok()?;
-                Some(Via { agreement: holding.agreement, onward })
+            .iter()
+            .map(|holding| {
+                // Terms that nobody can read let nobody have it.
+                let onward = label::Onward::parse(&holding.onward).unwrap_or(label::Onward::None);
+                Via { agreement: holding.agreement, onward }
             })
             .collect();
-        let held = live.clone().map(|holding| (holding.from, holding.agreement, holding.subject)).collect();
-        let from = live.map(|holding| holding.from).collect();
+        let held = live.iter().map(|holding| (holding.from, holding.agreement, holding.subject)).collect();
+        let from = live.iter().map(|holding| holding.from).collect();
         Ok(Some(Candidate { stored, facts, via, from, held, relabelled: false }))
     }
 
@@ -272,6 +357,7 @@ impl Core {
     fn book_verdict(
         &self,
         tx: &mut dyn Tx,
+        registry: &Registry,
         agreement: AgreementId,
         force: &InForce,
         to: PartyId,
@@ -285,6 +371,14 @@ impl Core {
             Verdict::Leave => return Ok(()),
             Verdict::Refuse(decision) => (None, decision),
             Verdict::Queue { kind, decision } => (Some(kind), decision),
+            // What went along with others stays with them; its next version goes along with the next of them.
+            Verdict::TakeBack(_)
+                if self
+                    .trust()
+                    .is_some_and(|trust| trust.may_still_explain(force, registry, candidate, to, now)) =>
+            {
+                return Ok(());
+            }
             Verdict::TakeBack(decision) => {
                 self.record(tx, to, agreement, candidate, &decision, now)?;
                 return self.take_back(tx, to, agreement, force, subject, "no-longer-permitted", false, now);

@@ -7,11 +7,14 @@ use ledger::entry::Opening;
 use ledger::merkle::Leaves;
 use ledger::note::{NoteKey, Role, origin};
 use ledger::policy::Policy;
-use ledger::report::{Evidence, Input, Leaf, Period, Signers, Trusted, Verdict, build, verify};
+use ledger::report::{
+    Evidence, Input, Leaf, MAX_OVERSEERS, Overseer, Period, Signers, Trusted, Verdict, build, verify,
+};
 use model::{PartyId, Timestamp};
 use ports::trust::{DocumentKind, PeerState};
 
 use super::TrustError;
+use super::registry::Registry;
 use super::witness::note_keys;
 use crate::core::Core;
 
@@ -59,7 +62,8 @@ impl Core {
         let newest = self.checkpoints()?.remove(&name);
         let Some((_, note)) = newest else { return Ok(false) };
         let checkpoint = SignedCheckpoint::parse(&note).map_err(TrustError::refused)?;
-        let reached = registry.peers.values().filter(|peer| {
+        let peers = self.store.read()?.peers(self.scope.tenant)?;
+        let reached = peers.iter().filter(|peer| {
             peer.state == PeerState::Paired && peer.endpoint.is_some() && peer.last_error.is_none()
         });
         for peer in reached {
@@ -106,6 +110,7 @@ impl Core {
         drop(read);
         let registry = self.registry()?;
         let logs = note_keys(&registry, trust.party, Role::Log);
+        let overseers = overseers(&registry, trust.party);
         let log = logs.last().ok_or_else(|| TrustError::refused("the key history names no ledger key"))?;
         let input = Input {
             party: trust.party,
@@ -116,6 +121,7 @@ impl Core {
             between: &[],
             to: &to,
             previous: None,
+            overseers: &overseers,
         };
         let report = build(&input, &mut leaves.into_iter(), &Leaves(&hashes)).map_err(TrustError::refused)?;
         let signed = self.sign(&report.body, context::REPORT)?;
@@ -145,6 +151,16 @@ impl Core {
         let keys = registry.peers.keys().flat_map(|party| note_keys(&registry, *party, Role::Witness));
         Ok(keys.map(|key| key.to_string()).collect())
     }
+}
+
+/// Whom the texts that we are under name as their overseers.
+fn overseers(registry: &Registry, own: PartyId) -> Vec<Overseer> {
+    let ours = registry.agreements.iter().filter(|(_, agreed)| agreed.state.ever.contains(&own));
+    let named = ours.filter_map(|(agreement, agreed)| {
+        let overseer = agreed.force()?.terms.overseer.as_ref()?;
+        Some(Overseer { agreement: *agreement, name: overseer.name.clone(), key: overseer.key.id() })
+    });
+    named.take(MAX_OVERSEERS).collect()
 }
 
 /// Verifies a report file with nothing but the party's key history and the witnesses somebody trusts. `quorum` of them must

@@ -148,6 +148,7 @@ struct Due {
 /// For each agreement and giver. Retention outlasts the agreement: what came under it is kept no longer because it has
 /// ended.
 fn due(registry: &Registry, trust: &Trust, now: Timestamp) -> Vec<Due> {
+    let now = trust.latest(now);
     let mut due = Vec::new();
     for (id, agreed) in &registry.agreements {
         let Some(force) = agreed.force() else { continue };

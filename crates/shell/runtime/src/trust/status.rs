@@ -164,6 +164,8 @@ impl Core {
     /// When the store fails.
     pub fn coming_step(&self) -> Result<bool, TrustError> {
         let Some(_) = self.trust() else { return Ok(false) };
+        self.query_step()?;
+        self.status_step()?;
         let registry = self.registry()?;
         let mut told = false;
         for one in coming(&registry, self.clock.now(), TOLD).into_iter().filter(|one| one.stops) {

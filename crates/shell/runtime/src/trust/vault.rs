@@ -148,6 +148,11 @@ pub enum VaultError {
     /// No keys were made yet.
     #[error("this node has no keys; make them with `shieldwall key establish`")]
     Empty,
+    /// There were keys once, and they are not here.
+    #[error(
+        "this node's keys are lost: its store holds a key history, and its `keys` folder not the keys of it; restore the folder that belongs to this store, or go on with `shieldwall key recover`"
+    )]
+    Lost,
     /// There are keys already.
     #[error("`{0}` holds keys already; rotate them with `shieldwall key rotate`")]
     Taken(String),

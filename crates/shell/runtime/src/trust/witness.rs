@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use ledger::checkpoint::{Checkpoint, SignedCheckpoint};
-use ledger::merkle::{consistency_proof, inclusion_proof, root};
+use ledger::merkle::{TileReader, consistency_proof, inclusion_proof, root};
 use ledger::note::{Announced, LedgerKeys, NoteKey, Role, origin};
 use ledger::proof::Proof;
+use ledger::tiles::{FULL, Tile};
 use ledger::witness::{AddCheckpoint, Alarm, Refusal as Refused, add_checkpoint};
 use model::{Digest, PartyId, Timestamp};
 use ports::peer::Refusal;
@@ -54,14 +55,27 @@ impl Core {
         if size == 0 || last.is_some_and(|(_, signed, _)| signed >= size) {
             return Ok(false);
         }
-        let hashes = self.leaf_hashes(&*read, size)?;
+        let root = root(&self.tree(&*read, size), size).map_err(TrustError::refused)?;
         drop(read);
-        let root = root(&ledger::merkle::Leaves(&hashes), size).map_err(TrustError::refused)?;
         let checkpoint = Checkpoint { origin: name.clone(), size, root, extensions: Vec::new() };
         let signed = checkpoint.sign(&self.ledger_keys(trust)?.log).map_err(TrustError::refused)?;
         self.store.transact(|tx| tx.set_checkpoint(tenant, &name, size, signed.note()))?;
         trust.wake();
         Ok(true)
+    }
+
+    /// The ledger's tree of so many leaves: of its tiles those are read that are asked for.
+    pub(crate) fn tree<'r>(
+        &self,
+        read: &'r dyn Read,
+        size: u64,
+    ) -> TileReader<impl Fn(Tile) -> Option<Vec<Digest>> + use<'r>> {
+        let tenant = self.scope.tenant;
+        TileReader::new(size, move |tile: Tile| {
+            let from = tile.index().checked_mul(FULL.into())?;
+            let hashes = read.ledger_hashes(tenant, tile.level()?, from, tile.width().into());
+            hashes.inspect_err(|problem| tracing::warn!(%problem, "a tile of the ledger cannot be read")).ok()
+        })
     }
 
     /// The hashes of the first leaves.
@@ -94,11 +108,10 @@ impl Core {
         if old >= size {
             return Ok(None);
         }
-        let hashes = self.leaf_hashes(read, size)?;
         let proof = if old == 0 {
             Vec::new()
         } else {
-            consistency_proof(&ledger::merkle::Leaves(&hashes), old, size).map_err(TrustError::refused)?
+            consistency_proof(&self.tree(read, size), old, size).map_err(TrustError::refused)?
         };
         let checkpoint = SignedCheckpoint::parse(&note).map_err(TrustError::refused)?;
         Ok(Some((AddCheckpoint { old, proof, checkpoint }.to_text().into_bytes(), size)))
@@ -227,9 +240,7 @@ impl Core {
         let newest = read.checkpoints(tenant)?.into_iter().find(|(origin, _, _)| *origin == name);
         let (_, size, note) = newest.filter(|(_, size, _)| index < *size).ok_or_else(missing)?;
         let leaf = read.leaves(tenant, index, 1)?.into_iter().next().ok_or_else(missing)?;
-        let hashes = self.leaf_hashes(&*read, size)?;
-        let path =
-            inclusion_proof(&ledger::merkle::Leaves(&hashes), size, index).map_err(TrustError::refused)?;
+        let path = inclusion_proof(&self.tree(&*read, size), size, index).map_err(TrustError::refused)?;
         let checkpoint = SignedCheckpoint::parse(&note).map_err(TrustError::refused)?;
         let proof = Proof { index, hashes: path, checkpoint, extra: None };
         Ok((proof.to_text(), leaf.opening))

@@ -3,7 +3,7 @@
 
 use exchange::{Kind, Reason, Receipt, ReceiptItem, Relabel, Withdraw};
 use model::{Digest, Tlp};
-use shieldwall_sim::forge::{Draft, subject};
+use shieldwall_sim::forge::{self, Draft, subject};
 
 use super::scene::{Scene, indicator, said};
 use super::{BOOKED, Case, Expect, MOVES, Outcome, case, check};
@@ -24,7 +24,7 @@ fn payload(scene: &Scene, payload: String) -> Outcome {
 /// An object that the liar may give, with something along that it may not.
 fn along(scene: &Scene, with: &str) -> Outcome {
     let harmless = scene.fresh(50, Tlp::Green);
-    payload(scene, format!("{{\"object\":{harmless},\"with\":[{with}]}}"))
+    payload(scene, forge::along(&harmless, &[with]))
 }
 
 /// What differs when an object that is all right comes with something that is not.
@@ -131,7 +131,7 @@ const LABELS: &[Case] = &[
             let red = stix::marking::tlp_ref(Tlp::Red);
             let lie = stix::marking::tlp_definition(Tlp::Clear)
                 .replace(stix::marking::tlp_ref(Tlp::Clear).as_str(), red.as_str());
-            payload(s, format!("{{\"object\":{},\"with\":[{lie}]}}", s.fresh(50, Tlp::Red)))
+            payload(s, forge::along(&s.fresh(50, Tlp::Red), &[&lie]))
         },
         MISDIRECTED,
     )
@@ -142,7 +142,7 @@ const LABELS: &[Case] = &[
             let red = stix::marking::tlp_ref(Tlp::Red);
             let lie = stix::marking::tlp_definition(Tlp::Clear)
                 .replace("\"type\"", &format!("\"x_note\":\"{}\",\"type\"", red.as_str()));
-            payload(s, format!("{{\"object\":{},\"with\":[{lie}]}}", s.fresh(50, Tlp::Red)))
+            payload(s, forge::along(&s.fresh(50, Tlp::Red), &[&lie]))
         },
         MISDIRECTED,
     )
@@ -402,7 +402,10 @@ const ALONG: &[Case] = &[
     .may(TAKEN),
     case(
         "257 objects along",
-        |s| along(s, &vec![s.fresh(52, Tlp::Green); 257].join(",")),
+        |s| {
+            let one = s.fresh(52, Tlp::Green);
+            payload(s, forge::along(&s.fresh(50, Tlp::Green), &vec![one.as_str(); 257]))
+        },
         Expect::Noted("exchange/payload"),
     )
     .may(MOVES),

@@ -72,8 +72,7 @@ fn appointment(party: PartyId, person: &SecretKey, key: &SecretKey, scene: &Scen
 const REFUSED: Expect = Expect::Noted("shieldwall/peer-document");
 
 const ACTS: &[Case] = &[
-    case("ending the agreement of target and ally", |s| own(s, s.allied().id, What::End), Expect::Ignored)
-        .may(&["documents", "ledger"]),
+    case("ending the agreement of target and ally", |s| own(s, s.allied().id, What::End), REFUSED),
     case(
         "ending it in the ally's name",
         |s| send(s, &act(s, s.allied().id, s.ally.party, &epoch(&s.liar), What::End)),
@@ -173,9 +172,8 @@ const ACTS: &[Case] = &[
     case(
         "signing for the ally on the agreement with the target",
         |s| own(s, s.allied().id, What::Agree { version: s.allied().version, approvals: Vec::new() }),
-        Expect::Ignored,
-    )
-    .may(&["documents", "ledger"]),
+        REFUSED,
+    ),
 ];
 
 const TEXTS: &[Case] = &[
@@ -247,9 +245,8 @@ const TEXTS: &[Case] = &[
             let policy = s.liar.core.check_terms(&text).unwrap().1;
             own(s, s.allied().id, What::Revise { document: text, policy })
         },
-        Expect::Ignored,
-    )
-    .may(&["documents", "ledger"]),
+        REFUSED,
+    ),
     case(
         "a version with a name that reads backwards",
         |s| {
@@ -354,7 +351,7 @@ const POSITIONS: &[Case] = &[
         |s| s.as_liar(Topic::Position, s.pact().id.to_string().to_uppercase().as_bytes()),
         Expect::Invalid("no agreement id"),
     ),
-    case("repair, which is nobody's yet", |s| s.as_liar(Topic::Repair, b"{}"), Expect::Invalid("")),
+    case("a comparison that is none", |s| s.as_liar(Topic::Repair, b"{}"), Expect::Invalid("")),
     case("a question without a right to it", |s| s.as_liar(Topic::Query, b"{}"), Expect::Invalid("")),
 ];
 
