@@ -101,6 +101,8 @@ fn two_certs_agree_share_take_back_ask_and_report() {
     eventually(|| koala.node.run(&["get", &third]).code, |code| *code == 0);
     let out = kiwi.file("out");
     std::fs::create_dir(&out).unwrap();
+    let large = kiwi.node.run(&["courier", "export", "koala-cert", "--into", &out, "--cap", "67108864"]);
+    assert!(large.code != 0 && large.stderr.contains("could not be taken in"), "{}", large.stderr);
     let written = kiwi.node.json(&["courier", "export", "koala-cert", "--into", &out, "--repeat", "1000"]);
     for file in written["files"].as_array().unwrap() {
         koala.node.run(&["courier", "import", file.as_str().unwrap()]).exits(0);

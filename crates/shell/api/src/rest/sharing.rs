@@ -495,13 +495,16 @@ macro_rules! review {
 review!(release, "/reviews/{number}/release", true, "Let it go as it is");
 review!(withhold, "/reviews/{number}/withhold", false, "Keep it here");
 
+/// The largest courier file, in bytes: it is taken in by a request, in base64, with room to spare in a body of 32 MiB.
+const COURIER_CAP: u64 = 20 << 20;
+
 /// What to export.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CourierBody {
     /// Entries before the last that was exported, written once more for ways that lose things.
     repeat: Option<u64>,
-    /// Bytes of one file at most.
+    /// Bytes of one file at most, up to 20 MiB, which is also what holds without it.
     cap: Option<u64>,
 }
 
@@ -559,7 +562,14 @@ pub(crate) async fn courier_export(
     use base64::Engine as _;
     app.blocking(move |app| {
         let party = party_named(app, &name)?;
-        let cap = body.cap.unwrap_or(exchange::courier::DEFAULT_CAP);
+        let cap = body.cap.unwrap_or(COURIER_CAP);
+        if cap > COURIER_CAP {
+            let message =
+                format!("a file of more than {COURIER_CAP} bytes could not be taken in at the other side");
+            return Err(
+                Problem::bad(message).hint("export without --cap: what does not fit goes into further files")
+            );
+        }
         let packed = app.core().courier_export(party, body.repeat.unwrap_or_default(), cap)?;
         app.core().audited(caller.name(), "courier.export", &name, "")?;
         let encode = |file: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(file);
