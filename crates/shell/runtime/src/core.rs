@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::ingest::{Committing, Fate, IngestReport, Piece, Provenance, Summary};
 use crate::refused;
 use crate::rules::Shelf;
-use crate::trust::{Trust, TrustError};
+use crate::trust::{Trust, TrustError, basis_of};
 
 /// Everything a node needs to take objects in, without a runtime.
 pub struct Core {
@@ -330,15 +330,20 @@ impl Core {
         }
         let now = self.clock.now();
         let registry = self.registry().unwrap_or_default();
-        let versions = self.store.transact(|tx| {
+        let erased = self.store.transact(|tx| {
             let held = tx.holdings_of(self.scope.tenant, id)?;
+            // A hold may have been put on it meanwhile.
+            if let Some(basis) = basis_of(&held) {
+                return Ok(Err(CoreError::Kept(basis)));
+            }
             self.made_anew_without(tx, &registry, id, now)?;
             let versions = tx.erase(self.scope, now, id)?;
             self.erased_here(tx, held, now)?;
             // The audit log says that something was erased and why, not what: ids can name values.
             tx.audit(self.scope.tenant, now, author, "object.erase", id.type_name(), reason)?;
-            Ok(versions)
+            Ok(Ok(versions))
         })?;
+        let versions = erased?;
         self.committed();
         self.store.scrub()?;
         if let Some(dir) = &self.dir {

@@ -146,3 +146,26 @@ fn two_that_part_and_meet_again_begin_with_nothing_agreed() {
     calm(&a, &b);
     assert!(has(&b, &second));
 }
+
+#[test]
+fn a_pairing_is_ended_at_once_also_by_a_node_whose_key_signs_nothing_any_more() {
+    let [a, b] = two();
+    let pact = agree(&[&a, &b], Tlp::Amber).map_err(|problem| problem.0).unwrap().id;
+    calm(&a, &b);
+    let history = a.core.own_history().unwrap();
+    let key = history.current(a.now()).unwrap().key.id();
+    let (reason, note, from) = (Reason::Compromised, "a laptop is gone".to_owned(), a.now());
+    let change = Change::Revocation { key, reason, note, from };
+    a.clock.advance(1_000);
+    let event = history.next_event(a.now(), change).sign(&[&root(&a)]).unwrap();
+    a.core.add_key_event(None, &event).unwrap();
+    let ended = a.core.end_peer(&name(1), true, "officer", "they have our keys").unwrap();
+    assert_eq!(ended.state, ports::trust::PeerState::Ended);
+    assert_ne!(
+        a.core.registry().unwrap().agreements[&pact].state.status,
+        Status::Ended,
+        "nobody could sign that"
+    );
+    let told = a.core.store.read().unwrap().findings(a.core.scope, 0, 99).unwrap();
+    assert!(told.iter().any(|row| row.finding.rule == "shieldwall/agreement-left"), "{told:?}");
+}

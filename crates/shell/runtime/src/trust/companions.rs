@@ -13,7 +13,7 @@ use json::{Limits, Tape, Value};
 use label::{Facts, Handling, Onward, Reader, Spifs};
 use minimise::Released;
 use model::{AgreementId, Digest, Label, PartyId, StixId, Timestamp, VersionId};
-use policy::{Action, BREAK_GLASS, Caveats, Decision, Obligations, Request};
+use policy::{BREAK_GLASS, Caveats, Decision, Obligations, Request};
 use ports::trust::{DisclosureRecord, EntryRecord, HoldingRecord, StreamKey};
 use ports::{StoreError, Tx};
 use stix::redact::Redaction;
@@ -93,13 +93,9 @@ impl Trust {
         now: Timestamp,
     ) -> Arc<Decision> {
         let rules = self.rules.get();
-        let request = Request {
-            action: Action::Receive,
-            via: &candidate.via,
-            caveats: &rules.caveats,
-            circumstances: registry.circumstances(self, force, candidate, to, now),
-            ..Request::delivery(facts, self.party, to, now)
-        };
+        let circumstances = registry.circumstances(self, force, candidate, to, now);
+        let plain = Request::delivery(facts, self.party, to, now);
+        let request = Request { via: &candidate.via, caveats: &rules.caveats, circumstances, ..plain };
         self.by_clause(force, &request, clause)
     }
 
@@ -117,13 +113,9 @@ impl Trust {
         now: Timestamp,
     ) -> Arc<Decision> {
         let rules = self.rules.get();
-        let plain = Request {
-            action: Action::Receive,
-            via: &candidate.via,
-            caveats: &rules.caveats,
-            circumstances: registry.circumstances(self, force, candidate, to, now),
-            ..Request::delivery(facts, self.party, to, now)
-        };
+        let circumstances = registry.circumstances(self, force, candidate, to, now);
+        let plain = Request::delivery(facts, self.party, to, now);
+        let plain = Request { via: &candidate.via, caveats: &rules.caveats, circumstances, ..plain };
         let along = explaining(&force.terms, clause, facts);
         let request = Request { facts: &along, caveats: Caveats::none(), ..plain };
         let decision = self.by_clause(force, &request, clause);

@@ -260,7 +260,7 @@ impl Core {
     /// When the store fails.
     pub(crate) fn legal_hold(&self, id: &StixId) -> Result<Option<String>, StoreError> {
         let held = self.store.read()?.holdings(self.scope.tenant, Some(id), 0, 100_000)?;
-        Ok(held.into_iter().filter(|holding| holding.erased.is_none()).find_map(|holding| holding.hold))
+        Ok(basis_of(&held))
     }
 
     /// Disclosures of an object, also of one that was erased here since: its names are known as long as the node's keys.
@@ -369,6 +369,11 @@ struct PassedOn {
     subject: Digest,
     /// Whether it would go there now.
     permitted: bool,
+}
+
+/// Why what is held of an object has to be kept, if it has to be.
+pub(crate) fn basis_of(held: &[HoldingRecord]) -> Option<String> {
+    held.iter().filter(|holding| holding.erased.is_none()).find_map(|holding| holding.hold.clone())
 }
 
 fn told_cursor(record: &DisclosureRecord) -> String {

@@ -66,6 +66,7 @@ pub use consumers::{Access, Consumer, Draft, ReleaseState};
 pub use courier::{Imported, Packed};
 pub use decisions::Request as ReleaseRequest;
 pub use erasure::Withdrawal;
+pub(crate) use erasure::basis_of;
 pub use gate::{Arrears, Wait};
 pub use handler::Peers;
 pub use outlet::{Explained, Kept, Outgoing, Served};

@@ -54,19 +54,29 @@ impl Core {
         reason: &str,
     ) -> Result<PeerRecord, TrustError> {
         let peer = self.pairing(name)?.peer;
-        if matches!(peer.state, PeerState::Paired | PeerState::Ending) {
-            self.end_agreements(peer.party, reason, author)?;
-        }
         match peer.state {
             PeerState::Ended => Ok(peer),
             PeerState::Ending if !once => Ok(peer),
             PeerState::Paired if !once => {
+                self.end_agreements(peer.party, reason, author)?;
                 let peer = self.set_peer_state(&peer, PeerState::Ending, "peer.end", author, reason)?;
                 self.say_parting(peer.party, reason, false)?;
                 Ok(peer)
             }
-            // Whoever was never confirmed here was never given anything.
-            _ => self.set_peer_state(&peer, PeerState::Ended, "peer.end", author, reason),
+            // Whoever was never confirmed here was never given anything. At once is at once, also where our own keys sign
+            // nothing any more.
+            _ => {
+                let party = peer.party;
+                let peer = self.set_peer_state(&peer, PeerState::Ended, "peer.end", author, reason)?;
+                if let Err(problem) = self.end_agreements(party, reason, author) {
+                    let message = format!(
+                        "the pairing has ended, and an agreement with that party has not: {problem}; end it with \
+                         `shieldwall agreement end` before you pair anew"
+                    );
+                    self.alarm(party, "shieldwall/agreement-left", message, self.clock.now())?;
+                }
+                Ok(peer)
+            }
         }
     }
 
