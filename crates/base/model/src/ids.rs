@@ -81,15 +81,23 @@ impl Uuid {
     }
 }
 
+/// Appends a byte as two lower-case digits.
+fn push_hex(byte: u8, out: &mut String) {
+    for digit in [byte >> 4, byte & 15] {
+        out.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
+    }
+}
+
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = String::with_capacity(36);
         for (position, byte) in self.0.iter().enumerate() {
             if matches!(position, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
+                out.push('-');
             }
-            write!(f, "{byte:02x}")?;
+            push_hex(*byte, &mut out);
         }
-        Ok(())
+        f.write_str(&out)
     }
 }
 
@@ -123,7 +131,10 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // Digests are written for every entry that travels: a formatter called for each byte is felt.
+        let mut out = String::with_capacity(64);
+        self.0.iter().for_each(|byte| push_hex(*byte, &mut out));
+        f.write_str(&out)
     }
 }
 

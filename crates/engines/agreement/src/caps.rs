@@ -108,6 +108,10 @@ fn room(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let since = now.plus_micros(-window);
+    let all = passed.iter().filter(|passage| passage.at.min(now) > since);
+    if all.fold(0u64, |sum, passage| sum.saturating_add(amount(passage))) <= most {
+        return None;
+    }
     let mut within: Vec<(Timestamp, u64)> = passed
         .iter()
         .map(|passage| (passage.at.min(now), amount(passage)))

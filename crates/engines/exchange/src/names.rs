@@ -30,6 +30,17 @@ impl NamingKey {
         self.named(b"object", id.as_str())
     }
 
+    /// What an object is called when it is given once more after it was taken back `times` times: as
+    /// [`NamingKey::object`] the first time, and another name each time after that. A name that was withdrawn stays
+    /// barred, so nothing old brings the object back, and only a new entry gives it again.
+    #[must_use]
+    pub fn object_again(&self, id: &StixId, times: u32) -> Digest {
+        match times {
+            0 => self.object(id),
+            _ => self.named(b"again", &format!("{times} {id}")),
+        }
+    }
+
     /// What something is called that is no object: an act on an agreement, a query, a batch of receipts.
     #[must_use]
     pub fn other(&self, what: &str) -> Digest {

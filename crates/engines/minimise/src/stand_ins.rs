@@ -49,7 +49,9 @@ pub(crate) fn beyond(object: Value<'_>, type_name: &str, found: &[Found]) -> BTr
         .map(|found| found.pointer.clone())
         .collect();
     let pointers: BTreeSet<&str> = found.iter().map(|found| found.pointer.as_str()).collect();
-    unnameable(object, &mut String::new(), &pointers, &mut out);
+    if !pointers.is_empty() {
+        unnameable(object, &mut String::new(), &pointers, &mut out);
+    }
     if is_about_a_person(object) && type_name != "email-message" {
         for (key, _) in object.entries() {
             let name = key.as_str().unwrap_or_default();
@@ -69,8 +71,8 @@ fn unnameable(value: Value<'_>, pointer: &mut String, found: &BTreeSet<&str>, ou
     for (name, child) in members.chain(items) {
         pointer.push('/');
         pointer.push_str(&escape_pointer(&name));
-        let in_name = value.kind() == Kind::Object && !personal(&name).is_empty();
-        if found.contains(pointer.as_str()) && (in_name || child.kind() == Kind::Number) {
+        let in_name = || value.kind() == Kind::Object && !personal(&name).is_empty();
+        if found.contains(pointer.as_str()) && (child.kind() == Kind::Number || in_name()) {
             out.insert(pointer.clone());
         }
         unnameable(child, pointer, found, out);
@@ -79,8 +81,9 @@ fn unnameable(value: Value<'_>, pointer: &mut String, found: &BTreeSet<&str>, ou
 }
 
 /// The text with stand-ins for persons, addresses and the contributor, as the plan asks for. `original` is the object
-/// as it is here, from which its id was made. `None` when it cannot be read.
-pub(crate) fn given(text: &str, original: Value<'_>, plan: &Plan<'_>) -> Option<String> {
+/// as it is here, from which its id was made; `clean` when no detector found anything in it. `None` when it cannot be
+/// read.
+pub(crate) fn given(text: &str, original: Value<'_>, plan: &Plan<'_>, clean: bool) -> Option<String> {
     let contributor = match plan.contributor {
         Contributor::Pseudonym(id) => Some(id),
         _ => None,
@@ -96,7 +99,9 @@ pub(crate) fn given(text: &str, original: Value<'_>, plan: &Plan<'_>) -> Option<
         edits.replace(creator, quoted(id.as_str()));
     }
     if let Some(names) = &names {
-        names.values(object, &mut edits);
+        if !clean || plan.addresses.is_some() {
+            names.values(object, &mut edits);
+        }
         let own = object.get("id").and_then(|id| id.as_str()?.parse().ok());
         if let (Some(place), Some(own)) = (object.get("id"), own)
             && let Some(id) = names.id(&own, original)

@@ -155,10 +155,12 @@ pub(super) fn holdings_live(
     object: &StixId,
 ) -> Result<Vec<HoldingRecord>, Fault> {
     // A giver chooses the names in its stream, so there may be any number under one agreement: only the newest counts.
+    // Left alone, the planner groups by walking all that is held in order of the channel.
     holdings_where!(
         db,
-        "AND h.number IN (SELECT max(n.number) FROM holding n WHERE n.tenant = ?1 AND n.object = ?2 \
-         AND n.ended IS NULL AND n.version IS NOT NULL GROUP BY n.channel) ORDER BY h.number",
+        "AND h.number IN (SELECT max(n.number) FROM holding n INDEXED BY holding_object \
+         WHERE n.tenant = ?1 AND n.object = ?2 AND n.ended IS NULL AND n.version IS NOT NULL \
+         GROUP BY n.channel) ORDER BY h.number",
         params![tenant.0, object.as_str()]
     )
 }

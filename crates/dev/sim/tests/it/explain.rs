@@ -74,7 +74,7 @@ fn what_goes_was_given_taken_back_and_recalled() {
 }
 
 #[test]
-fn what_is_taken_back_from_one_party_alone_stays_so() {
+fn what_a_rule_took_back_is_said_to_be_and_goes_again_without_it() {
     let members = nodes();
     let [a, b] = [&members[0], &members[1]];
     agree([a, b], &[]);
@@ -84,12 +84,13 @@ fn what_is_taken_back_from_one_party_alone_stays_so() {
     a.core.set_rules(rules, "officer", "for now").unwrap();
     settle(&[a, b]).unwrap();
     assert!(!has(b, 1));
+    let why = explain(a, 1, b);
+    assert!(!says(&why).0, "{why}");
+    assert!(why.to_string().contains("taken back from that party on 2026-11-01T"), "{why}");
     a.core.set_rules("format = \"shieldwall-rules/1\"\n", "officer", "no longer").unwrap();
     settle(&[a, b]).unwrap();
-    assert!(!has(b, 1), "what was taken back does not go again by itself");
-    let why = explain(a, 1, b);
-    assert_eq!(says(&why), (false, "taken-back", "taken-back"), "{why}");
-    assert!(why.to_string().contains("2026-11-01T"), "{why}");
+    assert!(has(b, 1), "nobody took it back but the rule");
+    assert_eq!(says(&explain(a, 1, b)), (true, "clause", "given"));
 }
 
 #[test]

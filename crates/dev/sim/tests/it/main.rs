@@ -7,6 +7,7 @@
 )]
 
 mod adversary;
+mod again;
 mod alliance;
 mod bad_days;
 mod circle;

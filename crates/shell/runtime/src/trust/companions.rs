@@ -20,6 +20,7 @@ use stix::redact::Redaction;
 
 use super::Trust;
 use super::deliver::{View, findings_text};
+use super::naming::Named;
 use super::registry::{InForce, Registry};
 use super::release::{Candidate, whole_label};
 use crate::core::Core;
@@ -203,9 +204,6 @@ impl View<'_> {
         let scope = self.core.scope;
         let Some(stored) = self.read.object(scope, id, None)? else { return Ok(None) };
         let Some(mut candidate) = self.core.offered(self.read, stored.version_id)? else { return Ok(None) };
-        if self.given(id)?.is_some_and(|given| given.withdrawn.is_some()) {
-            return Ok(None);
-        }
         if is_word_of_labels(id, &candidate.stored.raw) {
             candidate.facts.handling = bearer.facts.handling.clone();
             return Ok(Some((candidate, Arc::new(decision.clone()))));
@@ -225,8 +223,12 @@ impl View<'_> {
 
     /// What the recipient was given of an object under this agreement.
     pub(crate) fn given(&self, id: &StixId) -> Result<Option<DisclosureRecord>, StoreError> {
-        let subject = self.trust.names(self.to, self.agreement).object(id);
-        self.read.disclosure(self.core.scope.tenant, self.to, self.agreement, subject)
+        Ok(self.named(id)?.given)
+    }
+
+    /// What an object is called in this stream now.
+    pub(crate) fn named(&self, id: &StixId) -> Result<Named, StoreError> {
+        self.trust.named(self.read, self.core.scope.tenant, self.to, self.agreement, id)
     }
 
     /// Whether the agreement's text itself names an identity as that of one of its parties.
@@ -275,7 +277,7 @@ impl View<'_> {
                     found.passed.extend(detectors(passed));
                     found.redacted.extend(detectors(redacted));
                     found.along.push(Along {
-                        subject: self.trust.names(self.to, self.agreement).object(&id),
+                        subject: self.named(&id)?.subject,
                         version: candidate.stored.version_id,
                         label: decided.handling.to_text(),
                         onward: decided.obligations.onward.to_text(),

@@ -310,7 +310,9 @@ impl View<'_> {
 
     fn relabel(&self, entry: &OutboxRecord, version: VersionId) -> Result<Outcome, StoreError> {
         let Some(candidate) = self.core.offered(self.read, version)? else { return Ok(Outcome::Dropped) };
-        let subject = self.trust.names(self.to, self.agreement).object(&candidate.stored.id);
+        let named = self.named(&candidate.stored.id)?;
+        // What was taken back while this waited has no label any more.
+        let (subject, Some(_)) = (named.subject, named.given) else { return Ok(Outcome::Dropped) };
         let decision =
             self.trust.decide(self.force, self.registry, &candidate, self.to, Action::Receive, self.now);
         let label = decision.handling.to_text();
@@ -337,8 +339,10 @@ impl View<'_> {
     ) -> Result<Outcome, StoreError> {
         // Gone, or a newer version is on its way: that one has an entry of its own.
         let Some(candidate) = self.core.offered(self.read, version)? else { return Ok(Outcome::Dropped) };
-        // While it waited it may have been taken back.
-        if self.given(&candidate.stored.id)?.is_some_and(|given| given.withdrawn.is_some()) {
+        // While it waited, what it replaces may have been taken back: what is given anew has an entry of its own.
+        let named = self.named(&candidate.stored.id)?;
+        let over = named.given.as_ref().is_some_and(|given| given.withdrawn.is_some());
+        if over || (kind == Kind::Supersede && named.is_taken_back()) {
             return Ok(Outcome::Dropped);
         }
         let decision =
@@ -380,7 +384,6 @@ impl View<'_> {
             }
             Released::Withheld(reason) => return Ok(refuse(candidate, "minimised", &reason)),
         };
-        let names = self.trust.names(self.to, self.agreement);
         let companions = match self.companions(&text, &candidate, &decision)? {
             Ok(companions) => companions,
             Err(reason) => return Ok(refuse(candidate, "marking", &reason)),
@@ -417,7 +420,7 @@ impl View<'_> {
         };
         Ok(Outcome::Ready(Box::new(Ready {
             kind,
-            subject: names.object(&candidate.stored.id),
+            subject: named.subject,
             payload,
             label: decision.handling.to_text(),
             decision: entry.decision,

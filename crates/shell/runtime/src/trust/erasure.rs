@@ -67,9 +67,8 @@ impl Core {
                 self.take_back(tx, to, agreement, &force, record.subject, "error", creator, now)?;
                 told.push((to, agreement));
             }
-            if creator {
-                tx.set_tombstone(tenant, now, trust.party, None, self.recalled(id))?;
-            }
+            let barred = if creator { self.recalled(id) } else { self.kept_back(id) };
+            tx.set_tombstone(tenant, now, trust.party, None, barred)?;
             tx.audit(tenant, now, author, "object.withdraw", id.type_name(), reason)
         })?;
         trust.wake();
@@ -276,9 +275,8 @@ impl Core {
         let parties = agreements.flat_map(|(id, agreed)| agreed.state.ever.iter().map(|party| (*party, *id)));
         let clients = registry.releases(trust.party).map(|known| (trust.party, AgreementId(known.hash)));
         for (to, agreement) in parties.chain(clients) {
-            let subject = trust.names(to, agreement).object(id);
-            let given = read.disclosure(tenant, to, agreement, subject)?;
-            found.extend(given.filter(|given| given.object.is_none()));
+            let given = trust.names_of(read, tenant, to, agreement, id)?;
+            found.extend(given.into_iter().filter(|given| given.object.is_none()));
         }
         Ok(found)
     }

@@ -93,18 +93,17 @@ impl Case<'_> {
             let consent = Some("that it is published again, under a new id".to_owned());
             return Ok(self.barred(decision, "recalled", text, consent));
         }
-        let subject = self.trust.names(self.to, self.agreement).object(id);
-        let given = self.read.disclosure(self.core.scope.tenant, self.to, self.agreement, subject)?;
-        if let Some(at) = given.as_ref().and_then(|given| given.withdrawn) {
-            let text = format!("it was taken back from that party on {at}");
-            let consent = Some("that it is published again, under a new id".to_owned());
-            return Ok(self.barred(decision, "taken-back", text, consent));
-        }
+        let tenant = self.core.scope.tenant;
+        let named = self.trust.named(self.read, tenant, self.to, self.agreement, id)?;
+        let taken = named.taken.as_ref().and_then(|taken| taken.withdrawn);
+        let given = named.given;
         if let Some(text) = self.stopped() {
             return Ok(self.barred(decision, "suspended", text, None));
         }
         if !decision.permitted {
-            return Ok(decision);
+            let text = taken.map(|at| format!("it was taken back from that party on {at}"));
+            let told = text.filter(|_| given.is_none());
+            return Ok(told.map_or(decision.clone(), |text| self.remarked(decision, "taken-back", text)));
         }
         if candidate.from.contains(&self.to) {
             let text = "that party gave it to us, and is not told what it told us";

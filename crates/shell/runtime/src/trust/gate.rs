@@ -81,7 +81,13 @@ impl Gate {
     /// Counts an object.
     pub(crate) fn pass(&mut self, size: Size, at: Timestamp) {
         self.last = self.last.max(Some(at));
-        self.passed.push(Passage { at, objects: 1, bytes: size.whole });
+        match self.passed.last_mut().filter(|last| last.at == at) {
+            Some(last) => {
+                last.objects += 1;
+                last.bytes += size.whole;
+            }
+            None => self.passed.push(Passage { at, objects: 1, bytes: size.whole }),
+        }
     }
 
     /// What has flowed.

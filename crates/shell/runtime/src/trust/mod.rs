@@ -24,6 +24,7 @@ mod fold;
 mod gate;
 mod handler;
 mod keys;
+mod naming;
 mod outlet;
 mod parting;
 mod peers;
@@ -115,6 +116,8 @@ pub struct Trust {
     memo: Mutex<Memo>,
     rules: Shelf,
     naming: [u8; 32],
+    /// The keys that follow from it, one for each stream that was spoken of.
+    names: Mutex<BTreeMap<(PartyId, AgreementId), Arc<NamingKey>>>,
     /// Released, delivered and taken back one after the other.
     outgoing: Mutex<()>,
     /// Taken in one after the other.
@@ -151,6 +154,7 @@ impl Trust {
             memo: Mutex::new(Memo::new(MEMO)),
             rules,
             naming,
+            names: Mutex::default(),
             outgoing: Mutex::default(),
             incoming: Mutex::default(),
             speech: Mutex::default(),
@@ -230,8 +234,10 @@ impl Trust {
     }
 
     /// The names objects have in the stream to a party.
-    pub(crate) fn names(&self, to: PartyId, agreement: AgreementId) -> NamingKey {
-        NamingKey::for_stream(&self.naming, self.party, to, agreement)
+    pub(crate) fn names(&self, to: PartyId, agreement: AgreementId) -> Arc<NamingKey> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = || Arc::new(NamingKey::for_stream(&self.naming, self.party, to, agreement));
+        Arc::clone(names.entry((to, agreement)).or_insert_with(made))
     }
 
     /// Asks the policy of one agreement about something we may give.

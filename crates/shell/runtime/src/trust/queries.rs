@@ -270,9 +270,7 @@ impl Core {
     ) -> Result<bool, StoreError> {
         let tenant = self.scope.tenant;
         let (to, agreement) = (matter.asker, matter.agreement);
-        let subject = trust.names(to, agreement).object(&own.object);
-        let given = read.disclosure(tenant, to, agreement, subject)?;
-        let taken_back = given.is_some_and(|given| given.withdrawn.is_some());
+        let taken_back = trust.named(read, tenant, to, agreement, &own.object)?.is_taken_back();
         let theirs = || -> Result<bool, StoreError> {
             let holdings = read.holdings(tenant, Some(&own.object), 0, 64)?;
             Ok(holdings.iter().any(|holding| holding.ended.is_none()))

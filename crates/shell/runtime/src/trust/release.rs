@@ -11,9 +11,10 @@ use model::{
     AgreementId, DecisionId, Digest, Label, PartyId, Seq, SourceId, StixId, Tenant, Timestamp, VersionId,
 };
 use policy::{Action, Decision, Via};
-use ports::trust::{DecisionRecord, DisclosureRecord, OutboxRecord};
+use ports::trust::{DecisionRecord, OutboxRecord};
 use ports::{JournalKind, JournalRow, ObjectFilter, Read, StoreError, Stored, Tx};
 
+use super::naming::Named;
 use super::registry::{InForce, Registry};
 use super::{Trust, TrustError};
 use crate::core::Core;
@@ -149,16 +150,16 @@ impl Core {
         }
         drop(read);
         let now = self.clock.now();
-        let naming = trust.names(to, agreement);
         let mut decided = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             let decision = trust.decide(force, registry, &candidate, to, Action::Receive, now);
-            decided.push((naming.object(&candidate.stored.id), candidate, decision));
+            decided.push((candidate, decision));
         }
         self.store.transact(|tx| {
-            for (subject, candidate, decision) in decided {
-                let given = tx.disclosure(tenant, to, agreement, subject)?;
-                let verdict = verdict(&candidate, decision, given.as_ref(), to);
+            for (candidate, decision) in decided {
+                let named = trust.named_in(tx, tenant, to, agreement, &candidate.stored.id)?;
+                let verdict = verdict(&candidate, decision, &named, to);
+                let subject = named.subject;
                 self.book_verdict(tx, registry, agreement, force, to, subject, &candidate, verdict, now)?;
             }
             stretch.keep(tx, tenant)
@@ -257,14 +258,15 @@ impl Core {
             let Some(candidate) = self.offered(&*read, *version)? else { continue };
             let decision = trust.decide(force, registry, &candidate, to, Action::Receive, now);
             if decision.permitted && decision.clause == policy::BREAK_GLASS {
-                queued.push((trust.names(to, agreement).object(&candidate.stored.id), candidate, decision));
+                queued.push((candidate, decision));
             }
         }
         drop(read);
         self.store.transact(|tx| {
-            for (subject, candidate, decision) in queued {
-                let given = tx.disclosure(tenant, to, agreement, subject)?;
-                let verdict = verdict(&candidate, decision, given.as_ref(), to);
+            for (candidate, decision) in queued {
+                let named = trust.named_in(tx, tenant, to, agreement, &candidate.stored.id)?;
+                let verdict = verdict(&candidate, decision, &named, to);
+                let subject = named.subject;
                 self.book_verdict(tx, registry, agreement, force, to, subject, &candidate, verdict, now)?;
             }
             stretch.keep(tx, tenant)
@@ -292,10 +294,10 @@ impl Core {
                 continue;
             }
             let decision = trust.decide(force, &registry, &candidate, to, Action::Receive, now);
-            let subject = trust.names(to, agreement).object(&candidate.stored.id);
             self.store.transact(|tx| {
-                let given = tx.disclosure(tenant, to, agreement, subject)?;
-                let verdict = verdict(&candidate, decision, given.as_ref(), to);
+                let named = trust.named_in(tx, tenant, to, agreement, &candidate.stored.id)?;
+                let verdict = verdict(&candidate, decision, &named, to);
+                let subject = named.subject;
                 self.book_verdict(tx, &registry, agreement, force, to, subject, &candidate, verdict, now)
             })?;
         }
@@ -303,8 +305,8 @@ impl Core {
         Ok(())
     }
 
-    /// What the policy is asked about what may leave: as [`Core::candidate`], unless its creator took the object back. Then
-    /// it goes to nobody any more, whoever would be entitled to it.
+    /// What the policy is asked about what may leave: as [`Core::candidate`], unless its creator took the object back, or
+    /// our people did. Then it goes to nobody any more, whoever would be entitled to it.
     pub(crate) fn offered(
         &self,
         read: &dyn Read,
@@ -317,7 +319,8 @@ impl Core {
 
     pub(crate) fn is_recalled(&self, read: &dyn Read, object: &StixId) -> Result<bool, StoreError> {
         let Some(trust) = self.trust() else { return Ok(false) };
-        read.barred(self.scope.tenant, trust.party, self.recalled(object))
+        Ok(read.barred(self.scope.tenant, trust.party, self.recalled(object))?
+            || read.barred(self.scope.tenant, trust.party, self.kept_back(object))?)
     }
 
     /// What the policy is asked about a stored version; `None` once it is gone or no longer the newest.
@@ -457,25 +460,22 @@ pub(crate) fn is_meta(type_name: &str) -> bool {
     matches!(type_name, "marking-definition" | "extension-definition" | "language-content")
 }
 
-fn verdict(
-    candidate: &Candidate,
-    decision: Arc<Decision>,
-    given: Option<&DisclosureRecord>,
-    to: PartyId,
-) -> Verdict {
+fn verdict(candidate: &Candidate, decision: Arc<Decision>, named: &Named, to: PartyId) -> Verdict {
     // Nobody is told what they told us.
     if candidate.from.contains(&to) {
         return Verdict::Leave;
     }
-    match (decision.permitted, given) {
+    match (decision.permitted, &named.given) {
+        // What was taken back because it was not permitted any more is given anew, under another name, once it is again.
         (true, None) => Verdict::Queue { kind: put_kind(&candidate.stored.id), decision },
-        // Taken back is taken back: whoever wants it to travel again publishes it again, under a new id.
+        // It came and went too often.
         (_, Some(given)) if given.withdrawn.is_some() => Verdict::Leave,
         (true, Some(given)) if given.version == Some(candidate.stored.version_id) && candidate.relabelled => {
             Verdict::Queue { kind: "relabel", decision }
         }
         (true, Some(given)) if given.version == Some(candidate.stored.version_id) => Verdict::Leave,
         (true, Some(_)) => Verdict::Queue { kind: "supersede", decision },
+        (false, None) if named.is_taken_back() => Verdict::Leave,
         (false, None) => Verdict::Refuse(decision),
         // What an emergency let go is not taken back because the emergency is over.
         (false, Some(given))

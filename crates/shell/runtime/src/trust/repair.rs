@@ -431,7 +431,7 @@ impl Core {
     /// The names of what waits to be given in a stream; `None` when that is too much to look through.
     fn names_waiting(&self, trust: &Trust, key: StreamKey) -> Result<Option<BTreeSet<Digest>>, TrustError> {
         let read = self.store.read()?;
-        let (tenant, names) = (self.scope.tenant, trust.names(key.peer, key.agreement));
+        let tenant = self.scope.tenant;
         let queued = read.outbox(tenant, key.peer, key.agreement, Timestamp::MAX, MOST_WAITING)?;
         if queued.len() >= MOST_WAITING {
             return Ok(None);
@@ -439,7 +439,8 @@ impl Core {
         let mut waiting = BTreeSet::new();
         for version in queued.iter().filter_map(|entry| entry.version) {
             let stored = read.version(self.scope, version)?;
-            waiting.extend(stored.map(|stored| names.object(&stored.id)));
+            let Some(stored) = stored else { continue };
+            waiting.insert(trust.named(&*read, tenant, key.peer, key.agreement, &stored.id)?.subject);
         }
         Ok(Some(waiting))
     }

@@ -1,11 +1,24 @@
 //! Answers to the target's own calls: acknowledgements of what was never sent, cosignatures of nothing, junk.
 
-use exchange::{Ack, Position};
-use model::{Digest, Tlp};
-use ports::peer::{CallError, Refusal, Topic};
-use runtime::trust::Call;
-use shieldwall_sim::forge;
+use std::convert::Infallible;
+use std::sync::Arc;
 
+use exchange::{Ack, Position};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use model::{Digest, Tlp};
+use peer_http::{CallSettings, Credentials, HttpTransport};
+use ports::Clock;
+use ports::peer::{CallError, Refusal, Topic, Transport as _};
+use runtime::trust::{Call, Peers};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use shieldwall_sim::forge;
+use tokio::net::TcpListener;
+
+use super::port::{RUNTIME, leaf_of};
 use super::rules;
 use super::scene::{Scene, State, indicator};
 
@@ -72,6 +85,51 @@ fn sent(scene: &Scene) -> Position {
     Position { epoch: at.epoch, seq: at.seq, head: at.head }
 }
 
+/// The target's call over its own client, to a server of the liar's that answers this and nothing else.
+fn carried(scene: &Scene, call: &Call, answer: &Answer) -> Answer {
+    let leaf = leaf_of(&scene.liar);
+    let chain = vec![CertificateDer::from(leaf.certificate.clone())];
+    let mut config = rustls::ServerConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
+        .with_no_client_auth()
+        .with_single_cert(chain, PrivatePkcs8KeyDer::from(leaf.key.to_vec()).into())
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let (status, body) = match answer {
+        Ok(bytes) => (200, Bytes::from(bytes.clone())),
+        Err(CallError::Refused(Refusal::OutOfStep(why))) => (409, told("out-of-step", why)),
+        Err(CallError::Refused(Refusal::Invalid(why))) => (422, told("invalid", why)),
+        Err(other) => panic!("no server answers {other}"),
+    };
+    let clock = Arc::clone(&scene.target.clock) as Arc<dyn Clock>;
+    let credentials = Credentials::new(&leaf_of(&scene.target)).unwrap();
+    let handler = Arc::new(Peers(Arc::clone(&scene.target.core)));
+    let client = HttpTransport::new(credentials, handler, clock, CallSettings::default()).unwrap();
+    RUNTIME.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("https://{}", listener.local_addr().unwrap());
+        let liar = tokio::spawn(async move {
+            let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+            let service = service_fn(move |request: Request<Incoming>| {
+                let body = body.clone();
+                async move {
+                    let _ = request.into_body().collect().await;
+                    Ok::<_, Infallible>(Response::builder().status(status).body(Full::new(body)).unwrap())
+                }
+            });
+            let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+        });
+        let answer = client.call(&endpoint, Some(scene.liar.party), call.topic, call.body.clone()).await;
+        liar.abort();
+        answer
+    })
+}
+
+fn told(refusal: &str, why: &str) -> Bytes {
+    Bytes::from(format!(r#"{{"detail":"{why}","refusal":"{refusal}"}}"#))
+}
+
 fn text(text: &str) -> Answer {
     Ok(text.as_bytes().to_vec())
 }
@@ -106,7 +164,9 @@ const CASES: &[Case] = &[
     .noted(ACCUSED),
     case("junk for an acknowledgement", Topic::Push, |_, _| text("junk")).refused(),
     case("nothing for an acknowledgement", Topic::Push, |_, _| text("")).refused(),
-    case("sixteen megabytes for an acknowledgement", Topic::Push, |_, _| Ok(vec![b'['; 16 << 20])).refused(),
+    case("half a megabyte for an acknowledgement", Topic::Push, |_, _| Ok(vec![b'['; 1 << 19])).refused(),
+    // More than an answer may have is not even read.
+    case("sixteen megabytes for an acknowledgement", Topic::Push, |_, _| Ok(vec![b'['; 16 << 20])),
     case("an old acknowledgement", Topic::Push, |s, _| ack(s, &s.liar, &Position::start(sent(s).epoch)))
         .may(&["outbound"]),
     case("out of step, over and over", Topic::Push, |_, _| {
@@ -167,7 +227,7 @@ fn answers_are_believed_only_as_far_as_they_are_signed() {
         scene.target.work().map_err(|problem| problem.0).unwrap();
         let call = until(&scene, case.topic);
         let (before, noted) = (State::of(&scene.target), rules(&scene).len());
-        let answer = (case.how)(&scene, &call);
+        let answer = carried(&scene, &call, &(case.how)(&scene, &call));
         let outcome = scene.target.core.answered(&call, answer);
         let new = rules(&scene).split_off(noted);
         if outcome.is_err() != case.refused {

@@ -11,6 +11,11 @@ use shieldwall_sim::{Member, next_version, officer, with_ceiling};
 use super::scene::Scene;
 use super::{Case, Expect, Outcome, case, check};
 
+/// An act of so many bytes that says nothing.
+fn long(bytes: usize) -> String {
+    format!("{{\"body\":{{\"x\":\"{}\"}},\"signatures\":[]}}", "a".repeat(bytes))
+}
+
 fn send(scene: &Scene, lines: &str) -> Outcome {
     scene.as_liar(Topic::Documents, lines.as_bytes())
 }
@@ -313,18 +318,11 @@ const LINES: &[Case] = &[
         |s| send(s, &appointment(s.liar.party, &officer(5), &officer(2), s)),
         REFUSED,
     ),
+    case("an act of nine hundred kilobytes", |s| send(s, &line(s.pact().id, &long(900 << 10))), REFUSED),
     case(
         "an act of six megabytes",
-        |s| {
-            send(
-                s,
-                &line(
-                    s.pact().id,
-                    &format!("{{\"body\":{{\"x\":\"{}\"}},\"signatures\":[]}}", "a".repeat(6 << 20)),
-                ),
-            )
-        },
-        REFUSED,
+        |s| send(s, &line(s.pact().id, &long(6 << 20))),
+        Expect::Invalid("at most 1048576"),
     ),
     case(
         "ten thousand times the same junk",

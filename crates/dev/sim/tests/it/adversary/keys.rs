@@ -8,10 +8,10 @@ use keys::leaf::LeafStatement;
 use keys::window::DAY;
 use keys::{SecretKey, Signed};
 use model::{Digest, Tlp};
-use ports::peer::{PeerHandler, Refusal, Topic};
-use runtime::trust::Peers;
-use shieldwall_sim::{Member, forge, name, officer};
+use ports::peer::Topic;
+use shieldwall_sim::{Member, name, officer};
 
+use super::port;
 use super::scene::{Scene, indicator};
 use super::{Case, Expect, Outcome, case, check};
 
@@ -171,7 +171,7 @@ const HISTORIES: &[Case] = &[
     .may(&["keys", "documents", "inbound", "ledger", "outbound"]),
     case(
         "the history of somebody nobody has met, by nobody",
-        |s| forge::call(&s.target, None, Topic::Keys, history(s.stranger()).to_text().as_bytes()),
+        |s| s.as_nobody(Topic::Keys, history(s.stranger()).to_text().as_bytes()),
         Expect::Forbidden,
     ),
     case(
@@ -182,11 +182,11 @@ const HISTORIES: &[Case] = &[
 ];
 
 fn nobody(scene: &Scene, topic: Topic) -> Outcome {
-    forge::call(&scene.target, None, topic, b"")
+    scene.as_nobody(topic, b"")
 }
 
 fn stranger(scene: &Scene, topic: Topic) -> Outcome {
-    forge::call(&scene.target, Some(scene.stranger().party), topic, b"")
+    scene.as_stranger(topic, b"")
 }
 
 /// What people here change by ending a pairing: it, and the agreement that only the two had.
@@ -227,7 +227,7 @@ const STRANGERS: &[Case] = &[
         "a push by somebody whose words nobody has compared",
         |s| {
             met(s);
-            forge::call(&s.target, Some(s.stranger().party), Topic::Push, &s.old_push())
+            s.as_stranger(Topic::Push, &s.old_push())
         },
         Expect::Forbidden,
     )
@@ -252,7 +252,7 @@ fn accept(scene: &Scene, invitation: &Signed) -> Signed {
 }
 
 fn pair(scene: &Scene, body: &str) -> Outcome {
-    forge::call(&scene.target, None, Topic::Pair, body.as_bytes())
+    scene.as_nobody(Topic::Pair, body.as_bytes())
 }
 
 const INVITED: &[&str] = &["documents", "peers", "keys", "ledger"];
@@ -328,60 +328,64 @@ const PAIRING: &[Case] = &[
     .may(INVITED),
 ];
 
-/// Whom the target takes somebody for who presents a statement with a key.
-fn identified(scene: &Scene, statement: &[u8], key: Digest) -> Outcome {
-    match Peers(std::sync::Arc::clone(&scene.target.core)).identify(statement, key) {
-        Some(party) => Ok(party.to_string().into_bytes()),
-        None => Err(Refusal::Forbidden("nobody".to_owned())),
-    }
+/// What comes of a harmless call by whoever shows a leaf with this statement about its key.
+fn shown(scene: &Scene, statement: impl Fn(Digest) -> String) -> Outcome {
+    let leaf = port::leaf(&scene.target, |key| statement(key).into_bytes());
+    scene.showing(&leaf, Topic::Position, scene.allied().id.to_string().as_bytes())
 }
 
-const SPKI: Digest = Digest([2; 32]);
-
-fn leaf(of: &Member, by: &SecretKey) -> String {
+fn statement(of: &Member, by: &SecretKey, key: Digest) -> String {
     let now = of.now();
-    LeafStatement::issue(of.party, by, SPKI, now, now.plus_micros(7 * DAY)).unwrap().to_text()
+    LeafStatement::issue(of.party, by, key, now, now.plus_micros(7 * DAY)).unwrap().to_text()
 }
 
 const LEAVES: &[Case] = &[
-    case("a leaf that is junk", |s| identified(s, b"junk", SPKI), Expect::Forbidden),
+    case("a leaf that is junk", |s| shown(s, |_| "junk".to_owned()), Expect::Forbidden),
     case(
         "a leaf of the ally's, with another key",
-        |s| identified(s, leaf(&s.ally, &epoch(&s.ally)).as_bytes(), Digest([3; 32])),
+        |s| shown(s, |_| statement(&s.ally, &epoch(&s.ally), Digest([3; 32]))),
         Expect::Forbidden,
     ),
     case(
         "a leaf for the ally, signed by the liar",
-        |s| identified(s, leaf(&s.ally, &epoch(&s.liar)).as_bytes(), SPKI),
+        |s| shown(s, |key| statement(&s.ally, &epoch(&s.liar), key)),
         Expect::Forbidden,
     ),
     case(
         "a leaf for the ally, signed by its officer",
-        |s| identified(s, leaf(&s.ally, &officer(0)).as_bytes(), SPKI),
+        |s| shown(s, |key| statement(&s.ally, &officer(0), key)),
         Expect::Forbidden,
     ),
     case(
         "a leaf of a stranger's",
-        |s| identified(s, leaf(s.stranger(), &epoch(s.stranger())).as_bytes(), SPKI),
+        |s| shown(s, |key| statement(s.stranger(), &epoch(s.stranger()), key)),
         Expect::Forbidden,
     ),
     case(
         "a leaf that was altered to last longer",
         |s| {
-            identified(
-                s,
-                leaf(&s.ally, &epoch(&s.ally)).replace("\"2026-11-0", "\"2026-12-0").as_bytes(),
-                SPKI,
-            )
+            let longer = |text: String| text.replace("\"2026-11-0", "\"2026-12-0");
+            shown(s, |key| longer(statement(&s.ally, &epoch(&s.ally), key)))
         },
         Expect::Forbidden,
     ),
     case(
-        "a leaf that has expired",
+        "a statement that has expired, in a fresh certificate",
         |s| {
-            let text = leaf(&s.ally, &epoch(&s.ally));
+            let expired = |key| statement(&s.ally, &epoch(&s.ally), key);
             s.target.clock.advance(8 * DAY);
-            let outcome = identified(s, text.as_bytes(), SPKI);
+            let outcome = shown(s, expired);
+            s.target.clock.advance(-8 * DAY);
+            outcome
+        },
+        Expect::Forbidden,
+    ),
+    case(
+        "a certificate that has expired",
+        |s| {
+            let leaf = port::leaf_of(&s.ally);
+            s.target.clock.advance(8 * DAY);
+            let outcome = s.showing(&leaf, Topic::Position, s.allied().id.to_string().as_bytes());
             s.target.clock.advance(-8 * DAY);
             outcome
         },
@@ -391,11 +395,20 @@ const LEAVES: &[Case] = &[
         "an act for a leaf",
         |s| {
             let event = Event::read(&history(&s.ally).events()[0]).unwrap();
-            identified(s, event.to_body().as_bytes(), SPKI)
+            shown(s, |_| event.to_body())
         },
         Expect::Forbidden,
     ),
 ];
+
+/// The same call with the ally's true leaf: what the others are refused is there to be had.
+#[test]
+fn a_true_leaf_is_answered() {
+    let scene = Scene::new();
+    let body = scene.allied().id.to_string();
+    let answer = scene.as_ally(Topic::Position, body.as_bytes()).unwrap();
+    assert!(exchange::Ack::parse(std::str::from_utf8(&answer).unwrap()).is_ok());
+}
 
 #[test]
 fn key_histories_grow_only_by_those_who_may() {

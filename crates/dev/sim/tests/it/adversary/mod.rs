@@ -1,4 +1,4 @@
-//! Named attacks on one node, each through what its peer port calls, or through files and documents.
+//! Named attacks on one node: each over a TLS connection to its peer port, or by a file that is carried to it.
 //!
 //! Each says how the node must answer, and what may differ afterwards: nothing, unless the case names it. What may
 //! differ at most is that the liar's own stream has moved on, and what the node notes about that.
@@ -10,6 +10,7 @@ mod documents;
 mod frames;
 mod keys;
 mod order;
+mod port;
 mod scene;
 mod witness;
 

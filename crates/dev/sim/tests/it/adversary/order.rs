@@ -148,11 +148,7 @@ const CASES: &[Case] = &[
         |s| s.as_liar(Topic::Push, &s.allys_push()),
         Expect::Forbidden,
     ),
-    case(
-        "the ally's push, by nobody",
-        |s| forge::call(&s.target, None, Topic::Push, &s.allys_push()),
-        Expect::Forbidden,
-    ),
+    case("the ally's push, by nobody", |s| s.as_nobody(Topic::Push, &s.allys_push()), Expect::Forbidden),
     case("a push of the liar's, by the ally", |s| s.as_ally(Topic::Push, &s.old_push()), Expect::Forbidden),
     case(
         "what the liar sent to somebody else",

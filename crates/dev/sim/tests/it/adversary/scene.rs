@@ -1,16 +1,18 @@
 //! What every attack begins with, and how to see that it changed nothing.
 
 use std::collections::BTreeMap;
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, OnceLock};
 
 use exchange::wire::{FrameLimits, Packing, Push};
 use exchange::{Kind, Position};
 use model::{Digest, Seq, StixId, Timestamp, Tlp};
 use ports::ObjectFilter;
-use ports::peer::{Refusal, Topic};
+use ports::peer::{Leaf, Refusal, Topic};
 use ports::trust::DocumentKind;
 use shieldwall_sim::forge::{self, Draft};
 use shieldwall_sim::{Member, Pact, Shape, Stage, settle_heard};
+
+use super::port::{Port, leaf, leaf_of};
 
 /// The three nodes, and one that nobody has met.
 ///
@@ -21,6 +23,9 @@ pub(crate) struct Scene {
     pub(crate) ally: Member,
     pub(crate) liar: Member,
     base: &'static Base,
+    /// The target's, opened when somebody first calls.
+    port: OnceLock<Port>,
+    leaves: [OnceLock<Leaf>; 4],
     _folder: testkit::TempDir,
 }
 
@@ -105,7 +110,7 @@ impl Scene {
         let liar = members.pop().unwrap();
         let target = members.pop().unwrap();
         let ally = members.pop().unwrap();
-        Self { target, ally, liar, base, _folder: folder }
+        Self { target, ally, liar, base, port: OnceLock::new(), leaves: Default::default(), _folder: folder }
     }
 
     pub(crate) fn stranger(&self) -> &Member {
@@ -135,13 +140,32 @@ impl Scene {
         indicator(&self.liar, number, tlp).1
     }
 
-    /// Calls the target as somebody.
+    /// Calls the target over a connection on which this leaf is shown.
+    pub(crate) fn showing(&self, leaf: &Leaf, topic: Topic, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.port.get_or_init(|| Port::open(&self.target)).call(leaf, topic, body)
+    }
+
+    /// Calls the target as a member, with the leaf that it had when it first called.
+    fn calling(&self, by: &Member, place: usize, topic: Topic, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.showing(self.leaves[place].get_or_init(|| leaf_of(by)), topic, body)
+    }
+
     pub(crate) fn as_liar(&self, topic: Topic, body: &[u8]) -> Result<Vec<u8>, Refusal> {
-        forge::call(&self.target, Some(self.liar.party), topic, body)
+        self.calling(&self.liar, 0, topic, body)
     }
 
     pub(crate) fn as_ally(&self, topic: Topic, body: &[u8]) -> Result<Vec<u8>, Refusal> {
-        forge::call(&self.target, Some(self.ally.party), topic, body)
+        self.calling(&self.ally, 1, topic, body)
+    }
+
+    pub(crate) fn as_stranger(&self, topic: Topic, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.calling(self.stranger(), 2, topic, body)
+    }
+
+    /// Calls with a certificate of the right form in which nobody vouches for anything.
+    pub(crate) fn as_nobody(&self, topic: Topic, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let leaf = self.leaves[3].get_or_init(|| leaf(&self.target, |_| b"nobody".to_vec()));
+        self.showing(leaf, topic, body)
     }
 
     /// Calls that were heard from one node to another.
