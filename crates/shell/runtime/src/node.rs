@@ -133,8 +133,17 @@ async fn search(node: Arc<Node>) {
             _ = stop.changed() => {}
             () = tokio::time::sleep(node.options.idle) => {}
         }
+        // Every commit of words writes a segment of the index, which is merged later: while much comes in, a few hundred
+        // objects at a time cost as much again as what brought them.
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(GATHER) => {}
+        }
     }
 }
+
+/// How long words are gathered before they are indexed.
+const GATHER: Duration = Duration::from_millis(150);
 
 async fn inbox(node: Arc<Node>) {
     let mut stop = node.stopping();

@@ -145,7 +145,8 @@ impl Core {
         let Some(stretch) = self.stretch(&*read, &name)? else { return Ok(false) };
         let mut candidates = Vec::new();
         for &Place { version, relabelled, .. } in &stretch.places {
-            let candidate = self.offered(&*read, version)?;
+            // Nobody is told what they told us: most of what comes in is decided on for the one that brought it, too.
+            let candidate = self.offered(&*read, version)?.filter(|candidate| !candidate.from.contains(&to));
             candidates.extend(candidate.map(|candidate| Candidate { relabelled, ..candidate }));
         }
         drop(read);
