@@ -813,6 +813,14 @@ pub trait TrustRead {
         subject: Digest,
     ) -> Result<Option<DisclosureRecord>, StoreError>;
 
+    /// Objects of which something that was given was taken back, in order of their ids, after one, at most `limit`.
+    fn taken_back(
+        &self,
+        tenant: Tenant,
+        after: Option<&StixId>,
+        limit: usize,
+    ) -> Result<Vec<StixId>, StoreError>;
+
     /// What was given to a party under an agreement, in order of the keyed name, after one, at most `limit`.
     fn disclosures_to(
         &self,

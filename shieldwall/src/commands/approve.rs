@@ -82,15 +82,34 @@ fn described(bytes: &[u8]) -> Option<String> {
                 _ => return None,
             }
         }
-        "consumer-release-approval" => format!(
-            "a release to client `{}` up to TLP {} for {}, until {}, for party {party}",
-            part("client")?,
-            part("ceiling")?,
-            part("purpose")?,
-            part("expires")?
-        ),
+        "consumer-release-approval" => release(&text, &party)?,
         _ => return None,
     })
+}
+
+/// A release: to whom, of what, up to which ceiling, what becomes of personal data, what for, and how long.
+fn release(text: &Value, party: &str) -> Option<String> {
+    let part = |name: &str| text.get(name).map(plain).filter(|value| !value.is_empty());
+    let collections: Vec<_> = text.get("collections")?.as_array()?.iter().map(plain).collect();
+    let types = text.get("types")?;
+    let types = match types.as_array() {
+        Some(types) => format!("types {}", types.iter().map(plain).collect::<Vec<_>>().join(", ")),
+        None => format!("{} type", plain(types)),
+    };
+    let personal = match part("personal")?.as_str() {
+        "refuse" => "no personal data (objects that hold any stay here)".to_owned(),
+        "redact" => "no personal data (it is taken out)".to_owned(),
+        other => format!("personal data: {other}"),
+    };
+    Some(format!(
+        "a release to client `{}` of collections {}, {types}, up to TLP {}, {personal}, for {}, from {} until {}, for party {party}",
+        part("client")?,
+        collections.join(", "),
+        part("ceiling")?,
+        part("purpose")?,
+        part("valid_from")?,
+        part("expires")?
+    ))
 }
 
 /// A text: its name, number, sides, time, and the hash of the file it was read from.

@@ -150,7 +150,12 @@ async fn findings(checks: &mut Checks, client: &Client) -> Result<(), Failure> {
             warnings += 1;
         }
     }
-    let counted = format!("{errors} errors and {warnings} warnings in {LATELY} days");
+    let counted = match errors + warnings {
+        MOST.. => format!(
+            "{MOST} or more errors and warnings in {LATELY} days, with {errors} errors among the newest {MOST}"
+        ),
+        _ => format!("{errors} errors and {warnings} warnings in {LATELY} days"),
+    };
     let see = "see `shieldwall findings --severity warning`";
     match alarm {
         Some(alarm) => checks.add("findings", false, format!("{counted}, the last alarm: {alarm}; {see}")),

@@ -51,9 +51,15 @@ pub async fn peer(client: &Client, command: &Peer, as_json: bool) -> Outcome {
             Ok(Exit::Well)
         }
         Peer::Accept { file, name, endpoint, output, .. } => {
+            // Before anything is done: what was accepted cannot be accepted again into another file.
+            let there = output.as_deref().filter(|path| path.as_os_str() != "-" && path.exists());
+            if let Some(path) = there {
+                return Err(Failure::new(format!("`{}` exists; nothing was accepted", path.display()))
+                    .hint("choose another name with --output"));
+            }
             let body = json!({"document": text_of(file)?, "name": name, "endpoint": endpoint});
             let answer = client.post("/api/v1/peers", &body).await?;
-            stepped(&answer, file, output.as_deref(), as_json)
+            accepted(&answer, file, output.as_deref(), as_json)
         }
         Peer::Answer { file, name, output, .. } => {
             let body = json!({"document": text_of(file)?, "name": name});
@@ -146,6 +152,43 @@ fn show(answer: &Value, as_json: bool) -> Outcome {
     Ok(Exit::Well)
 }
 
+/// Says whether the acceptance went over the network, and writes it where that was asked for or it must be carried.
+fn accepted(answer: &Value, given: &Path, output: Option<&Path>, as_json: bool) -> Outcome {
+    // There are words as soon as the inviting node has answered.
+    if answer.get("words").and_then(Value::as_bool) != Some(true) {
+        output::say("the acceptance did not go over the network");
+        return stepped(answer, given, output, as_json);
+    }
+    let name = answer.get("name").map(plain).unwrap_or_default();
+    let went = format!("the acceptance went to {name} over the network");
+    match (output, answer.get("document").and_then(Value::as_str)) {
+        (Some(path), Some(text)) if path.as_os_str() == "-" => write_out(&format!("{text}\n"), None)?,
+        (Some(path), Some(text)) => {
+            write_out(&format!("{text}\n"), Some(path))?;
+            let file = path.display().to_string();
+            let sentence = format!("{went}; {file} holds it as well and need not be handed over");
+            done(&json!({"name": name, "file": file, "words": true}), &sentence, as_json)?;
+        }
+        (Some(path), None) => {
+            if as_json {
+                output::line(answer);
+            }
+            output::say(&format!("{went}; {} was not written: nothing is to be handed over", path.display()));
+        }
+        (None, _) if as_json => output::line(answer),
+        (None, _) => output::say(&went),
+    }
+    compare_words(&name);
+    Ok(Exit::Well)
+}
+
+/// Says what people do once there are words.
+fn compare_words(name: &str) {
+    output::say(&format!(
+        "now read the words to each other: `shieldwall peer show {name}`, then `shieldwall peer confirm {name} --words \"…\"`"
+    ));
+}
+
 /// Says what comes next. What is to be handed back goes to a file, to the terminal only when that is asked for.
 fn stepped(answer: &Value, given: &Path, output: Option<&Path>, as_json: bool) -> Outcome {
     let name = answer.get("name").map(plain).unwrap_or_default();
@@ -166,9 +209,7 @@ fn stepped(answer: &Value, given: &Path, output: Option<&Path>, as_json: bool) -
         output::line(answer);
     }
     if answer.get("words").and_then(Value::as_bool) == Some(true) {
-        output::say(&format!(
-            "now read the words to each other: `shieldwall peer show {name}`, then `shieldwall peer confirm {name} --words \"…\"`"
-        ));
+        compare_words(&name);
     }
     Ok(Exit::Well)
 }

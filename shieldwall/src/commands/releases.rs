@@ -45,7 +45,19 @@ pub async fn release(client: &Client, command: &Release, as_json: bool) -> Outco
             let answer = client.post("/api/v1/releases/drafts", &body).await?;
             let bytes = answer.get("bytes").and_then(Value::as_str).unwrap_or_default();
             write_out(&format!("{bytes}\n"), output.as_deref())?;
-            Ok(Exit::Well)
+            let Some(file) = output else {
+                output::say(
+                    "nothing is kept yet: put these bytes into a file; `shieldwall release sign FILE` takes it in",
+                );
+                return Ok(Exit::Well);
+            };
+            let file = file.display().to_string();
+            let sentence = format!(
+                "wrote the release to {name} into {file}; nothing is kept yet. Read it, then, within 14 days: \
+                 `shieldwall release sign {file} --officer KEY`, which gives it its id. Officers elsewhere approve \
+                 with `shieldwall agreement approve {file} --officer KEY`"
+            );
+            done(&json!({"client": name, "file": file}), &sentence, as_json)
         }
         Release::Sign { file, officers, approvals, opener, .. } => {
             let text = text_of(file)?;

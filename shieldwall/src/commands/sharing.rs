@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::admin::{done, list};
-use super::lifecycle::plain;
+use super::lifecycle::{make_private, plain};
 use super::{Outcome, read_file};
 use crate::cli::trust::{Courier, Review};
 use crate::client::{Client, encode};
@@ -22,6 +22,8 @@ pub async fn withdraw(client: &Client, id: &str, reason: &str, as_json: bool) ->
     let by = |way: &str| {
         let to = ways.iter().filter(|told| told.get("way").and_then(Value::as_str) == Some(way));
         let mut to: Vec<_> = to.filter_map(|told| told.get("to").map(plain)).collect();
+        // Whoever was given it under two agreements is named once.
+        to.sort();
         to.dedup();
         to.join(", ")
     };
@@ -34,24 +36,50 @@ pub async fn withdraw(client: &Client, id: &str, reason: &str, as_json: bool) ->
     let said = said.map(|(way, words)| (by(way), words));
     let said: Vec<_> =
         said.iter().filter(|(to, _)| !to.is_empty()).map(|(to, words)| format!("{words}: {to}")).collect();
-    let sentence = if said.is_empty() { "it was taken back before".to_owned() } else { said.join("; ") };
+    let sentence = match said.is_empty() {
+        true => {
+            "it had been taken back already; from now on it goes to nobody any more, whatever is agreed later"
+                .to_owned()
+        }
+        false => said.join("; "),
+    };
     done(&answer, &format!("{sentence}; see `shieldwall holders {id}`"), as_json)
 }
 
 pub async fn holders(client: &Client, id: Option<&str>, open: bool, as_json: bool) -> Outcome {
     let object = id.map(|id| format!("&object={}", encode(id))).unwrap_or_default();
     let answer = client.get(&format!("/api/v1/disclosures?open={open}&limit=1000{object}")).await?;
-    let columns = [
-        ("to", "/to"),
-        ("object", "/object"),
-        ("clause", "/clause"),
-        ("given", "/at"),
-        ("taken back", "/withdrawn"),
-        ("due", "/deadline"),
-        ("receipt", "/receipt"),
-        ("overdue", "/overdue"),
-    ];
-    Ok(list(&answer, "disclosures", &columns, as_json))
+    if as_json {
+        output::line(&answer);
+        return Ok(Exit::Well);
+    }
+    let given = answer.get("disclosures").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let rows: Vec<_> = given.iter().map(holder_row).collect();
+    output::table(&["to", "object", "clause", "given", "taken back", "due", "receipt", "overdue"], &rows);
+    Ok(Exit::Well)
+}
+
+/// What somebody was given, and what became of it.
+fn holder_row(given: &Value) -> Vec<String> {
+    let part = |name: &str| given.get(name).map(plain).unwrap_or_default();
+    let object = match (part("object"), part("clause")) {
+        // It was given after the backup that this node was restored from.
+        (object, clause) if object.is_empty() && clause.is_empty() => "(not known here)".to_owned(),
+        (object, _) if object.is_empty() => "(erased here)".to_owned(),
+        (object, _) => object,
+    };
+    let receipt = part("receipt");
+    let at = if receipt == "unknown" { "never arrived".to_owned() } else { part("at") };
+    vec![
+        part("to"),
+        object,
+        part("clause"),
+        at,
+        part("withdrawn"),
+        part("deadline"),
+        receipt,
+        part("overdue"),
+    ]
 }
 
 pub async fn hold(client: &Client, id: &str, basis: Option<&str>, as_json: bool) -> Outcome {
@@ -151,6 +179,7 @@ pub async fn courier(client: &Client, command: &Courier, as_json: bool) -> Outco
             let path = format!("/api/v1/peers/{}/courier", encode(peer));
             let answer = client.post(&path, &json!({"repeat": repeat, "cap": cap})).await?;
             let files = answer.get("files").and_then(Value::as_array).cloned().unwrap_or_default();
+            make_private(into)?;
             let mut written = Vec::new();
             for (index, file) in files.iter().enumerate() {
                 let bytes = STANDARD.decode(file.as_str().unwrap_or_default());

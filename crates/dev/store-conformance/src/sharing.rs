@@ -1,6 +1,6 @@
 //! Who may have what, who has it, and who gave it to us.
 
-use model::{DecisionId, Tenant, VersionId};
+use model::{DecisionId, StixId, Tenant, VersionId};
 use ports::trust::{DecisionRecord, DisclosureRecord, HoldingRecord, OutboxRecord, ReviewRecord};
 use ports::{Store, StoreError};
 
@@ -170,6 +170,12 @@ pub fn disclosures_show_who_still_has_it(store: &dyn Store) {
     assert_eq!(list(Some(&tool), false, 1, 1), of_tool[1..]);
     assert_eq!(list(None, false, 2, 9).len(), 1);
     assert!(store.read().unwrap().disclosures(Tenant(2), None, false, 0, 9).unwrap().is_empty());
+    let taken =
+        |after: Option<&StixId>, limit| store.read().unwrap().taken_back(tenant, after, limit).unwrap();
+    assert_eq!(taken(None, 9), [tool.clone(), other.clone()], "confirmed or not, each once");
+    assert_eq!(taken(None, 1), std::slice::from_ref(&tool));
+    assert_eq!(taken(Some(&tool), 9), [other]);
+    assert!(store.read().unwrap().taken_back(Tenant(2), None, 9).unwrap().is_empty());
 }
 
 /// What was withdrawn stays so under its agreement; what its creator withdrew, under every agreement with that party.

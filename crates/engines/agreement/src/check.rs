@@ -19,9 +19,10 @@ pub const MOST_STEPS: u8 = 3;
 const LONGEST_DAYS: i64 = 3653;
 
 /// Tells everything that is wrong with terms as a whole. Where parts of the text could not be read, what rests on
-/// something not being there is not told.
-pub(crate) fn check(terms: &Terms, is_partial: bool, tell: &mut Tell<'_>) {
-    let mut checker = Checker { terms, tell };
+/// something not being there is not told. `now` is for a text that is about to be put forward or signed: what others
+/// signed in its time stays readable after it, and is checked without.
+pub(crate) fn check(terms: &Terms, is_partial: bool, now: Option<Timestamp>, tell: &mut Tell<'_>) {
+    let mut checker = Checker { terms, now, tell };
     checker.versions();
     checker.dates();
     checker.parties();
@@ -41,8 +42,19 @@ pub(crate) fn check(terms: &Terms, is_partial: bool, tell: &mut Tell<'_>) {
     }
 }
 
+impl Terms {
+    /// Why a text may no longer be put forward or signed at an instant: that its `expiry` is past, and the remedy. The
+    /// end itself is past it.
+    #[must_use]
+    pub fn expired(&self, now: Timestamp) -> Option<(String, &'static str)> {
+        let told = || (format!("it ended on {}, which is past", self.expiry), "put a later `expiry`");
+        (self.expiry <= now).then(told)
+    }
+}
+
 struct Checker<'t, 'f, 'g> {
     terms: &'t Terms,
+    now: Option<Timestamp>,
     tell: &'f mut Tell<'g>,
 }
 
@@ -85,8 +97,19 @@ impl Checker<'_, '_, '_> {
         }
     }
 
+    fn is_past(&self, at: Timestamp) -> bool {
+        self.now.is_some_and(|now| at <= now)
+    }
+
     fn dates(&mut self) {
         let terms = self.terms;
+        if let Some((message, hint)) = self.now.and_then(|now| terms.expired(now)) {
+            self.error(&["expiry"], message, hint);
+        }
+        if self.is_past(terms.review) {
+            let message = format!("the review was due on {}, which is past", terms.review);
+            self.warn(&["review"], message, "put a later `review`, when the parties look at it again");
+        }
         if terms.expiry <= terms.start {
             self.error(&["expiry"], "it ends before it starts", "put `expiry` after `start`");
         }
@@ -189,6 +212,17 @@ impl Checker<'_, '_, '_> {
             } else if basis.valid_from >= terms.expiry || basis.valid_until <= terms.start {
                 let message = format!("`{}` is not valid while this is in force", basis.name);
                 self.error(&["legal_basis", &at], message, "leave it out, or correct the dates");
+            } else if self.is_past(basis.valid_until) {
+                let of: Vec<&str> =
+                    terms.parties_of(&basis.parties).map(|party| party.key.as_str()).collect();
+                let message = format!(
+                    "`{}` lapsed on {}: nothing that rests on it flows to or from {}",
+                    basis.name,
+                    basis.valid_until,
+                    of.join(", ")
+                );
+                let hint = "state a basis that is valid now, or leave it out";
+                self.warn(&["legal_basis", &at, "valid_until"], message, hint);
             } else if basis.valid_until < terms.expiry {
                 let message =
                     format!("`{}` lapses on {}, before the agreement ends", basis.name, basis.valid_until);
@@ -200,7 +234,9 @@ impl Checker<'_, '_, '_> {
             let own = terms.legal_basis.iter().filter(|basis| basis.parties.includes(&party.id));
             if own.count() == 0 {
                 let message = format!("no legal basis is stated for `{}`", party.key);
-                self.warn(&["legal_basis"], message, "without one nothing personal may flow to or from it");
+                let hint = "without one nothing that is marked as personal may flow to or from it; what detectors find waits for \
+                            a release officer, who answers for it";
+                self.warn(&["legal_basis"], message, hint);
             }
         }
     }
@@ -353,8 +389,9 @@ impl Checker<'_, '_, '_> {
         let terms = self.terms;
         let concerned =
             terms.parties.values().filter(|p| clause.from.includes(&p.id) || clause.to.includes(&p.id));
-        let without = concerned
-            .filter(|party| !terms.legal_basis.iter().any(|basis| basis.parties.includes(&party.id)));
+        // One that has lapsed is none.
+        let has_one = |party: &Party| terms.bases_of(&party.id).any(|basis| !self.is_past(basis.valid_until));
+        let without = concerned.filter(|party| !has_one(party));
         let names: Vec<&str> = without.map(|party| party.key.as_str()).collect();
         if !names.is_empty() {
             let message = format!(

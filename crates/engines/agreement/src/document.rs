@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keys::PublicKey;
 use keys::posts::Post;
 use label::{Nation, Onward};
-use model::{PartyId, Severity, StixId};
+use model::{PartyId, Severity, StixId, Timestamp};
 
 use crate::ceiling;
 use crate::check::check;
@@ -37,7 +37,7 @@ pub struct Reading {
 }
 
 impl Terms {
-    /// Reads an agreement's text.
+    /// Reads an agreement's text, whatever the time is: what somebody signed stays readable when it is over.
     ///
     /// # Errors
     /// Every error and warning, by line, if there is at least one error.
@@ -49,8 +49,19 @@ impl Terms {
     /// Reads an agreement's text and keeps the warnings: whoever is about to sign is shown them.
     #[must_use]
     pub fn read_toml(text: &str) -> Reading {
+        Self::reading(text, None)
+    }
+
+    /// Reads a text that is to be put forward or signed at an instant: beside [`Terms::read_toml`], one whose `expiry`
+    /// is past is refused, and a review or a legal basis whose time is past is told.
+    #[must_use]
+    pub fn read_toml_at(text: &str, now: Timestamp) -> Reading {
+        Self::reading(text, Some(now))
+    }
+
+    fn reading(text: &str, now: Option<Timestamp>) -> Reading {
         let sink = Sink::new(Problems::over(text));
-        let terms = read(text, &sink);
+        let terms = read(text, now, &sink);
         let problems = sink.into_inner().finish();
         let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
         Reading { terms: terms.filter(|_| !refused), problems }
@@ -76,7 +87,7 @@ fn remember(places: &mut Places, list: &str, id: &str, table: &Table<'_, '_>) {
 }
 
 /// `None` where something is missing without which terms cannot be put together; the sink says what.
-fn read(text: &str, sink: &Sink) -> Option<Terms> {
+fn read(text: &str, now: Option<Timestamp>, sink: &Sink) -> Option<Terms> {
     let root = parse(text, sink)?;
     let root = Table::new(sink, Place::default(), root.get_ref());
     if let Some(format) = root.need("format", &format!("begin with format = \"{FORMAT}\"")) {
@@ -146,7 +157,7 @@ fn read(text: &str, sink: &Sink) -> Option<Terms> {
         witnesses: witnesses?,
     };
     let is_partial = sink.borrow().has_errors();
-    check(&terms, is_partial, &mut |severity, path, message, hint| {
+    check(&terms, is_partial, now, &mut |severity, path, message, hint| {
         sink.borrow_mut().add(severity, &names.place(path), message, hint);
     });
     Some(terms)

@@ -86,7 +86,7 @@ impl Terms {
         }
         check_structure(&terms)?;
         let mut first = None;
-        check(&terms, false, &mut |severity, place, message, _| {
+        check(&terms, false, None, &mut |severity, place, message, _| {
             if severity == model::Severity::Error && first.is_none() {
                 first = Some(Malformed::new("", format!("{}: {message}", place.join("."))));
             }

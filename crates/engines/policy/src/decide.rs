@@ -272,9 +272,11 @@ fn shortfalls(rule: &Rule, view: &View<'_>, names: &Names<'_>) -> Vec<Reason> {
 
 /// The clause that the least would have to change of, and how it falls short; nothing where a clause would permit it.
 fn closest<'p>(policy: &'p Policy, view: &View<'_>, names: &Names<'_>) -> (Option<&'p Rule>, Vec<Reason>) {
+    // Of two that lack as much, the one under which less is passed on: to raise the other's ceiling gives more away.
     let distance = |rule: &&Rule| {
         let missing = rule.conditions.iter().filter(|condition| !condition.holds(view));
-        missing.map(weight).sum::<u32>()
+        let lacking = missing.map(|condition| weight(condition, view)).sum::<u32>();
+        (lacking, breadth(&rule.obligations.onward))
     };
     if policy.clauses.iter().any(|rule| rule.conditions.iter().all(|condition| condition.holds(view))) {
         return (None, Vec::new());
@@ -292,13 +294,29 @@ fn closest<'p>(policy: &'p Policy, view: &View<'_>, names: &Names<'_>) -> (Optio
     (Some(closest), shortfalls(closest, view, names))
 }
 
-/// How much it is to ask for: other people, another purpose or an emergency are more than another ceiling or word.
-const fn weight(condition: &Condition) -> u32 {
+/// How much it is to ask for: other people, another purpose or an emergency are more than another ceiling or word, and a
+/// ceiling is more the further it has to be raised.
+fn weight(condition: &Condition, view: &View<'_>) -> u32 {
     match condition {
-        Condition::BreakGlass => 20,
-        Condition::From(_) | Condition::To(_) => 6,
-        Condition::ReleasableTo(..) | Condition::Purposes(_) => 3,
-        _ => 2,
+        Condition::BreakGlass => 200,
+        Condition::From(_) | Condition::To(_) => 60,
+        Condition::ReleasableTo(..) | Condition::Purposes(_) => 30,
+        Condition::Tlp(ceiling) => {
+            let asked = view.request.facts.handling.tlp();
+            19 + u32::from(asked.rank().abs_diff(ceiling.rank()))
+        }
+        _ => 20,
+    }
+}
+
+/// How far what flows under a clause may go on from there.
+const fn breadth(onward: &Onward) -> u8 {
+    match onward {
+        Onward::None => 0,
+        Onward::Orcon => 1,
+        Onward::Named(_) => 2,
+        Onward::Depth(_) => 3,
+        Onward::Free => 4,
     }
 }
 

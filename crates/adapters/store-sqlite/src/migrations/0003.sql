@@ -225,6 +225,7 @@ CREATE TABLE disclosure (
 CREATE INDEX disclosure_object ON disclosure (tenant, object, number) WHERE object IS NOT NULL;
 CREATE INDEX disclosure_open ON disclosure (tenant, number)
   WHERE withdrawn IS NOT NULL AND (receipt IS NULL OR receipt <> 'erased');
+CREATE INDEX disclosure_withdrawn ON disclosure (tenant, object) WHERE withdrawn IS NOT NULL;
 
 -- Names that were withdrawn: their return is barred.
 CREATE TABLE withdrawal (

@@ -253,6 +253,23 @@ pub(super) fn disclosures(
 }
 
 /// What was given in a channel, by name.
+pub(super) fn taken_back(
+    db: &Connection,
+    tenant: Tenant,
+    after: Option<&StixId>,
+    limit: usize,
+) -> Result<Vec<StixId>, Fault> {
+    let found = rows(
+        db,
+        "SELECT DISTINCT object FROM disclosure INDEXED BY disclosure_withdrawn \
+         WHERE tenant = ?1 AND withdrawn IS NOT NULL AND object > ?2 ORDER BY object LIMIT ?3",
+        params![tenant.0, after.map_or("", StixId::as_str), rows_limit(limit)],
+        |row| Ok(named(row, 0)),
+    )?;
+    let found: Result<Vec<Option<StixId>>, Fault> = found.into_iter().collect();
+    Ok(found?.into_iter().flatten().collect())
+}
+
 pub(super) fn disclosures_to(
     db: &Connection,
     tenant: Tenant,

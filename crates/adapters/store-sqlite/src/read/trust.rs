@@ -201,6 +201,15 @@ impl TrustRead for Reader<'_> {
         })
     }
 
+    fn taken_back(
+        &self,
+        tenant: Tenant,
+        after: Option<&StixId>,
+        limit: usize,
+    ) -> Result<Vec<StixId>, StoreError> {
+        self.with(|db| sharing::taken_back(db, tenant, after, limit))
+    }
+
     fn disclosures_to(
         &self,
         tenant: Tenant,

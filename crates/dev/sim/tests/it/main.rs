@@ -21,6 +21,7 @@ mod keys;
 mod ledger;
 mod parting;
 mod peers;
+mod promises;
 mod queries;
 mod repair;
 mod sim;

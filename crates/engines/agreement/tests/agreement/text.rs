@@ -5,6 +5,7 @@ use model::{Label, Severity, Tlp};
 use shieldwall_agreement::{MAX_TEXT, Terms};
 
 use crate::fixture::{errors, parse, shown, terms, text, told};
+use crate::world::time;
 
 /// Replaces parts of a text that is valid, and says what is wrong with the result.
 #[track_caller]
@@ -363,6 +364,82 @@ fn warnings_are_for_whoever_signs() {
         &["less than a majority"],
         Severity::Warning,
     );
+}
+
+/// What is told of a text that is to be put forward on a day, as `path: message`.
+fn told_on(day: &str, text: &str, severity: Severity) -> Vec<String> {
+    let problems = Terms::read_toml_at(text, time(day)).problems;
+    let some = problems.iter().filter(|problem| problem.severity == severity);
+    some.map(|problem| format!("{}: {}", problem.pointer, problem.message)).collect()
+}
+
+#[test]
+fn a_text_whose_expiry_is_past_is_not_put_forward() {
+    let cert = text("bilateral-cert");
+    let last = Terms::read_toml_at(&cert, time("2027-01-01").plus_micros(-1));
+    assert!(last.terms.is_some(), "{}", shown(&last.problems));
+    for day in ["2027-01-01", "2027-06-01"] {
+        let reading = Terms::read_toml_at(&cert, time(day));
+        assert!(reading.terms.is_none(), "{day}");
+        let errors = told_on(day, &cert, Severity::Error);
+        assert_eq!(errors, ["expiry: it ended on 2027-01-01T00:00:00.000Z, which is past"]);
+        assert!(shown(&reading.problems).contains("hint: put a later `expiry`"));
+    }
+    // What somebody signed in its time is read whatever the time is: every node folds the same acts.
+    let terms = parse(&cert);
+    assert_eq!(Terms::parse_canonical_json(&terms.to_canonical_json()).unwrap(), terms);
+    assert_eq!(terms.expired(time("2026-12-31")), None);
+    let (message, remedy) = terms.expired(time("2027-01-01")).unwrap();
+    assert!(message.contains("2027-01-01") && remedy.contains("`expiry`"), "{message}; {remedy}");
+}
+
+#[test]
+fn a_review_that_is_past_is_told() {
+    let cert = text("bilateral-cert");
+    let before = told_on("2026-06-30", &cert, Severity::Warning);
+    assert!(before.is_empty(), "{before:#?}");
+    let after = told_on("2026-07-01", &cert, Severity::Warning);
+    assert_eq!(after, ["review: the review was due on 2026-07-01T00:00:00.000Z, which is past"]);
+    assert!(Terms::read_toml_at(&cert, time("2026-07-01")).terms.is_some());
+}
+
+#[test]
+fn a_legal_basis_that_has_lapsed_is_told_as_past() {
+    let until = |name: &str| {
+        let text = text(name);
+        assert!(text.contains("valid_until = 2028-01-01"), "{name}");
+        text.replace("valid_until = 2028-01-01", "valid_until = 2026-03-01")
+    };
+    let (before, after) = ("2026-02-28", "2026-03-01");
+    let of_bases = |day: &str, text: &str| {
+        let mut told = told_on(day, text, Severity::Warning);
+        told.retain(|one| one.contains("lapse"));
+        told
+    };
+    let circle = until("five-eyes-circle");
+    let coming = of_bases(before, &circle);
+    assert!(coming.len() == 1 && coming[0].contains("lapses on 2026-03-01"), "{coming:#?}");
+    let past = of_bases(after, &circle);
+    let expected = "lapsed on 2026-03-01T00:00:00.000Z: nothing that rests on it flows to or from aus, can, gbr, nzl, usa";
+    assert!(past.len() == 1 && past[0].contains(expected), "{past:#?}");
+    // No clause of it lets anything personal flow: whoever signs is told.
+    assert!(Terms::read_toml_at(&circle, time(after)).terms.is_some());
+
+    // Where personal data would flow, a basis that has lapsed is none.
+    let cert = until("bilateral-cert");
+    assert!(told_on(before, &cert, Severity::Error).is_empty());
+    let errors = told_on(after, &cert, Severity::Error);
+    assert!(!errors.is_empty());
+    assert!(errors.iter().all(|one| one.contains("without a legal basis for p1, p2")), "{errors:#?}");
+    let past = of_bases(after, &cert);
+    assert!(past.len() == 1 && past[0].contains("flows to or from p1, p2"), "{past:#?}");
+
+    // Another that is valid carries it.
+    let another = "\n[[legal_basis]]\nname = \"Other law\"\nreference = \"Article 1\"\nvalid_from = 2025-01-01\n\
+        valid_until = 2028-01-01\nparties = \"any\"\n\n[[party]]";
+    let cert = cert.replacen("\n[[party]]", another, 1);
+    assert!(told_on(after, &cert, Severity::Error).is_empty());
+    assert_eq!(of_bases(after, &cert).len(), 1);
 }
 
 #[test]

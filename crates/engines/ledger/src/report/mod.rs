@@ -143,7 +143,8 @@ pub struct Verdict {
     pub problems: Vec<Problem>,
     /// What is true by this report and somebody should look at.
     pub remarks: Vec<Remark>,
-    /// Leaves whose matter is open at the end: the next report must carry them.
+    /// Leaves whose matter is open at the end: the next report must carry them. A request to an originator stays open
+    /// once it is answered, since the answer may be changed.
     pub open: Vec<(u64, Shown)>,
 }
 

@@ -203,6 +203,10 @@ enum Step<'a> {
     Mark {
         state: &'static str,
     },
+    /// Of several answers the last one counts.
+    Answer {
+        state: &'static str,
+    },
     /// `timed`: the state says whether the deadline was kept.
     End {
         state: String,
@@ -214,14 +218,25 @@ enum Step<'a> {
 struct Open {
     /// The entry that began it, or gave its present version.
     leaf: u64,
-    /// The entry that marked it: an agreement suspended, an erasure refused by a legal hold.
+    /// The entry that marked it: an agreement suspended, an erasure refused by a legal hold, the last answer to a
+    /// request.
     mark: Option<u64>,
+    /// What that answer was.
+    answer: Option<Answer>,
     peer: String,
     /// What else tells its rows apart: the side, or the label.
     facet: &'static str,
     since: Timestamp,
     deadline: Timestamp,
     version: u64,
+}
+
+/// An answer to a request. It may be changed at any time, periods later even: the request stays open for the next one.
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    state: &'static str,
+    /// Whether it is of the period that is counted.
+    counted: bool,
 }
 
 /// The state of counting.
@@ -278,7 +293,12 @@ impl Tally {
                 Name::Erasures if open.deadline < until => "overdue",
                 Name::Erasures => "open",
                 Name::BreakGlass => "unreviewed",
-                Name::Releases => "unanswered",
+                Name::Releases => match open.answer {
+                    None => "unanswered",
+                    Some(answer) if answer.counted => answer.state,
+                    // The period in which it was given has counted it.
+                    Some(_) => continue,
+                },
                 _ => "unnotified",
             };
             self.count_step(table, open.facet, &open.peer, state, leaf);
@@ -377,7 +397,6 @@ impl Tally {
                 self.step(Name::BreakGlass, *item, step, leaf, shown, counted);
             }
             Figures::Release { item, act } => {
-                let end = |state: &str| Step::End { state: state.to_owned(), timed: false };
                 let step = match act {
                     ReleaseAct::Requested { side, peer } => Step::Begin {
                         facet: side.as_str(),
@@ -385,8 +404,8 @@ impl Tally {
                         deadline: Timestamp::MAX,
                         state: "requested",
                     },
-                    ReleaseAct::Granted => end("granted"),
-                    ReleaseAct::Refused => end("refused"),
+                    ReleaseAct::Granted => Step::Answer { state: "granted" },
+                    ReleaseAct::Refused => Step::Answer { state: "refused" },
                 };
                 self.step(Name::Releases, *item, step, leaf, shown, counted);
             }
@@ -422,6 +441,7 @@ impl Tally {
                 let open = Open {
                     leaf,
                     mark,
+                    answer: None,
                     peer: String::new(),
                     facet: "",
                     since: shown.at(),
@@ -456,12 +476,20 @@ impl Tally {
                 if !self.open.contains_key(&matter) {
                     self.kept.insert(leaf, shown.clone());
                     let peer = peer.clone();
-                    self.open
-                        .insert(matter, Open { leaf, mark: None, peer, facet, since, deadline, version: 0 });
+                    let open =
+                        Open { leaf, mark: None, answer: None, peer, facet, since, deadline, version: 0 };
+                    self.open.insert(matter, open);
                 }
                 (Some((facet, peer)), state.to_owned())
             }
             Step::Mark { state } => (self.mark(matter, leaf, shown), state.to_owned()),
+            Step::Answer { state } => {
+                // Which answer is the last one is known when the period ends: it is counted then.
+                if self.answer(matter, leaf, shown, Answer { state, counted }) {
+                    return;
+                }
+                (None, state.to_owned())
+            }
             Step::End { state, timed } => match self.open.remove(&matter) {
                 None => (None, state),
                 Some(open) => {
@@ -499,6 +527,17 @@ impl Tally {
             self.kept.insert(leaf, shown.clone());
         }
         Some((open.facet, open.peer.clone()))
+    }
+
+    /// Notes an answer to an open request, in place of the one before; whether there is such a request.
+    fn answer(&mut self, matter: Matter, leaf: u64, shown: &Shown, answer: Answer) -> bool {
+        let Some(open) = self.open.get_mut(&matter) else { return false };
+        open.answer = Some(answer);
+        if let Some(before) = open.mark.replace(leaf) {
+            self.kept.remove(&before);
+        }
+        self.kept.insert(leaf, shown.clone());
+        true
     }
 
     fn flow(&mut self, direction: &str, flow: &Flow, leaf: u64) {

@@ -381,6 +381,86 @@ fn demands_made_of_us_are_counted_apart_from_ours() {
     figure(&verdict, "releases", &["answered", "p-norway", "granted"], &[1], "5");
 }
 
+/// What the table of requests to originators states, as rows.
+fn releases(verdict: &Verdict) -> Vec<String> {
+    let rows = &verdict.table("releases").unwrap().rows;
+    rows.iter().map(|(key, row)| format!("{} {}", key.join(" "), row.measures[0])).collect()
+}
+
+#[test]
+fn a_yes_that_became_a_no_answers_the_same_request() {
+    for side in [Side::Asked, Side::Answered] {
+        for (acts, last) in [
+            (vec![ReleaseAct::Granted, ReleaseAct::Refused], "refused"),
+            (vec![ReleaseAct::Refused, ReleaseAct::Granted], "granted"),
+            (vec![ReleaseAct::Granted, ReleaseAct::Refused, ReleaseAct::Granted], "granted"),
+        ] {
+            let mut node = Node::new();
+            let requested = ReleaseAct::Requested { side, peer: word("p-norway") };
+            let count = acts.len() as u64 + 1;
+            for (day, act) in (3..).zip([requested].into_iter().chain(acts)) {
+                node.record(&format!("2026-01-{day:02}T00:00:00Z"), Figures::Release { item: item(1), act });
+            }
+            let to = node.checkpoint(count, "2026-02-01T00:00:10Z");
+            let verdict = read(&sign(&node.report(january(), None, &to, None).unwrap()), None);
+            assert_eq!(verdict.problems, []);
+            let mut expected =
+                vec![format!("{side} p-norway {last} 1"), format!("{side} p-norway requested 1")];
+            expected.sort();
+            assert_eq!(
+                releases(&verdict),
+                expected,
+                "nothing is unmatched, and the last answer is the state"
+            );
+            figure(&verdict, "releases", &[side.as_str(), "p-norway", last], &[1], &(count - 1).to_string());
+            assert!(looks(&verdict).is_empty(), "{:?}", verdict.remarks);
+        }
+    }
+}
+
+#[test]
+fn an_answer_may_be_changed_in_a_later_period() {
+    let mut node = Node::new();
+    let asked = |n, act| Figures::Release { item: item(n), act };
+    let requested = || ReleaseAct::Requested { side: Side::Asked, peer: word("p-norway") };
+    for (day, figures) in (3..).zip([
+        asked(1, requested()),
+        asked(1, ReleaseAct::Granted),
+        asked(2, requested()),
+        asked(2, ReleaseAct::Granted),
+        asked(3, requested()),
+    ]) {
+        node.record(&format!("2026-01-{day:02}T00:00:00Z"), figures);
+    }
+    let first = node.checkpoint(5, "2026-02-01T00:00:10Z");
+    node.record("2026-02-03T00:00:00Z", asked(1, ReleaseAct::Refused));
+    let second = node.checkpoint(6, "2026-03-01T00:00:10Z");
+
+    let one = read(&sign(&node.report(january(), None, &first, None).unwrap()), None);
+    assert_eq!(one.problems, []);
+    let expected = ["asked p-norway granted 2", "asked p-norway requested 3", "asked p-norway unanswered 1"];
+    assert_eq!(releases(&one), expected);
+
+    let file = sign(&node.report(february(), Some(&first), &second, Some(&one)).unwrap());
+    let two = read(&file, Some(&one));
+    assert_eq!(two.problems, []);
+    // What January counted and nobody changed is not counted again.
+    assert_eq!(releases(&two), ["asked p-norway refused 1", "asked p-norway unanswered 1"]);
+    figure(&two, "releases", &["asked", "p-norway", "refused"], &[1], "5");
+    assert_eq!(looks(&two), [("requests to originators without an answer", 1)]);
+}
+
+#[test]
+fn an_answer_to_a_request_that_is_not_shown_stays_unmatched() {
+    let mut node = Node::new();
+    node.record("2026-01-03T00:00:00Z", Figures::Release { item: item(1), act: ReleaseAct::Granted });
+    node.record("2026-01-04T00:00:00Z", Figures::Release { item: item(1), act: ReleaseAct::Refused });
+    let to = node.checkpoint(2, "2026-02-01T00:00:10Z");
+    let verdict = read(&sign(&node.report(january(), None, &to, None).unwrap()), None);
+    figure(&verdict, "releases", &["unknown", "unknown", "unmatched"], &[2], "0-1");
+    assert_eq!(looks(&verdict), [("answers to requests that are not shown", 2)]);
+}
+
 #[test]
 fn an_empty_period_is_a_report_too() {
     let (node, first, _) = two_months();

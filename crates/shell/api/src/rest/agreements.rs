@@ -130,7 +130,7 @@ pub(crate) async fn check(
         Ok(Json(match app.core().check_terms(&body.text) {
             Ok((terms, _)) => {
                 let policy = policy::Policy::compile(&terms, AgreementId(Digest::ZERO)).ok();
-                let reading = agreement::Terms::read_toml(&body.text);
+                let reading = agreement::Terms::read_toml_at(&body.text, app.now());
                 let problems = reading.problems.iter().map(TermsProblem::from).collect();
                 CheckBody {
                     sound: true,

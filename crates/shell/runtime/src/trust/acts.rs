@@ -91,6 +91,19 @@ impl Core {
     /// # Errors
     /// [`TrustError::Refused`] when the act is not to be done now; the reason says what is.
     pub fn to_approve(&self, agreement: AgreementId, wanted: &Wanted) -> Result<ToApprove, TrustError> {
+        // Before officers open their keys, not after.
+        if let Wanted::Agree(version) = wanted {
+            let (own, registry) = (self.party()?.party, self.registry()?);
+            let version = agreed(&registry, agreement)?.state.versions.get(version);
+            if let Some(version) = version.filter(|version| !version.agreed.contains_key(&own)) {
+                super::agreements::not_expired(&version.proposal.terms, self.clock.now())?;
+            }
+        }
+        self.approving(agreement, wanted)
+    }
+
+    /// [`Core::to_approve`], also of a text that is over: it may still be read.
+    pub(super) fn approving(&self, agreement: AgreementId, wanted: &Wanted) -> Result<ToApprove, TrustError> {
         let trust = self.party()?;
         let registry = self.registry()?;
         let agreed = agreed(&registry, agreement)?;

@@ -1,16 +1,18 @@
 //! Agreements: put forward, signed, entered into, changed, ended; and what they would mean for what we hold.
 
+use std::collections::BTreeMap;
+
 use agreement::acts::{Act, Clock, Known, Note, Record, Refused, State, Status, What};
 use agreement::{Problem, Terms, proposal};
 use keys::Signed;
 use keys::posts::Approval;
 use label::Facts;
 use ledger::entry::{AgreementAct, Decision as BookedDecision, Figures};
-use model::{AgreementId, Digest, Finding, PartyId, Seq, Severity, StixId};
+use model::{AgreementId, Digest, Finding, PartyId, Seq, Severity, StixId, Timestamp};
 use policy::diff::{Change, DiffReport, Standpoint, diff, diff_rules};
 use policy::{Caveats, Policy};
-use ports::StoreError;
 use ports::trust::{ClassCount, DocumentKind, OutboxRecord};
+use ports::{Read, StoreError};
 
 use super::acts::Wanted;
 use super::book::word;
@@ -73,12 +75,13 @@ const fn status_code(status: Status) -> Seq {
 pub const LISTED: usize = 1000;
 
 impl Core {
-    /// Checks a text as it would be checked when put forward.
+    /// Checks a text as it would be checked when put forward now.
     ///
     /// # Errors
-    /// All problems, when it cannot be signed.
+    /// All problems, when it cannot be signed: that its expiry is past is one.
     pub fn check_terms(&self, document: &str) -> Result<(Terms, Digest), Vec<Problem>> {
-        let terms = Terms::parse_toml(document)?;
+        let reading = Terms::read_toml_at(document, self.clock.now());
+        let terms = reading.terms.ok_or(reading.problems)?;
         match Policy::hash_of(&terms) {
             Ok(hash) => Ok((terms, hash)),
             Err(error) => Err(vec![Problem {
@@ -150,11 +153,11 @@ impl Core {
     /// # Errors
     /// [`TrustError::Missing`] for a version nobody put forward.
     pub fn approval_bytes(&self, agreement: AgreementId, version: Digest) -> Result<String, TrustError> {
-        Ok(self.to_approve(agreement, &Wanted::Agree(version))?.bytes)
+        Ok(self.approving(agreement, &Wanted::Agree(version))?.bytes)
     }
 
     /// Signs a version with our officers' approvals of [`Core::approval_bytes`]. The text is compiled here first: what
-    /// does not compile to the policy it names is not signed.
+    /// does not compile to the policy it names is not signed, nor what is over by our clock.
     ///
     /// # Errors
     /// [`TrustError::Refused`] with what is missing.
@@ -176,6 +179,7 @@ impl Core {
             if state.agreed.contains_key(&trust.party) {
                 return Ok(agreed.state.status);
             }
+            not_expired(&state.proposal.terms, self.clock.now())?;
             let compiled = Policy::hash_of(&state.proposal.terms).map_err(TrustError::refused)?;
             if compiled != state.proposal.policy {
                 return Err(TrustError::refused(
@@ -514,7 +518,13 @@ impl Core {
         then: &Caveats,
         list: usize,
     ) -> Result<Exposure, TrustError> {
-        self.replay(list, |standpoint, classes| diff_rules(policy, standpoint, then, classes))
+        let mut exposure =
+            self.replay(list, |standpoint, classes| diff_rules(policy, standpoint, then, classes))?;
+        // Whoever has left, or parts from us, is given nothing under either.
+        let recipients = self.registry()?.recipients(policy.agreement(), self.party()?.party);
+        exposure.report.parties.retain(|party, _| recipients.contains(party));
+        exposure.listed.retain(|listed| recipients.contains(&listed.to));
+        Ok(exposure)
     }
 
     fn compare(
@@ -537,7 +547,16 @@ impl Core {
         let standpoint =
             Standpoint { from: trust.party, at: self.clock.now(), caveats: &rules.caveats, exercise: None };
         let read = self.store.read()?;
-        let classes = read.classes(self.scope)?;
+        let mut classes = read.classes(self.scope)?;
+        // What people took back goes to nobody, whatever is agreed.
+        let gone = self.gone_for_good(&*read)?;
+        let mut away: BTreeMap<(&str, model::Label), usize> = BTreeMap::new();
+        gone.values().for_each(|(class, label)| *away.entry((class.as_str(), *label)).or_default() += 1);
+        for one in &mut classes {
+            let away = away.get(&(one.class.as_str(), one.label)).copied().unwrap_or_default();
+            one.objects = one.objects.saturating_sub(away as u64);
+        }
+        classes.retain(|one| one.objects > 0);
         let counted =
             classes.iter().map(|ClassCount { class, label, objects }| (class.as_str(), *label, *objects));
         let report = compare(&standpoint, counted.collect());
@@ -550,10 +569,13 @@ impl Core {
             {
                 let room = list.saturating_sub(listed.len());
                 more |= changed.objects > room as u64;
-                let members = read.class_members(self.scope, &changed.class, changed.label, None, room)?;
+                let away = away.get(&(changed.class.as_str(), changed.label)).copied().unwrap_or_default();
+                let most = if room > 0 { room.saturating_add(away) } else { 0 };
+                let members = read.class_members(self.scope, &changed.class, changed.label, None, most)?;
+                let members = members.into_iter().filter(|stored| !gone.contains_key(&stored.id)).take(room);
                 let clause =
                     changed.after.as_ref().or(changed.before.as_ref()).map(|(clause, _)| clause.clone());
-                listed.extend(members.into_iter().map(|stored| Listed {
+                listed.extend(members.map(|stored| Listed {
                     to: *to,
                     object: stored.id,
                     change,
@@ -562,6 +584,30 @@ impl Core {
             }
         }
         Ok(Exposure { report, listed, more })
+    }
+
+    /// What people took back for good and is still held, with the class that it is counted in.
+    fn gone_for_good(&self, read: &dyn Read) -> Result<BTreeMap<StixId, (String, model::Label)>, TrustError> {
+        const PAGE: usize = 1_000;
+        let tenant = self.scope.tenant;
+        let mut gone = BTreeMap::new();
+        let mut after: Option<StixId> = None;
+        loop {
+            let page = read.taken_back(tenant, after.as_ref(), PAGE)?;
+            let full = page.len() == PAGE;
+            after = page.last().cloned();
+            for id in page {
+                if !self.is_recalled(read, &id)? {
+                    continue;
+                }
+                let Some(stored) = read.object(self.scope, &id, None)? else { continue };
+                let class = read.class_of(tenant, stored.version_id)?.unwrap_or_default();
+                gone.insert(id, (class, stored.label));
+            }
+            if !full {
+                return Ok(gone);
+            }
+        }
     }
 
     /// The TOML text of a version.
@@ -689,6 +735,16 @@ fn notice_short(registry: &Registry, agreement: AgreementId, act: &Act) -> Optio
 fn agreement_of(registry: &Registry, agreement: AgreementId) -> Result<&Agreed, TrustError> {
     let found = registry.agreements.get(&agreement).map(AsRef::as_ref);
     found.ok_or_else(|| TrustError::Missing(format!("an agreement {agreement}")))
+}
+
+/// Refuses to sign what its own text has ended: it would bind nobody. Others may have signed it in its time.
+pub(super) fn not_expired(terms: &Terms, now: Timestamp) -> Result<(), TrustError> {
+    match terms.expired(now) {
+        Some((message, remedy)) => Err(TrustError::refused(format!(
+            "expiry: {message}; {remedy} in a new text, and put that forward with `shieldwall agreement propose`"
+        ))),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn refusal(problems: &[Problem]) -> TrustError {

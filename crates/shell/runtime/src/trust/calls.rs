@@ -34,6 +34,9 @@ pub struct Call {
     about: About,
 }
 
+/// How long a peer that refused to witness our ledger is not asked again, in microseconds.
+const WITNESS_AGAIN: i64 = 10 * 60_000_000;
+
 /// What there is to say to a peer.
 enum Word {
     Call(Call),
@@ -86,6 +89,8 @@ pub(crate) struct Session {
     streams: BTreeMap<AgreementId, Told>,
     /// The size of our ledger it has cosigned.
     witnessed: u64,
+    /// When it last refused to.
+    unwitnessed: Option<Timestamp>,
     /// Whether files go to it: then nothing waits for a call.
     by_file: bool,
     /// When a call that went well was noted last.
@@ -204,7 +209,12 @@ impl Core {
         if let Some(key) = compare {
             return Ok(Word::Compare(key));
         }
-        if !parting && let Some((body, size)) = self.checkpoint_for(&*read, trust, to, session.witnessed)? {
+        let now = self.clock.now();
+        let refused = |at: Timestamp| now >= at && now < at.plus_micros(WITNESS_AGAIN);
+        if !parting
+            && !session.unwitnessed.is_some_and(refused)
+            && let Some((body, size)) = self.checkpoint_for(&*read, trust, to, session.witnessed)?
+        {
             return call(Topic::Witness, body, About::Witness { size });
         }
         Ok(Word::Nothing)
@@ -233,9 +243,17 @@ impl Core {
                 Ok(true)
             }
             Err(CallError::Refused(refusal @ (Refusal::Invalid(_) | Refusal::Forbidden(_)))) => {
-                if let About::Repair { agreement } = call.about {
-                    let key = StreamKey { peer: call.to, agreement, outbound: true };
-                    self.give_up_comparing(trust, key, &refusal.to_string(), now)?;
+                match call.about {
+                    About::Repair { agreement } => {
+                        let key = StreamKey { peer: call.to, agreement, outbound: true };
+                        self.give_up_comparing(trust, key, &refusal.to_string(), now)?;
+                    }
+                    // Whoever does not witness us may still be given things, and at once.
+                    About::Witness { .. } => {
+                        trust.session(call.to, |session| session.unwitnessed = Some(now));
+                        return Ok(true);
+                    }
+                    _ => {}
                 }
                 Ok(false)
             }

@@ -93,6 +93,13 @@ impl Core {
         if let Some(outcome) = found.reported {
             return Err(TrustError::refused(format!("it is reported already: {outcome}")));
         }
+        // A report on what still flows would leave out what flows after it.
+        if self.clock.now() < found.expires {
+            return Err(TrustError::refused(format!(
+                "the emergency clause is in use until {}: report on it then, and until {}",
+                found.expires, found.report_due
+            )));
+        }
         let matter = Matter::EmergencyReport { of, outcome: outcome.to_owned(), approvals: Vec::new() };
         self.draft(found.agreement, report, matter)
     }

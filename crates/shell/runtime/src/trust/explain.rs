@@ -97,8 +97,8 @@ impl Case<'_> {
         let named = self.trust.named(self.read, tenant, self.to, self.agreement, id)?;
         let taken = named.taken.as_ref().and_then(|taken| taken.withdrawn);
         let given = named.given;
-        if let Some(text) = self.stopped() {
-            return Ok(self.barred(decision, "suspended", text, None));
+        if let Some((text, consent)) = self.stopped() {
+            return Ok(self.barred(decision, "suspended", text, consent));
         }
         if !decision.permitted {
             let text = taken.map(|at| format!("it was taken back from that party on {at}"));
@@ -118,7 +118,8 @@ impl Case<'_> {
     }
 
     /// Why nothing at all goes to the party under the agreement now.
-    fn stopped(&self) -> Option<String> {
+    /// Why nothing goes, and what would have to happen.
+    fn stopped(&self) -> Option<(String, Option<String>)> {
         let state = &self.agreed.state;
         let own = self.trust.party;
         if ![own, self.to].iter().all(|party| state.ever.contains(party)) {
@@ -127,22 +128,32 @@ impl Case<'_> {
         }
         if state.status != Status::InForce {
             let reasons: Vec<_> = state.reasons.iter().map(ToString::to_string).collect();
-            return Some(format!("the agreement is {}: {}", state.status, reasons.join("; ")));
+            let consent = match state.status {
+                Status::Ended => None,
+                Status::Suspended => Some("that what suspended the agreement is put right".to_owned()),
+                _ => Some("that all sign the agreement".to_owned()),
+            };
+            return Some((format!("the agreement is {}: {}", state.status, reasons.join("; ")), consent));
         }
         for party in [own, self.to] {
             if let Some(reasons) = state.blocked.get(&party) {
                 let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
-                return Some(reasons.join("; "));
+                let who =
+                    if party == own { "this node".to_owned() } else { format!("party {}", party.0.short()) };
+                let consent = format!("that this is put right for {who}");
+                return Some((reasons.join("; "), Some(consent)));
             }
             if !state.active.contains(&party) {
-                return Some(format!("party {} has left the agreement", party.0.short()));
+                let text = format!("party {} has left the agreement", party.0.short());
+                return Some((text, Some(format!("that party {} joins it again", party.0.short()))));
             }
         }
         if self.registry.paired(self.to).is_none() {
-            return Some("the node is not paired with that party".to_owned());
+            let consent = "that the two nodes are paired again".to_owned();
+            return Some(("the node is not paired with that party".to_owned(), Some(consent)));
         }
         let open = self.registry.recipients(self.agreement, own).contains(&self.to);
-        (!open).then(|| "there is no membership that both have signed".to_owned())
+        (!open).then(|| ("there is no membership that both have signed".to_owned(), None))
     }
 
     /// What comes of it when it is made ready to leave.

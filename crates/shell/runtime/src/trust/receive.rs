@@ -588,6 +588,12 @@ impl Core {
             self.book_erasure_here(tx, place, Some(withdraw.erase_by), now)?;
             if let Some(basis) = holding.hold.clone() {
                 self.book_erasure_act(tx, place, ErasureAct::Held, now)?;
+                let message = format!(
+                    "party {} took it back under agreement {}, and it is kept under a legal hold here: {basis}",
+                    holding.from.0.short(),
+                    holding.agreement.0.short()
+                );
+                self.dispute(tx, holding.object.as_ref(), message, now)?;
                 let here = StreamKey { peer: holding.from, agreement: holding.agreement, outbound: false };
                 self.queue_receipt(tx, trust, here, holding.subject, Erasure::Held { basis }, now)?;
             }
@@ -595,6 +601,19 @@ impl Core {
         }
         trust.erasures_wait();
         Ok(())
+    }
+
+    /// Tells people that something was taken back and is kept.
+    fn dispute(
+        &self,
+        tx: &mut dyn Tx,
+        object: Option<&StixId>,
+        message: String,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let finding = Finding::new(Severity::Warning, "shieldwall/legal-hold", "", message)
+            .hint("settle it with the other side; `shieldwall hold` without a basis lifts a hold of ours");
+        tx.add_findings(self.scope, now, model::SourceId(0), object, &[finding])
     }
 
     /// A sender narrowed the label of something it gave. Its creator's party is heard, and so is whoever alone gave
@@ -703,6 +722,14 @@ impl Core {
             // A dispute may end in erasure; an erasure stays one.
             if before.as_deref() == Some("erased") {
                 continue;
+            }
+            if let (Erasure::Held { basis }, true) = (&item.state, before.as_deref() != Some(text.as_str())) {
+                let message = format!(
+                    "party {} keeps under a legal hold what was taken back under agreement {}: {basis}",
+                    key.peer.0.short(),
+                    key.agreement.0.short()
+                );
+                self.dispute(tx, given.object.as_ref(), message, now)?;
             }
             // Without a withdrawal it says that their time for it was up.
             let demanded = given.withdrawn.is_some();

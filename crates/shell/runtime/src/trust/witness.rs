@@ -190,18 +190,7 @@ impl Core {
             })
             .map_err(|_| Refusal::Failed)?;
         if let Some(alarm) = &outcome.alarm {
-            let rule = match alarm {
-                Alarm::Rollback { .. } => "shieldwall/ledger-rollback",
-                _ => "shieldwall/ledger-equivocation",
-            };
-            let (seen, offered) = alarm.notes();
-            let what = if matches!(alarm, Alarm::Rollback { .. }) {
-                "its ledger went back"
-            } else {
-                "its ledger shows two faces"
-            };
-            let message = format!("{what}; seen:\n{seen}\noffered:\n{offered}");
-            let _ = self.alarm(from, rule, message, now);
+            let _ = self.ledger_alarm(from, alarm, now);
         }
         match outcome.answer {
             Ok(accepted) => Ok(accepted.lines.into_bytes()),
@@ -210,6 +199,27 @@ impl Core {
             }
             Err(problem) => Err(Refusal::Invalid(problem.to_string())),
         }
+    }
+
+    /// Tells people that a peer's ledger went back or shows two faces: once for each checkpoint that was seen of it, however
+    /// often it is offered another.
+    fn ledger_alarm(&self, from: PartyId, alarm: &Alarm, now: Timestamp) -> Result<(), TrustError> {
+        let (rule, what) = match alarm {
+            Alarm::Rollback { .. } => ("shieldwall/ledger-rollback", "its ledger went back"),
+            _ => ("shieldwall/ledger-equivocation", "its ledger shows two faces"),
+        };
+        let (seen, offered) = alarm.notes();
+        let tenant = self.scope.tenant;
+        let size =
+            self.store.read()?.checkpoints(tenant)?.into_iter().find(|(name, ..)| *name == origin(from));
+        let told = model::Seq(size.map_or(0, |(_, size, _)| size).saturating_add(1));
+        let name = format!("{rule}:{from}");
+        let before = self.store.read()?.named_cursor(tenant, &name)?;
+        if before == Some(told) {
+            return Ok(());
+        }
+        self.alarm(from, rule, format!("{what}; seen:\n{seen}\noffered:\n{offered}"), now)?;
+        Ok(self.store.transact(|tx| tx.set_cursor(tenant, &name, told))?)
     }
 
     /// What every log's newest checkpoint is, as a signed note, by origin.
