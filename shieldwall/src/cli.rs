@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod agreement;
+pub mod detect;
 pub mod findings;
 pub mod releases;
 pub mod rules;
@@ -191,6 +192,9 @@ pub enum Command {
     /// Check and run STIX patterns without a node
     #[command(subcommand)]
     Pattern(Pattern),
+    /// Run Sigma rules over logs without a node
+    #[command(subcommand)]
+    Detect(detect::Detect),
     /// Talk to any TAXII 2.1 server
     #[command(subcommand)]
     Taxii(Taxii),

@@ -6,6 +6,7 @@ mod agreements;
 mod approve;
 mod audit;
 mod custody;
+mod detect;
 mod doctor;
 mod exchange;
 mod findings;
@@ -53,6 +54,7 @@ pub async fn run(cli: Cli) -> Outcome {
         Command::Doctor { node } => doctor::doctor(node, json).await,
         Command::Stix(command) => stix::run(command, json),
         Command::Pattern(command) => patterns::run(command, json),
+        Command::Detect(command) => detect::run(command, json),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "shieldwall", &mut std::io::stdout());
             Ok(Exit::Well)

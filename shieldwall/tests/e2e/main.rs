@@ -14,6 +14,7 @@
 mod clients;
 mod commands;
 mod demo;
+mod detect;
 mod exchange;
 mod follow;
 mod formats;

@@ -76,7 +76,11 @@ const CONFINED: [(&str, &[Layer]); 3] =
     [("clap", &[Binary]), ("utoipa", &[Shell, Binary]), ("rusqlite", &[Adapters])];
 
 /// Dearer still: named by one crate alone, `(dependency, crate)`.
-const OWNED: [(&str, &str); 1] = [("cedar-policy", "shieldwall-policy")];
+const OWNED: [(&str, &str); 3] = [
+    ("cedar-policy", "shieldwall-policy"),
+    ("rsigma-eval", "shieldwall-detect"),
+    ("rsigma-parser", "shieldwall-detect"),
+];
 
 /// The workspace as cargo sees it on this kind of machine; for others, more would have to be downloaded.
 fn metadata() -> Metadata {
