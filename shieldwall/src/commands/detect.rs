@@ -4,7 +4,7 @@ mod found;
 mod input;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use model::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
+use super::import::gather;
 use crate::cli::detect::Detect;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -36,8 +37,8 @@ pub fn run(command: &Detect, json: bool) -> Outcome {
             }
             let mut scan = Scan::new(sigma, level, json);
             let begun = Instant::now();
-            for input in input::expand(logs)? {
-                scan.file(&input);
+            for path in gather(logs)? {
+                scan.file(&Input::of(path));
             }
             let seconds = begun.elapsed().as_secs_f64();
             Ok(scan.end(loaded, seconds))
@@ -47,11 +48,10 @@ pub fn run(command: &Detect, json: bool) -> Outcome {
 
 /// Every rule below these files and folders.
 fn load(paths: &[PathBuf]) -> Result<Sigma, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        below(path, &mut files)?;
-    }
-    files.sort();
+    let mut files = gather(paths)?;
+    // Beside rules there are licences and guides; what is named itself is meant.
+    let is_rule = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "yml" || ending == "yaml");
+    files.retain(|file| is_rule(file) || paths.contains(file));
     if files.is_empty() {
         return Err(Failure::new("there is no rule: no file that ends in `.yml` or `.yaml`")
             .hint("name a folder of Sigma rules with --rules"));
@@ -64,26 +64,6 @@ fn load(paths: &[PathBuf]) -> Result<Sigma, Failure> {
         loader.add(&name, &String::from_utf8_lossy(&bytes));
     }
     Ok(loader.finish())
-}
-
-fn below(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let failure =
-        |error: std::io::Error| Failure::new(format!("`{}` cannot be read: {error}", path.display()));
-    if path.metadata().map_err(failure)?.is_file() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    for entry in path.read_dir().map_err(failure)? {
-        let entry = entry.map_err(failure)?;
-        let kind = entry.file_type().map_err(failure)?;
-        let is_rule = entry.path().extension().is_some_and(|ending| ending == "yml" || ending == "yaml");
-        if kind.is_dir() {
-            below(&entry.path(), files)?;
-        } else if kind.is_file() && is_rule {
-            files.push(entry.path());
-        }
-    }
-    Ok(())
 }
 
 fn show_states(sigma: &Sigma, as_json: bool) {
@@ -158,17 +138,18 @@ impl Scan {
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |time| i64::try_from(time.as_micros()).unwrap_or(i64::MAX)),
         );
-        let (name, mut record) = (input.name(), 0);
+        let (name, mut record, mut bytes) = (input.name(), 0, 0);
         let mut length = head;
         while length > 0 {
             let part = chunk.get(..length).unwrap_or_default();
+            bytes += length as u64;
             self.bytes += length as u64;
             framer.push(part, &mut |frame| {
                 record += 1;
                 self.frame(frame, &mut reader, &name, record, now);
             });
             length = input::fill(&mut *stream, &mut chunk)
-                .map_err(|error| format!("it broke off after {} bytes: {error}", self.bytes))?;
+                .map_err(|error| format!("it broke off after {bytes} bytes: {error}"))?;
         }
         framer.finish(&mut |frame| {
             record += 1;

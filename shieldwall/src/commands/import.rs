@@ -77,7 +77,7 @@ pub async fn import(
 }
 
 /// Files as given; folders are walked in order of name, hidden entries and links left out.
-fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" || path.is_file() {
@@ -89,7 +89,7 @@ fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         }
     }
     if files.is_empty() {
-        return Err(Failure::new("there is no file to import"));
+        return Err(Failure::new("there is no file in what was named"));
     }
     Ok(files)
 }

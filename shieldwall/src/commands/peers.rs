@@ -152,7 +152,7 @@ fn show(answer: &Value, as_json: bool) -> Outcome {
     Ok(Exit::Well)
 }
 
-/// Says whether the acceptance went over the network, and writes it where that was asked for or it must be carried.
+/// Says whether the acceptance went over the network, and writes it where it must be carried.
 fn accepted(answer: &Value, given: &Path, output: Option<&Path>, as_json: bool) -> Outcome {
     // There are words as soon as the inviting node has answered.
     if answer.get("words").and_then(Value::as_bool) != Some(true) {
@@ -161,22 +161,15 @@ fn accepted(answer: &Value, given: &Path, output: Option<&Path>, as_json: bool) 
     }
     let name = answer.get("name").map(plain).unwrap_or_default();
     let went = format!("the acceptance went to {name} over the network");
-    match (output, answer.get("document").and_then(Value::as_str)) {
-        (Some(path), Some(text)) if path.as_os_str() == "-" => write_out(&format!("{text}\n"), None)?,
-        (Some(path), Some(text)) => {
-            write_out(&format!("{text}\n"), Some(path))?;
-            let file = path.display().to_string();
-            let sentence = format!("{went}; {file} holds it as well and need not be handed over");
-            done(&json!({"name": name, "file": file, "words": true}), &sentence, as_json)?;
-        }
-        (Some(path), None) => {
-            if as_json {
-                output::line(answer);
-            }
+    if as_json {
+        output::line(answer);
+    }
+    match output {
+        Some(path) => {
             output::say(&format!("{went}; {} was not written: nothing is to be handed over", path.display()));
         }
-        (None, _) if as_json => output::line(answer),
-        (None, _) => output::say(&went),
+        None if !as_json => output::say(&went),
+        None => {}
     }
     compare_words(&name);
     Ok(Exit::Well)

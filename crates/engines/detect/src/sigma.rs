@@ -216,7 +216,7 @@ impl Sigma {
             let rules = group.rules.iter().filter_map(|id| self.compiled.get(id.0 as usize)?.clone());
             engine.extend_compiled_rules(rules);
             for filter in &self.filters {
-                // What cannot be applied was found when it was loaded.
+                // It was tried when it was loaded.
                 let _ = engine.apply_filter(filter);
             }
             engine
@@ -272,11 +272,13 @@ impl Matcher {
         if results.is_empty() {
             return;
         }
-        let found: Vec<CardId> = results.iter().filter_map(card_of).collect();
-        for (result, rule) in results.iter().zip(&found) {
-            out.push(Alert { rule: *rule, evidence: evidence(result, event), count: 1 });
+        let mut is_counted = false;
+        for result in &results {
+            let Some(rule) = card_of(result) else { continue };
+            is_counted |= self.counted.contains(&rule);
+            out.push(Alert { rule, evidence: evidence(result, event), count: 1 });
         }
-        if self.counted.is_disjoint(&found.iter().copied().collect()) {
+        if !is_counted {
             return;
         }
         let Some(correlation) = &mut self.correlation else { return };

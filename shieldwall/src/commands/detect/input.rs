@@ -1,19 +1,21 @@
-//! Files, folders and standard input, packed or not.
+//! Files and standard input, packed or not.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-
-use crate::exit::Failure;
+use std::path::PathBuf;
 
 /// One stream of bytes to read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Input {
     Standard,
     File(PathBuf),
 }
 
 impl Input {
+    /// What a path means: `-` is standard input.
+    pub(super) fn of(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" { Self::Standard } else { Self::File(path) }
+    }
+
     /// What it is called in alerts.
     pub(super) fn name(&self) -> String {
         match self {
@@ -59,39 +61,4 @@ pub(super) fn fill(stream: &mut dyn Read, room: &mut [u8]) -> std::io::Result<us
         }
     }
     Ok(filled)
-}
-
-/// The files meant by paths: those below a folder in order of their names.
-pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
-    let mut inputs = Vec::new();
-    for path in paths {
-        if path.as_os_str() == "-" {
-            inputs.push(Input::Standard);
-        } else {
-            let mut files = Vec::new();
-            files_below(path, &mut files)?;
-            files.sort();
-            inputs.extend(files.into_iter().map(Input::File));
-        }
-    }
-    Ok(inputs)
-}
-
-fn files_below(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let failure =
-        |error: std::io::Error| Failure::new(format!("`{}` cannot be read: {error}", path.display()));
-    if !path.metadata().map_err(failure)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    for entry in path.read_dir().map_err(failure)? {
-        let entry = entry.map_err(failure)?;
-        let kind = entry.file_type().map_err(failure)?;
-        if kind.is_dir() {
-            files_below(&entry.path(), files)?;
-        } else if kind.is_file() {
-            files.push(entry.path());
-        }
-    }
-    Ok(())
 }

@@ -252,7 +252,7 @@ pub(super) fn disclosures(
     found.into_iter().collect()
 }
 
-/// What was given in a channel, by name.
+/// Objects of which something that was given was taken back, by id.
 pub(super) fn taken_back(
     db: &Connection,
     tenant: Tenant,
@@ -270,6 +270,7 @@ pub(super) fn taken_back(
     Ok(found?.into_iter().flatten().collect())
 }
 
+/// What was given in a channel, by name.
 pub(super) fn disclosures_to(
     db: &Connection,
     tenant: Tenant,

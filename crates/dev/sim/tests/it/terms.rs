@@ -313,6 +313,8 @@ fn an_emergency_opens_more_ends_by_itself_and_asks_for_a_report() {
     publish(b, [11], Tlp::Red);
     settle(&[a, b]).unwrap();
     assert!(!has(a, 11));
+    let early = a.core.emergency_report_bytes(declared, "justified", "too soon").unwrap_err().to_string();
+    assert!(early.contains("in use until"), "{early}");
     advance(&[a, b], 48 * HOUR + MINUTE);
     publish(a, [3], Tlp::Red);
     settle(&[a, b]).unwrap();

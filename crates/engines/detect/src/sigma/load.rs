@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use logs::{ClassId, Route, route};
-use rsigma_eval::{CompiledRule, CorrelationConfig, CorrelationEngine, compile_rule};
+use rsigma_eval::{CompiledRule, CorrelationConfig, CorrelationEngine, Engine, compile_rule};
 use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, LogSource, SigmaRule, parse_sigma_yaml};
 
 use super::fields::excluded;
@@ -179,9 +179,15 @@ impl Loader {
         Sigma { cards: self.cards, compiled: self.compiled, filters, groups, by_class, correlations, counted }
     }
 
-    /// A filter that names rules which are not there narrows nothing, and its author should know.
+    /// A filter that cannot be compiled, or names rules which are not there, narrows nothing, and its author should know.
     fn check_filters(&mut self) {
         for (card, filter) in &self.filters {
+            if let Err(error) = Engine::new().apply_filter(filter)
+                && let Some(card) = self.cards.get_mut(card.0 as usize)
+            {
+                card.state = State::Unsupported(error.to_string());
+                continue;
+            }
             let FilterRuleTarget::Specific(targets) = &filter.rules else { continue };
             let known = |target: &&String| {
                 self.documents.values().any(|rule| {
@@ -211,6 +217,9 @@ impl Loader {
             .collect();
         for (card, correlation) in &self.correlations {
             let mut missing = Vec::new();
+            if let Err(error) = CorrelationEngine::new(config()).add_correlation(correlation) {
+                missing.push(error.to_string());
+            }
             for wanted in &correlation.rules {
                 let found = self
                     .documents
@@ -233,7 +242,7 @@ impl Loader {
             if !missing.is_empty()
                 && let Some(card) = self.cards.get_mut(card.0 as usize)
             {
-                card.state = State::Unsupported(format!("it counts on {}", missing.join(", ")));
+                card.state = State::Unsupported(format!("it cannot count: {}", missing.join(", ")));
             }
         }
         counted
@@ -267,22 +276,27 @@ fn placed(source: &Source, rule: &SigmaRule) -> (State, Vec<ClassId>) {
     (State::Active, able)
 }
 
+/// What correlations may hold.
+fn config() -> CorrelationConfig {
+    CorrelationConfig {
+        max_state_entries: MAX_COUNTED,
+        max_group_entries: Some(MAX_ENTRIES),
+        ..CorrelationConfig::default()
+    }
+}
+
 /// What counts on single matches; `None` when nothing does.
 pub(super) fn correlation(sigma: &Sigma) -> Option<CorrelationEngine> {
     if sigma.correlations.is_empty() {
         return None;
     }
-    let config = CorrelationConfig {
-        max_state_entries: MAX_COUNTED,
-        max_group_entries: Some(MAX_ENTRIES),
-        ..CorrelationConfig::default()
-    };
-    let mut engine = CorrelationEngine::new(config);
+    let mut engine = CorrelationEngine::new(config());
     for rule in sigma.counted.values() {
         // It was compiled when it was loaded.
         let _ = engine.add_rule(rule);
     }
     for correlation in &sigma.correlations {
+        // It was tried when it was loaded.
         let _ = engine.add_correlation(correlation);
     }
     Some(engine)

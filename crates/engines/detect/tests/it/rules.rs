@@ -144,6 +144,9 @@ fn a_filter_narrows_the_rules_that_it_names() {
     assert_eq!(sigma.cards()[1].kind, Kind::Filter);
     assert!(titles(&sigma, &[PROCESS]).is_empty());
     assert_eq!(titles(&sigma, &[&PROCESS.replace("\"User\":\"x\"", "\"User\":\"y\"")]), ["any"]);
+    let broken = rules(&[&rule, &filter.replace("User: x", "User|nonsense: x")]);
+    assert_eq!(broken.cards()[1].state.as_str(), "unsupported", "{:?}", broken.cards());
+    assert_eq!(titles(&broken, &[PROCESS]), ["any"]);
     let alone = rules(&[filter]);
     assert!(alone.cards()[0].state.reason().contains("none of its rules"), "{:?}", alone.cards());
 }

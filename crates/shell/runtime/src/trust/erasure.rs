@@ -275,8 +275,9 @@ impl Core {
         let parties = agreements.flat_map(|(id, agreed)| agreed.state.ever.iter().map(|party| (*party, *id)));
         let clients = registry.releases(trust.party).map(|known| (trust.party, AgreementId(known.hash)));
         for (to, agreement) in parties.chain(clients) {
-            let given = trust.names_of(read, tenant, to, agreement, id)?;
-            found.extend(given.into_iter().filter(|given| given.object.is_none()));
+            let named = trust.named(read, tenant, to, agreement, id)?;
+            let all = named.taken.into_iter().chain(named.given);
+            found.extend(all.filter(|given| given.object.is_none()));
         }
         Ok(found)
     }

@@ -95,7 +95,7 @@ impl Case<'_> {
         }
         let tenant = self.core.scope.tenant;
         let named = self.trust.named(self.read, tenant, self.to, self.agreement, id)?;
-        let taken = named.taken.as_ref().and_then(|taken| taken.withdrawn);
+        let taken = named.taken.last().and_then(|taken| taken.withdrawn);
         let given = named.given;
         if let Some((text, consent)) = self.stopped() {
             return Ok(self.barred(decision, "suspended", text, consent));

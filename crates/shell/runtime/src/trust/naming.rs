@@ -19,14 +19,14 @@ pub(crate) struct Named {
     pub(crate) subject: Digest,
     /// What was given under that name and is not taken back: but for what came and went [`MOST`] times.
     pub(crate) given: Option<DisclosureRecord>,
-    /// What was given before and taken back last.
-    pub(crate) taken: Option<DisclosureRecord>,
+    /// What was given before and taken back, the first first.
+    pub(crate) taken: Vec<DisclosureRecord>,
 }
 
 impl Named {
     /// Whether it was given once and is not there any more.
     pub(crate) const fn is_taken_back(&self) -> bool {
-        self.given.is_none() && self.taken.is_some()
+        self.given.is_none() && !self.taken.is_empty()
     }
 
     fn find(
@@ -34,12 +34,12 @@ impl Named {
         id: &StixId,
         mut look: impl FnMut(Digest) -> Result<Option<DisclosureRecord>, StoreError>,
     ) -> Result<Self, StoreError> {
-        let mut taken = None;
+        let mut taken = Vec::new();
         let mut times = 0;
         loop {
             let subject = names.object_again(id, times);
             match look(subject)? {
-                Some(given) if given.withdrawn.is_some() && times < MOST => taken = Some(given),
+                Some(given) if given.withdrawn.is_some() && times < MOST => taken.push(given),
                 given => return Ok(Self { subject, given, taken }),
             }
             times += 1;
@@ -72,25 +72,6 @@ impl Trust {
     ) -> Result<Named, StoreError> {
         let names = self.names(to, agreement);
         Named::find(&names, id, |subject| tx.disclosure(tenant, to, agreement, subject))
-    }
-
-    /// Every name under which an object was given.
-    pub(crate) fn names_of(
-        &self,
-        read: &dyn Read,
-        tenant: Tenant,
-        to: PartyId,
-        agreement: AgreementId,
-        id: &StixId,
-    ) -> Result<Vec<DisclosureRecord>, StoreError> {
-        let names = self.names(to, agreement);
-        let mut found = Vec::new();
-        Named::find(&names, id, |subject| {
-            let given = read.disclosure(tenant, to, agreement, subject)?;
-            found.extend(given.clone());
-            Ok(given)
-        })?;
-        Ok(found)
     }
 }
 
