@@ -6,7 +6,7 @@
 //! in the steady state.
 //!
 //! **Invariant:** a [`Value`] exists only over text that is valid UTF-8, valid RFC 8259 JSON, within the
-//! [`Limits`], and free of duplicate member names (compared after unescaping).
+//! [`Limits`], and, unless these say [`Names::First`], free of duplicate member names (compared after unescaping).
 //!
 //! **Must not know:** STIX, files, or any owned document model.
 
@@ -20,6 +20,6 @@ mod value;
 pub use canonical::{canonical, canonical_with};
 pub use edit::Edits;
 pub use error::{Error, Problem};
-pub use parse::{Limits, Tape};
+pub use parse::{Limits, Names, Tape};
 pub use split::{Element, Splitter};
 pub use value::{Entries, Items, Kind, Value, escape_pointer, write_string};

@@ -12,15 +12,27 @@ pub struct Limits {
     pub depth: u16,
     /// Values in the whole document, member names included.
     pub values: u32,
+    /// Whether an object may say the same name twice.
+    pub names: Names,
+}
+
+/// What an object that says a name twice is (RFC 8259 §4 leaves it open).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// Refused: who signs one meaning must not be read with the other.
+    Unique,
+    /// Taken in; the first one is found by name, and all are listed. For records of programs that do so, such as
+    /// Suricata, where refusing would lose the record.
+    First,
 }
 
 impl Limits {
     /// For one shared object: 8 MiB, 64 levels, half a million values.
-    pub const OBJECT: Self = Self { bytes: 8 << 20, depth: 64, values: 500_000 };
+    pub const OBJECT: Self = Self { bytes: 8 << 20, depth: 64, values: 500_000, names: Names::Unique };
     /// For a document held in memory as a whole: 128 MiB, 96 levels, 8 million values.
     ///
     /// Text and tape together stay under 384 MiB even while the tape grows into a copy of itself.
-    pub const DOCUMENT: Self = Self { bytes: 128 << 20, depth: 96, values: 8_000_000 };
+    pub const DOCUMENT: Self = Self { bytes: 128 << 20, depth: 96, values: 8_000_000, names: Names::Unique };
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -326,7 +338,10 @@ impl Parser<'_, '_> {
             self.space();
         }
         self.close(index, false);
-        self.unique(index, members)
+        match self.limits.names {
+            Names::Unique => self.unique(index, members),
+            Names::First => Ok(()),
+        }
     }
 
     fn key_at(&self, index: usize) -> String {

@@ -49,7 +49,6 @@ reasons! {
     /// JSON that ends in the middle.
     Truncated "truncated" "the record was cut off: check the disk, the rotation and the size of datagrams",
     /// A member name that occurs twice in one object.
-    DuplicateName "duplicate-name" "update the program that writes it; JSON does not say which of the two counts",
     /// Nested deeper than is read.
     TooDeep "too-deep" "have the program that writes it flatten its records",
     /// More values than are read.
@@ -103,7 +102,6 @@ impl From<json::Error> for Malformed {
     fn from(error: json::Error) -> Self {
         let reason = match &error.problem {
             Problem::Truncated => Reason::Truncated,
-            Problem::DuplicateKey(_) => Reason::DuplicateName,
             Problem::TooDeep(_) => Reason::TooDeep,
             Problem::TooMany(_) => Reason::TooMany,
             Problem::TooLong(_) => Reason::TooLong,

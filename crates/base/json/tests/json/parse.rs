@@ -1,6 +1,6 @@
 //! What is JSON, what is not, and what is too much.
 
-use json::{Error, Limits, Problem, Tape};
+use json::{Error, Limits, Names, Problem, Tape};
 use proptest::prelude::*;
 
 use crate::{document, rebuilt};
@@ -148,7 +148,7 @@ fn bombs_end_at_a_limit() {
         let error = parse(open.repeat(1_000_000).as_bytes()).unwrap_err();
         assert_eq!(error.problem, Problem::TooDeep(Limits::OBJECT.depth));
     }
-    let small = Limits { bytes: 10, depth: 4, values: 4 };
+    let small = Limits { bytes: 10, depth: 4, values: 4, names: Names::Unique };
     let mut tape = Tape::new();
     let mut problem = |text: &str| tape.parse(text.as_bytes(), &small).err().map(|error| error.problem);
     assert_eq!(problem("[1,2,3]"), None);
@@ -156,6 +156,16 @@ fn bombs_end_at_a_limit() {
     assert_eq!(problem(r#"{"a":[0]}"#), None);
     assert_eq!(problem("0123456789"), Some(Problem::Number));
     assert_eq!(problem("           "), Some(Problem::TooLong(10)));
+}
+
+#[test]
+fn names_may_stand_twice_where_that_is_said() {
+    let limits = Limits { names: Names::First, ..Limits::OBJECT };
+    let mut tape = Tape::new();
+    let value = tape.parse(br#"{"a":1,"\u0061":2,"b":3}"#, &limits).unwrap();
+    assert_eq!(value.get("a").unwrap().as_i64(), Some(1));
+    assert_eq!(value.entries().count(), 3);
+    assert!(tape.parse(br#"{"a":1,"a":2}"#, &Limits::OBJECT).is_err());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use json::{Kind, Limits, Tape, Value};
+use json::{Kind, Limits, Names, Tape, Value};
 
 use super::{Line, Parsed, windows};
 use crate::class::{Class, GENERIC, guess_stream, of_event_type, of_members, of_stream};
@@ -14,7 +14,7 @@ use crate::slot::Slots;
 use crate::time;
 
 /// Bounds on one record. A record that had to be repaired is longer than it came.
-pub(crate) const LIMITS: Limits = Limits { bytes: 4 << 20, values: 20_000, ..Limits::OBJECT };
+pub(crate) const LIMITS: Limits = Limits { bytes: 4 << 20, values: 20_000, names: Names::First, ..Limits::OBJECT };
 
 /// Objects that shippers wrap records in: Elasticsearch's exports, Splunk's.
 const WRAPPERS: [&str; 2] = ["_source", "result"];

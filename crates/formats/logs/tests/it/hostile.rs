@@ -242,15 +242,14 @@ fn what_is_refused_and_why() {
     assert_eq!(refused(Format::Syslog3164, &[0x93; 200]).reason, Reason::Binary);
 }
 
-/// Until the JSON reader may be told which of two members counts.
+/// Suricata writes names twice in some of its records: the record is read, and the first one counts.
 #[test]
 fn names_that_occur_twice() {
     let mut reader = Reader::new(Format::EveJson, Settings::default());
-    match reader.read(br#"{"event_type":"dns","event_type":"tls","timestamp":"2024-01-01T00:00:00Z"}"#, now())
-    {
-        Ok(event) => assert_eq!(event.map(|event| event.class.number()), Some(402)),
-        Err(malformed) => assert_eq!(malformed.reason, Reason::DuplicateName),
-    }
+    let record = br#"{"event_type":"dns","event_type":"tls","timestamp":"2024-01-01T00:00:00Z"}"#;
+    let event = reader.read(record, now()).unwrap().unwrap();
+    assert_eq!(event.class.number(), 402);
+    assert_eq!(crate::value(&event, "event_type").as_deref(), Some("dns"));
 }
 
 #[test]
