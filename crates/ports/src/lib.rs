@@ -6,6 +6,7 @@
 //! **Must not know:** which engine answers, tokio, HTTP, or how a thing is shown.
 
 mod ambient;
+pub mod detection;
 pub mod peer;
 pub mod pull;
 mod records;

@@ -8,6 +8,7 @@ use model::{
 };
 use observable::Observable;
 
+use crate::detection::{DetectRead, DetectTx};
 use crate::records::{
     Account, AuditRow, Collection, Counts, Existing, FindingRow, GraphEdge, Held, HeldDecision, Hit,
     InboxEntry, JournalRow, NewVersion, NodeRecord, ObjectFilter, Page, PageFilter, Scope, SearchDocument,
@@ -94,7 +95,7 @@ pub trait Store: Send + Sync {
 }
 
 /// Writing, and the reading that decisions need, inside one transaction.
-pub trait Tx: TrustTx {
+pub trait Tx: TrustTx + DetectTx {
     /// What is held about an object. `version` is `None` for unversioned objects.
     fn existing(
         &mut self,
@@ -280,7 +281,7 @@ pub trait Tx: TrustTx {
 }
 
 /// Reading a consistent snapshot.
-pub trait Read: TrustRead {
+pub trait Read: TrustRead + DetectRead {
     /// The node's own record.
     fn node(&self, tenant: Tenant) -> Result<Option<NodeRecord>, StoreError>;
 

@@ -1,6 +1,7 @@
 //! Values as columns.
 
 use model::{CollectionId, Digest, Finding, Label, Severity, StixId, Timestamp, Uuid, World};
+use ports::detection::WorkKind;
 use ports::trust::{DocumentKind, PeerState};
 use ports::{CollectionKind, JournalKind, Role, StoreError};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -38,6 +39,7 @@ column! {
     Role: u8, |role| place(&Role::ALL, role), |number| nth(&Role::ALL, number)?;
     DocumentKind: u8, |kind| place(&DocumentKind::ALL, kind), |number| nth(&DocumentKind::ALL, number)?;
     PeerState: u8, |state| place(&PeerState::ALL, state), |number| nth(&PeerState::ALL, number)?;
+    WorkKind: u8, |kind| place(&WorkKind::ALL, kind), |number| nth(&WorkKind::ALL, number)?;
 }
 
 const fn world(number: u32) -> World {

@@ -62,5 +62,17 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
   ('private_query', 'private_query_open', '1000 1000 5'),
   ('private_query', 'private_query_channel', '1000000 1000000 20000 10000 5'),
   ('private_query', 'private_query_at', '1000000 1000000 5 1'),
-  ('private_query', 'private_query', '1000000 1000000 1');
+  ('private_query', 'private_query', '1000000 1000000 1'),
+  ('rule_text', 'rule_text', '4000 4000 1'),
+  ('alert', 'alert_touched', '1000000 1000000 1000000 5'),
+  ('alert', 'alert_object', '1000000 1000000 1000000 5 1'),
+  ('alert', 'alert_rule', '1000000 1000000 1000000 1000 1'),
+  ('alert', 'alert_open', '10000 10000 10000 1'),
+  ('alert', 'sqlite_autoindex_alert_2', '1000000 1000000 1000000 1'),
+  ('alert', 'alert', '1000000 1000000 1000000 1'),
+  ('work', 'work_changed', '1000000 1000000 1000000 250000 5'),
+  ('work', 'work_due', '10000 10000 10000 2500 5 1'),
+  ('work', 'work_object', '1000000 1000000 1000000 5 5 5 1'),
+  ('work', 'work_begun', '1000000 1000000 1000000 250000 125000 5 1'),
+  ('work', 'work', '1000000 1000000 1000000 250000 1');
 ANALYZE sqlite_schema;

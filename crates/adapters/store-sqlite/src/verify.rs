@@ -1,5 +1,6 @@
 //! Checks everything against everything.
 
+use ports::detection::WorkKind;
 use ports::trust::{DocumentKind, PeerState};
 use ports::{JournalKind, StoreError, VerifyReport};
 use rusqlite::Connection;
@@ -162,8 +163,23 @@ const TRUST_CHECKS: &[&str] = &[
        WHEN 5 THEN t.disclosures WHEN 6 THEN t.reviews ELSE t.queries END, 0)",
 ];
 
+/// The same about detection.
+const DETECTION_CHECKS: &[&str] = &[
+    "SELECT 'tenant ' || a.tenant || ' has alerts beyond the last number given out' \
+     FROM (SELECT tenant, max(number) AS last FROM alert GROUP BY tenant) a LEFT JOIN tenant t ON t.tenant = a.tenant \
+     WHERE a.last > coalesce(t.last_alert, 0)",
+    "SELECT 'alert ' || number || ' is half closed' FROM alert \
+     WHERE (closed IS NULL) <> (author IS NULL) OR (closed IS NULL) <> (reason IS NULL)",
+    "SELECT 'alert ' || number || ' is of no group' FROM alert WHERE length(digest) <> 32",
+    "SELECT 'alert ' || number || ' counts ' || count || ' events' FROM alert WHERE count < 0",
+    "SELECT 'work `' || lower(hex(id)) || '` has an id or a party that is none' FROM work \
+     WHERE length(id) <> 32 OR length(party) <> 32",
+    "SELECT 'log source `' || name || '` failed at no time or for no reason' FROM log_source \
+     WHERE (error_at IS NULL) <> (error IS NULL)",
+];
+
 /// Rows of kinds that this program does not know.
-fn unknown_kinds() -> [String; 3] {
+fn unknown_kinds() -> [String; 4] {
     let check = |what: &str, column: &str, table: &str, known: usize| {
         format!(
             "SELECT '{what} is of unknown {column} ' || {column} FROM {table} WHERE {column} NOT BETWEEN 0 AND {known} - 1"
@@ -173,6 +189,7 @@ fn unknown_kinds() -> [String; 3] {
         check("document ' || number || '", "kind", "document", DocumentKind::ALL.len()),
         check("peer `' || name || '`", "state", "peer", PeerState::ALL.len()),
         check("journal entry ' || seq || '", "kind", "journal", JournalKind::ALL.len()),
+        check("work `' || lower(hex(id)) || '`", "kind", "work", WorkKind::ALL.len()),
     ]
 }
 
@@ -186,7 +203,8 @@ pub(crate) fn verify(connection: &Connection) -> Result<VerifyReport, Fault> {
         report.versions = count("SELECT count(*) FROM version")?;
         report.entries = count("SELECT count(*) FROM journal")?;
         let kinds = unknown_kinds();
-        for check in CHECKS.iter().chain(TRUST_CHECKS).copied().chain(kinds.iter().map(String::as_str)) {
+        let fixed = CHECKS.iter().chain(TRUST_CHECKS).chain(DETECTION_CHECKS).copied();
+        for check in fixed.chain(kinds.iter().map(String::as_str)) {
             let sql = format!("SELECT * FROM ({check}) LIMIT {SHOWN}");
             let mut statement = connection.prepare(&sql)?;
             let found = statement.query_map([], |row| row.get(0))?;

@@ -118,6 +118,15 @@ pub fn sound(store: &dyn Store) {
     assert_eq!(store.verify().unwrap().problems, Vec::<String>::new());
 }
 
+pub(crate) fn is_missing(outcome: &Result<(), StoreError>) -> bool {
+    matches!(outcome, Err(StoreError::Missing(_)))
+}
+
+/// Scopes that share nothing with tenant 1 in the real world.
+pub(crate) fn elsewhere(scope: Scope) -> [Scope; 2] {
+    [Scope { tenant: Tenant(2), ..scope }, Scope { world: World::Exercise(4), ..scope }]
+}
+
 pub(crate) fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
 }

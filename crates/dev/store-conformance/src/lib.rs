@@ -18,6 +18,7 @@
 mod classes;
 mod collections;
 mod concurrency;
+mod detection;
 mod erasure;
 mod fixture;
 mod held;
@@ -30,10 +31,12 @@ mod search;
 mod sharing;
 mod streams;
 mod trust_erasure;
+mod work;
 
 pub use classes::*;
 pub use collections::*;
 pub use concurrency::*;
+pub use detection::*;
 pub use erasure::*;
 pub use fixture::{Fixture, sound};
 pub use held::*;
@@ -46,6 +49,7 @@ pub use search::*;
 pub use sharing::*;
 pub use streams::*;
 pub use trust_erasure::*;
+pub use work::*;
 
 /// One `#[test]` per case, each run by `$with(case)` on an empty store.
 #[macro_export]
@@ -82,6 +86,11 @@ macro_rules! suite {
             erasing_takes_the_name_out_of_what_was_shared, erasing_reaches_what_went_along,
             erasing_leaves_other_worlds_and_objects,
             erasing_takes_what_waits_for_a_decision, forgotten_objects_may_return,
+            log_sources_come_and_go, log_state_is_kept, rule_texts_are_replaced,
+            alerts_are_grouped, closed_alerts_open_again, alerts_are_filtered, pages_of_alerts_neither_skip_nor_repeat,
+            full_counts_stay_full, rules_tell_when_they_fired, alerts_are_forgotten, alerts_keep_to_their_scope,
+            work_is_asked_for_once, work_is_listed, work_falls_due, work_is_forgotten,
+            erasing_takes_alerts_and_work, failed_jobs_leave_no_alert, odd_texts_are_kept,
         }
     };
 }

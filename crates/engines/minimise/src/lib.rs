@@ -16,8 +16,10 @@ mod numbers;
 mod pseudonym;
 mod release;
 mod stand_ins;
+mod sums;
 
 pub use addresses::AddressKey;
 pub use detect::{Detectors, Found};
 pub use pseudonym::PersonKey;
 pub use release::{Contributor, Personal, Plan, Profile, Released, release};
+pub use sums::sums;

@@ -1,6 +1,7 @@
 //! Reading: [`ports::Read`] on a snapshot.
 
 pub(crate) mod class;
+mod detection;
 pub(crate) mod held;
 mod journal;
 pub(crate) mod ledger;

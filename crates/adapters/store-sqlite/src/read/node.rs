@@ -80,7 +80,7 @@ fn collection(row: &Row<'_>, at: usize) -> rusqlite::Result<CollectionId> {
     Ok(CollectionId(row.get::<_, Col<Uuid>>(at)?.0))
 }
 
-fn instant(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn instant(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<Col<Timestamp>>>(at)?.map(|at| at.0))
 }
 

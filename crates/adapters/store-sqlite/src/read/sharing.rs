@@ -82,7 +82,7 @@ fn decision(row: &Row<'_>) -> Result<DecisionRecord, Fault> {
 }
 
 /// The name of an object, where it is still kept.
-fn named(row: &Row<'_>, at: usize) -> Result<Option<StixId>, Fault> {
+pub(super) fn named(row: &Row<'_>, at: usize) -> Result<Option<StixId>, Fault> {
     let text = row.get_ref(at)?.as_str_or_null().map_err(rusqlite::Error::from)?;
     Ok(text.map(stix_id).transpose()?)
 }

@@ -4,7 +4,7 @@ use model::{SourceId, StixId, Timestamp};
 use ports::{JournalKind, Scope, StoreError};
 use rusqlite::params;
 
-use super::{Object, SqliteTx, put, search, sharing, streams};
+use super::{Object, SqliteTx, detection, put, search, sharing, streams};
 use crate::codec::{Col, unsigned};
 use crate::error::Fault;
 
@@ -27,6 +27,7 @@ pub(super) fn forget(
 ) -> Result<u64, Fault> {
     erase_held(tx, scope, id)?;
     erase_mentions(tx, scope, id)?;
+    detection::forget(tx, scope, id)?;
     let object = tx.object(scope, id)?;
     let Some(Object { number, latest: Some(_), first_source }) = object else {
         sharing::forget_name(tx, scope.tenant, now, id)?;

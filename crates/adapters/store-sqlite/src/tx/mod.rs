@@ -1,6 +1,7 @@
 //! Writing: [`ports::Tx`] on the one connection that may.
 
 mod class;
+mod detection;
 mod erase;
 mod held;
 mod inbox;
@@ -316,6 +317,7 @@ impl<'c> SqliteTx<'c> {
             Counter::Audit => sql!("last_audit"),
             Counter::Source => sql!("last_source"),
             Counter::Collection => sql!("last_collection"),
+            Counter::Alert => sql!("last_alert"),
         };
         let last: Option<i64> = self.row(select, [tenant.0], |row| row.get(0))?;
         if last.is_none() {
@@ -335,6 +337,7 @@ enum Counter {
     Audit,
     Source,
     Collection,
+    Alert,
 }
 
 impl Tx for SqliteTx<'_> {

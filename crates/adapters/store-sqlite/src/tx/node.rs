@@ -215,6 +215,6 @@ pub(super) fn unique(outcome: Result<usize, Fault>, what: impl FnOnce() -> Strin
 }
 
 /// The outcome of a statement that should have found its row.
-fn present(rows: usize, what: impl FnOnce() -> String) -> Result<(), Fault> {
+pub(super) fn present(rows: usize, what: impl FnOnce() -> String) -> Result<(), Fault> {
     if rows == 0 { Err(StoreError::Missing(what()).into()) } else { Ok(()) }
 }

@@ -40,6 +40,7 @@ fn write(store: &SqliteStore, number: u64, version: u64) {
         .write(Box::new(|tx| {
             let (version, seq) = tx.put(SCOPE, now, &new)?;
             workload::share(tx, number, &id, version, &raw)?;
+            workload::detect(tx, number, &id, &raw)?;
             let document = SearchDocument { version_id: version, title: secret.clone(), body: raw.clone() };
             tx.index(SCOPE.tenant, seq, &[document])?;
             let held = tx.hold(SCOPE, now, SourceId(0), &id, &format!("{raw} "), &[finding])?;

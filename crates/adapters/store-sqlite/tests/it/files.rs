@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use model::{StixId, Timestamp};
+use ports::detection::AlertFilter;
 use ports::{Edge, NewVersion, Store, StoreError};
 use rusqlite::Connection;
 use shieldwall_store_sqlite::{Options, SqliteStore, restore};
@@ -56,13 +57,14 @@ fn newer_and_foreign_files_are_refused() {
 /// Files of every schema there has been open, verify, and give back what is in them.
 #[test]
 fn old_files_open_for_ever() {
-    // And of how many versions the class is not known.
+    // And of how many versions the class is not known, and how many groups of alerts there are.
     let fixtures = [
-        ("v1", include_str!("../fixtures/v1.sql"), 15),
-        ("v2", include_str!("../fixtures/v2.sql"), 15),
-        ("v3", include_str!("../fixtures/v3.sql"), 0),
+        ("v1", include_str!("../fixtures/v1.sql"), 15, 0),
+        ("v2", include_str!("../fixtures/v2.sql"), 15, 0),
+        ("v3", include_str!("../fixtures/v3.sql"), 0, 0),
+        ("v4", include_str!("../fixtures/v4.sql"), 0, 5),
     ];
-    for (name, sql, unclassified) in fixtures {
+    for (name, sql, unclassified, alerts) in fixtures {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
@@ -72,12 +74,17 @@ fn old_files_open_for_ever() {
         let hits = read.search(workload::SCOPE, "title", 10).unwrap();
         assert_eq!(hits.len(), 2, "{name}");
         assert_eq!(read.node(workload::SCOPE.tenant).unwrap().unwrap().name, "Test");
+        let every = AlertFilter { closed: true, ..AlertFilter::default() };
+        assert_eq!(read.alerts(workload::SCOPE, &every, 99).unwrap().len(), alerts, "{name}");
         drop(read);
         let store: &dyn Store = &store;
         let erased = workload::id("indicator", 3);
         assert!(store.transact(|tx| tx.existing(workload::SCOPE, &erased, None)).unwrap().erased);
         store.write(Box::new(|tx| workload::step(tx, 5))).unwrap();
         workload::check(store, &[0, 1, 2, 3, 4, 5]);
+        let read = store.read().unwrap();
+        assert_eq!(read.alerts(workload::SCOPE, &every, 99).unwrap().len(), alerts + 1, "{name}");
+        drop(read);
         classify(store, unclassified);
         workload::check(store, &[0, 1, 2, 3, 4, 5]);
     }
@@ -295,6 +302,15 @@ fn verify_notices() {
         "of unknown state 9",
     );
     check("UPDATE journal SET kind = 77 WHERE seq = 1", "of unknown kind 77");
+    check("UPDATE tenant SET last_alert = 2", "has alerts beyond the last number");
+    check("UPDATE alert SET author = NULL", "is half closed");
+    check("UPDATE alert SET closed = NULL", "is half closed");
+    check("UPDATE alert SET reason = 'so' WHERE closed IS NULL", "is half closed");
+    check("UPDATE alert SET digest = x'00' WHERE number = 2", "alert 2 is of no group");
+    check("UPDATE alert SET count = -1 WHERE number = 2", "alert 2 counts -1 events");
+    check("UPDATE work SET party = x'00'", "has an id or a party that is none");
+    check("UPDATE work SET kind = 77", "of unknown kind 77");
+    check("UPDATE log_source SET error_at = 1", "`log` failed at no time or for no reason");
 }
 
 /// How a fixture is made, when there is a new schema to keep one of: with the environment variable

@@ -21,6 +21,7 @@ const SMALL: &[&str] = &[
     "collection",
     "inbox",
     "i",
+    "log_source",
     "meta",
     "node",
     "peer",
@@ -51,6 +52,7 @@ const WHOLE: &[(&str, &str)] = &[
     ("UPDATE status_item SET id = ?3, message = '' ", ""),
     // Counted from an index; listed from the first row on.
     ("SELECT coalesce(c.text, '') AS text, n.label, n.objects FROM ", ""),
+    ("SELECT rule, sum(count >> 32), ", "GROUP BY rule ORDER BY rule"),
     ("SELECT h.number, h.at, ", "h.released IS NULL ORDER BY h.number DESC LIMIT ?3"),
     ("SELECT h.number, h.at, ", "h.released IS NOT NULL ORDER BY h.number DESC LIMIT ?3"),
     ("SELECT h.object, ", "WHERE h.tenant = ?1 ORDER BY h.number LIMIT ?3 OFFSET ?2"),

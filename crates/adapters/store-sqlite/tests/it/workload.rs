@@ -7,6 +7,7 @@ use model::{
     Uuid, VersionId, World,
 };
 use observable::{Kind, normalise};
+use ports::detection::{AlertFilter, LogSourceRecord, LogSourceState, NewAlert, RuleText, Work, WorkKind};
 use ports::trust::{
     DecisionRecord, DisclosureRecord, DocumentKind, EntryRecord, HoldingRecord, LeafRecord, OutboxRecord,
     QueryOutcome, QueryRecord, ReviewRecord, SegmentRecord, StreamKey, StreamPosition,
@@ -34,7 +35,22 @@ pub(crate) fn found(store: &dyn Store) {
         identity: id("identity", 0),
         created: Timestamp::EPOCH,
     };
-    store.transact(|tx| tx.found(SCOPE.tenant, &node, OWN, PUBLIC)).unwrap();
+    let log = LogSourceRecord {
+        name: LOG.to_owned(),
+        kind: "file".to_owned(),
+        config: "{}".to_owned(),
+        enabled: true,
+        added: Timestamp::EPOCH,
+    };
+    store
+        .transact(|tx| {
+            tx.found(SCOPE.tenant, &node, OWN, PUBLIC)?;
+            match tx.add_log_source(SCOPE.tenant, &log) {
+                Err(StoreError::Exists(_)) => Ok(()),
+                added => added,
+            }
+        })
+        .unwrap();
 }
 
 /// What an object's text is; long enough to fill pages, and telling which step wrote it.
@@ -171,6 +187,48 @@ pub(crate) fn share(
     tx.add_review(tenant, &review).map(drop)
 }
 
+/// The log source that every step has read.
+const LOG: &str = "log";
+
+/// What the audit says of a step that left something of detection: those of older schemas left nothing.
+const DETECTED: &str = "detected";
+
+/// Something was found by an object and is looked for elsewhere: everything there is to be kept about that.
+pub(crate) fn detect(tx: &mut dyn Tx, number: u64, object: &StixId, text: &str) -> Result<(), StoreError> {
+    let head: String = text.chars().take(100).collect();
+    let alert = NewAlert {
+        group: subject(number),
+        rule: object.as_str().to_owned(),
+        object: Some(object.clone()),
+        title: head.clone(),
+        level: 2,
+        source: LOG.to_owned(),
+        past: false,
+        first: at(number),
+        last: at(number),
+        count: 1,
+        detail: text.to_owned(),
+        allowed: head.clone(),
+    };
+    let (raised, _) = tx.raise(SCOPE, at(number), &alert)?;
+    if number.is_multiple_of(3) {
+        tx.close_alert(SCOPE, at(number), raised, "ann", &head)?;
+    }
+    let work = Work {
+        id: subject(number),
+        kind: WorkKind::Hunt,
+        state: "running".to_owned(),
+        over: number.is_multiple_of(2),
+        party: Some(PEER),
+        object: Some(object.clone()),
+        begun: at(number),
+        changed: at(number),
+        due: Some(at(number)),
+        body: text.to_owned(),
+    };
+    tx.add_work(SCOPE, &work).map(drop)
+}
+
 /// What a step leaves that is about no object.
 fn record(tx: &mut dyn Tx, number: u64) -> Result<(), StoreError> {
     let tenant = SCOPE.tenant;
@@ -204,6 +262,14 @@ fn record(tx: &mut dyn Tx, number: u64) -> Result<(), StoreError> {
     };
     let place = tx.append_leaf(tenant, &leaf)?;
     tx.set_checkpoint(tenant, "test.example/ledger", place + 1, "signed note")?;
+    let read = LogSourceState { position: Some(number.to_string()), ..LogSourceState::default() };
+    tx.set_log_state(tenant, LOG, &read)?;
+    let rule = RuleText {
+        name: format!("rule-{}.yml", number % 4),
+        text: format!("title: {number}"),
+        at: at(number),
+    };
+    tx.set_rule_text(tenant, &rule)?;
     tx.set_cursor(tenant, "sharing", Seq(place))
 }
 
@@ -224,11 +290,13 @@ pub(crate) fn step(tx: &mut dyn Tx, number: u64) -> Result<(), StoreError> {
         tx.relabel(SCOPE, at(number), put, Label::OwnOnly)?;
     }
     share(tx, number, &second, put, &raw)?;
+    detect(tx, number, &second, &raw)?;
     record(tx, number)?;
     if number % 5 == 3 {
         let doomed = id("campaign", number);
         let (version, _) = tx.put(SCOPE, at(number), &self::version(&doomed, 1, &raw))?;
         share(tx, number + 1_000_000, &doomed, version, &raw)?;
+        detect(tx, number + 1_000_000, &doomed, &raw)?;
     }
     if number.is_multiple_of(4) {
         let held = tx.hold(SCOPE, at(number), SourceId(0), &id("indicator", number), &raw, &[])?;
@@ -240,7 +308,7 @@ pub(crate) fn step(tx: &mut dyn Tx, number: u64) -> Result<(), StoreError> {
         tx.erase(SCOPE, at(number), &id("indicator", number - 1))?;
         tx.erase(SCOPE, at(number), &id("campaign", number - 1))?;
     }
-    tx.audit(SCOPE.tenant, at(number), "test", "step", &number.to_string(), "")
+    tx.audit(SCOPE.tenant, at(number), "test", "step", &number.to_string(), DETECTED)
 }
 
 /// Every acknowledged step is there, whole; every other is there whole or not at all; all checks hold.
@@ -262,6 +330,7 @@ pub(crate) fn check(store: &dyn Store, acknowledged: &[u64]) {
         assert!(present(row.target.parse().unwrap()), "step {} is half there", row.target);
     }
     check_ledger(store);
+    check_detection(store);
 }
 
 /// The ledger tells of exactly the steps that are there (but for those from before there was one, which have another
@@ -285,4 +354,34 @@ fn check_ledger(store: &dyn Store) {
     assert_eq!(entries.len(), there.len() + campaigns);
     let given = read.disclosures(SCOPE.tenant, None, false, 0, usize::MAX).unwrap();
     assert_eq!(given.len(), entries.len());
+}
+
+/// There are alerts and work by exactly the objects of the steps that tell of them, none by what was erased, and the log
+/// was read as far as one of these steps says.
+fn check_detection(store: &dyn Store) {
+    let read = store.read().unwrap();
+    let audits = read.audits(SCOPE.tenant, 0, usize::MAX).unwrap();
+    let told: BTreeSet<u64> =
+        audits.iter().filter(|row| row.reason == DETECTED).map(|row| row.target.parse().unwrap()).collect();
+    let mut expected: Vec<StixId> = told.iter().map(|number| id("malware", *number)).collect();
+    let campaigns = told.iter().filter(|number| **number % 5 == 3).map(|number| id("campaign", *number));
+    expected.extend(campaigns.filter(|campaign| read.object(SCOPE, campaign, None).unwrap().is_some()));
+    expected.sort();
+    let every = AlertFilter { closed: true, ..AlertFilter::default() };
+    let alerts = read.alerts(SCOPE, &every, usize::MAX).unwrap();
+    let mut found: Vec<StixId> = alerts.into_iter().filter_map(|row| row.alert.object).collect();
+    found.sort();
+    assert_eq!(found, expected, "what was found");
+    let works = read.works(SCOPE, WorkKind::Hunt, false, usize::MAX).unwrap();
+    let mut begun: Vec<StixId> = works.into_iter().filter_map(|work| work.object).collect();
+    begun.sort();
+    assert_eq!(begun, expected, "what was begun");
+    let log = read.log_source(SCOPE.tenant, LOG).unwrap();
+    if let Some(position) = log.and_then(|(_, state)| state.position) {
+        assert!(told.contains(&position.parse::<u64>().unwrap()), "no step read up to {position}");
+    }
+    for rule in read.rule_texts(SCOPE.tenant, None, usize::MAX).unwrap() {
+        let number: u64 = rule.text.strip_prefix("title: ").unwrap().parse().unwrap();
+        assert!(told.contains(&number), "step {number} is half there");
+    }
 }
