@@ -7,10 +7,12 @@
 
 mod ambient;
 pub mod detection;
+pub mod logs;
 pub mod peer;
 pub mod pull;
 mod records;
 mod store;
+pub mod telemetry;
 pub mod trust;
 
 pub use ambient::{Clock, Ids};

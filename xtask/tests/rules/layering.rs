@@ -76,8 +76,11 @@ const CONFINED: [(&str, &[Layer]); 3] =
     [("clap", &[Binary]), ("utoipa", &[Shell, Binary]), ("rusqlite", &[Adapters])];
 
 /// Dearer still: named by one crate alone, `(dependency, crate)`.
-const OWNED: [(&str, &str); 3] = [
+const OWNED: [(&str, &str); 6] = [
     ("cedar-policy", "shieldwall-policy"),
+    ("evtx", "shieldwall-evtx"),
+    ("memmap2", "shieldwall-segments"),
+    ("parquet", "shieldwall-telemetry"),
     ("rsigma-eval", "shieldwall-detect"),
     ("rsigma-parser", "shieldwall-detect"),
 ];

@@ -73,6 +73,8 @@ reasons! {
     NotAudit "not-audit" "audit records begin with `type=` and have `msg=audit(…)`",
     /// A line that is none of an access log.
     NotAccessLog "not-access-log" "write access logs in the common or combined log format",
+    /// A place in a binary log that its format does not allow.
+    Damaged "damaged" "copy the file again, or export it again where it was recorded",
 }
 
 impl fmt::Display for Reason {

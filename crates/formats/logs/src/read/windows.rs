@@ -152,6 +152,7 @@ fn event_data<'r>(data: Value<'r>, slots: &mut Slots<'r>) {
     for (name, value) in data.entries() {
         match name.as_plain() {
             Some("#attributes" | "@xmlns") => {}
+            Some(plain) if attributes(plain, value) => {}
             Some("Data") => {
                 let content = content(value);
                 let mut named = false;
@@ -178,10 +179,16 @@ fn event_data<'r>(data: Value<'r>, slots: &mut Slots<'r>) {
 /// The members of `UserData`, which stand one level deeper, below the name of their schema.
 fn user_data<'r>(data: Value<'r>, slots: &mut Slots<'r>) {
     for (name, value) in data.entries() {
-        if value.kind() == Kind::Object && name.as_plain() != Some("#attributes") {
+        let own = name.as_plain().is_some_and(|plain| plain == "#attributes" || attributes(plain, value));
+        if value.kind() == Kind::Object && !own {
             event_data(value, slots);
         }
     }
+}
+
+/// Whether a member holds the attributes of another one, as converters write that keep them apart.
+fn attributes(name: &str, value: Value<'_>) -> bool {
+    name.ends_with("_attributes") && value.kind() == Kind::Object
 }
 
 /// The name of an item of `Data`: its attribute `Name`, as different converters write attributes.

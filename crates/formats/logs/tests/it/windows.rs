@@ -92,6 +92,13 @@ fn the_classic_log_has_its_text_in_data() {
 fn user_data_stands_one_level_deeper() {
     let record = r##"{"Event":{"System":{"Provider":{"#attributes":{"Name":"Microsoft-Windows-Eventlog"}},"EventID":1102,"Channel":"Security"},"UserData":{"LogFileCleared":{"#attributes":{"xmlns":"x"},"SubjectUserName":"eve"}}}}"##;
     check(WindowsJson, record, 202, "", &[("SubjectUserName", "eve")]);
+
+    // With attributes kept apart; they are no fields.
+    let record = r##"{"Event_attributes":{"xmlns":"x"},"Event":{"System":{"Provider_attributes":{"Name":"Microsoft-Windows-Eventlog"},"EventID":1102,"Channel":"Security"},"UserData":{"LogFileCleared_attributes":{"xmlns":"x"},"LogFileCleared":{"SubjectUserName_attributes":{"kind":"y"},"SubjectUserName":"eve"}}}}"##;
+    check(WindowsJson, record, 202, "", &[("SubjectUserName", "eve")]);
+    with(WindowsJson, record, |event| {
+        assert!(value(event, "xmlns").is_none() && value(event, "SubjectUserName_attributes").is_none());
+    });
 }
 
 #[test]
