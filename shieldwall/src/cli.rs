@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub mod agreement;
 pub mod detect;
 pub mod findings;
+pub mod hunt;
+pub mod logs;
 pub mod releases;
 pub mod rules;
 pub mod terms;
@@ -74,6 +76,10 @@ pub enum Command {
         /// STIX, MISP or list files that the first node imports before the scenario
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
+        /// Recorded logs that two of the nodes read, in `host-logs` and `zeek` below this folder; small ones that were
+        /// written for the demo unless given
+        #[arg(long, value_name = "DIR")]
+        captures: Option<PathBuf>,
         /// Indicators to publish one after the other
         #[arg(long, default_value_t = 20, value_name = "N")]
         rounds: u32,
@@ -192,9 +198,11 @@ pub enum Command {
     /// Check and run STIX patterns without a node
     #[command(subcommand)]
     Pattern(Pattern),
-    /// Run Sigma rules over logs without a node
+    /// Rules against logs: without a node, and those that the node runs itself
     #[command(subcommand)]
     Detect(detect::Detect),
+    #[command(flatten)]
+    Detection(detect::Detection),
     /// Talk to any TAXII 2.1 server
     #[command(subcommand)]
     Taxii(Taxii),
@@ -327,7 +335,8 @@ impl Command {
                 Object::New { node, .. }
                 | Object::Revise { node, .. }
                 | Object::Revoke { node, .. }
-                | Object::Erase { node, .. },
+                | Object::Erase { node, .. }
+                | Object::Feedback(hunt::Feedback { node, .. }),
             )
             | Self::Indicator(Indicator::Add { node, .. })
             | Self::Held(
@@ -368,6 +377,8 @@ impl Command {
             )
             | Self::Courier(Courier::Export { node, .. } | Courier::Import { node, .. }) => node,
             Self::Findings(findings) => &findings.node,
+            Self::Detect(command) => return command.node(),
+            Self::Detection(command) => command.node(),
             Self::Key(key) => return key.node(),
             Self::Peer(peer) => peer.node(),
             Self::Release(release) => release.node(),
@@ -405,6 +416,12 @@ pub struct Serve {
     /// File whose first line opens the node's sealed keys; without one a key beside them does
     #[arg(long, value_name = "FILE", env = "SHIELDWALL_KEYS_PASSPHRASE_FILE", hide_env_values = true)]
     pub keys_passphrase_file: Option<PathBuf>,
+    /// Days that events of logs are kept; 0 for ever
+    #[arg(long, value_name = "DAYS", default_value_t = crate::detecting::DAYS)]
+    pub telemetry_days: u64,
+    /// GiB of events that are kept, the oldest going first; 0 without end
+    #[arg(long, value_name = "GIB", default_value_t = crate::detecting::GIB)]
+    pub telemetry_gib: u64,
     /// Log in words rather than JSON
     #[arg(long)]
     pub pretty_log: bool,
@@ -472,6 +489,8 @@ pub enum Object {
         #[arg(long)]
         reason: String,
     },
+    /// Say what is thought of an object; whoever shared it is told
+    Feedback(hunt::Feedback),
 }
 
 #[derive(Debug, Subcommand)]

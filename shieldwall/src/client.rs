@@ -10,6 +10,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use ports::pull::SourceKinds;
+use ports::telemetry::Retention;
 use runtime::{Core, Node, NodeOptions, OsIds, SystemClock};
 use serde_json::Value;
 use sources::{Kinds, Policy};
@@ -17,6 +18,7 @@ use store_sqlite::SqliteStore;
 use tower::ServiceExt;
 use zeroize::Zeroizing;
 
+use crate::detecting;
 use crate::exit::{Exit, Failure};
 
 /// Name of the store's file in a node's directory.
@@ -48,7 +50,7 @@ impl Client {
         if tokio::net::UnixStream::connect(&socket).await.is_ok() {
             return Ok(Self { way: Way::Socket(socket), author });
         }
-        let Opened { mut core, lock } = open(dir)?;
+        let Opened { mut core, lock } = open(dir, Retention::default())?;
         core.passphrase = keys_passphrase()?;
         crate::commands::open_keys(&core)?;
         // Sources are left to a node that stays: a command is not the place to start following.
@@ -184,7 +186,7 @@ pub fn lock(dir: &Path) -> Result<File, Failure> {
 }
 
 /// Opens the node of a directory for this program alone.
-pub fn open(dir: &Path) -> Result<Opened, Failure> {
+pub fn open(dir: &Path, retention: Retention) -> Result<Opened, Failure> {
     if !dir.join(STORE).exists() {
         return Err(Failure::new(format!("there is no node in `{}`", dir.display()))
             .hint(format!("make one with `shieldwall init --dir {} --name NAME`", dir.display())));
@@ -199,8 +201,9 @@ pub fn open(dir: &Path) -> Result<Opened, Failure> {
     }
     let lock = lock(dir)?;
     let store = Arc::new(SqliteStore::open(dir.join(STORE), store_sqlite::Options::default())?);
-    let core = Core::open(store, Arc::new(SystemClock), Arc::new(OsIds))?.in_dir(dir.to_owned());
-    Ok(Opened { core, lock })
+    let outside = detecting::outside(dir, retention)?;
+    let core = Core::open(store, Arc::new(SystemClock), Arc::new(OsIds))?;
+    Ok(Opened { core: core.in_dir(dir.to_owned()).detecting(outside), lock })
 }
 
 /// The JSON of a good answer (422 has one too: what was refused), or the problem it names.

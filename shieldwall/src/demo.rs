@@ -4,6 +4,7 @@
 //! nothing but this process. What goes from one to another goes over mutual TLS on the loopback interface.
 
 mod audit;
+mod detection;
 mod federation;
 mod member;
 mod narrator;
@@ -27,13 +28,15 @@ use publish::Figures;
 /// How the demo is run.
 pub struct Demo {
     pub data: Option<PathBuf>,
+    pub captures: Option<PathBuf>,
     pub rounds: u32,
     pub once: bool,
     pub json: bool,
 }
 
 pub async fn run(demo: Demo) -> Outcome {
-    if let Some(missing) = demo.data.as_ref().filter(|path| !path.exists()) {
+    let named = [&demo.data, &demo.captures];
+    if let Some(missing) = named.into_iter().flatten().find(|path| !path.exists()) {
         return Err(Failure::new(format!("`{}` does not exist", missing.display())));
     }
     if std::env::var_os("RUST_LOG").is_some() {
@@ -116,6 +119,7 @@ async fn tell(
         "An indicator without a label LEFT its owner: this is a defect"
     });
     let followed = taxii::follow(members, folder, teller).await?;
+    let watched = detection::watch(first, allies, demo.captures.as_deref(), teller).await?;
     let withdrawn = sharing::take_back(first, allies, &shared, teller).await?;
     let audit = audit::audit(first, allies, teller).await?;
 
@@ -127,6 +131,7 @@ async fn tell(
         && followed.is_some()
         && shared.exact
         && strict.exact
+        && watched.exact
         && withdrawn.complete()
         && audit.verified;
     Ok(json!({
@@ -142,6 +147,7 @@ async fn tell(
         "withdrawn": {"holders": withdrawn.holders, "receipts": withdrawn.receipts},
         "audit_verified": audit.verified,
         "audit": audit.to_json(),
+        "watched": watched.to_json(),
         "unmarked_stayed_home": kept,
         "taxii_followed_ms": followed.map(publish::millis),
         "members": members.iter().map(Member::to_json).collect::<Vec<_>>(),

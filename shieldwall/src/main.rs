@@ -13,6 +13,8 @@ mod cli;
 mod client;
 mod commands;
 mod demo;
+mod detecting;
+mod evtx;
 mod exit;
 mod output;
 mod peering;
@@ -29,6 +31,10 @@ use crate::exit::Exit;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Before anything else: what is started for this has little memory and may start no threads.
+    if let Some(code) = evtx::child() {
+        return code;
+    }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -103,7 +103,7 @@ pub struct AlertRow {
     pub raised: Timestamp,
     /// When it was raised last.
     pub touched: Timestamp,
-    /// Who closed it, when, and what they said. Raising it again opens it.
+    /// Who closed it, when, and what they said. Raising it again opens it, if there is more.
     pub closed: Option<(Timestamp, String, String)>,
 }
 
@@ -211,7 +211,9 @@ pub trait DetectTx {
     /// Removes a text of rules; returns whether there was one.
     fn remove_rule_text(&mut self, tenant: Tenant, name: &str) -> Result<bool, StoreError>;
 
-    /// Counts what matched with its like; returns the group's number and whether it is new or was closed.
+    /// Counts what matched with its like; returns the group's number and whether it is new, or was closed and is open
+    /// again. What was found in the past takes the place of an equal or smaller count, as the past can be looked through
+    /// more than once, and opens nothing unless there is more of it.
     fn raise(&mut self, scope: Scope, now: Timestamp, alert: &NewAlert) -> Result<(u64, bool), StoreError>;
 
     /// Closes a group of alerts. [`StoreError::Missing`] when there is none.

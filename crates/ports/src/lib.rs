@@ -5,12 +5,14 @@
 //!
 //! **Must not know:** which engine answers, tokio, HTTP, or how a thing is shown.
 
+pub mod actuator;
 mod ambient;
 pub mod detection;
 pub mod logs;
 pub mod peer;
 pub mod pull;
 mod records;
+pub mod segments;
 mod store;
 pub mod telemetry;
 pub mod trust;

@@ -5,13 +5,51 @@ use std::path::PathBuf;
 use ::detect::Level;
 use clap::{Subcommand, ValueEnum};
 
+use super::Node;
+use super::hunt::{Answers, Hunt};
+use super::logs::{Alerts, LogSource, Telemetry};
+
+/// What a node does with logs.
+#[derive(Debug, Subcommand)]
+pub enum Detection {
+    /// Where logs come from
+    #[command(subcommand)]
+    LogSource(LogSource),
+    /// What matched
+    Alerts(Alerts),
+    /// Look for something in what was kept, here and at other parties
+    #[command(subcommand)]
+    Hunt(Hunt),
+    /// Show who saw an object that was shared, and who looked and did not
+    Answers(Answers),
+    /// Events that are kept for hunts
+    #[command(subcommand)]
+    Telemetry(Telemetry),
+}
+
+impl Detection {
+    /// The node that is called.
+    pub const fn node(&self) -> &Node {
+        match self {
+            Self::LogSource(command) => command.node(),
+            Self::Alerts(command) => command.node(),
+            Self::Hunt(command) => command.node(),
+            Self::Answers(command) => &command.node,
+            Self::Telemetry(command) => command.node(),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Detect {
     /// Run rules over log files; nothing is kept
     Scan {
         /// Sigma rules: a file, or a folder with `.yml` files in it and below; may be repeated
-        #[arg(long, required = true, value_name = "PATH")]
+        #[arg(long, required_unless_present = "indicators", value_name = "PATH")]
         rules: Vec<PathBuf>,
+        /// Indicators: lists with one value a line, or STIX 2.1 bundles; files or folders; may be repeated
+        #[arg(long, value_name = "PATH")]
+        indicators: Vec<PathBuf>,
         /// Log files, folders of them, or `-` for standard input; packed with gzip or zstd or not. The format is found by
         /// itself
         #[arg(required = true, value_name = "LOG")]
@@ -23,6 +61,84 @@ pub enum Detect {
         #[arg(long)]
         states: bool,
     },
+    /// Sigma rules that the node runs over what it reads
+    #[command(subcommand)]
+    Rules(DetectRules),
+    /// Show what is looked for and what is not, so that "no alert" can be told from "blind"
+    Coverage {
+        #[command(flatten)]
+        node: Node,
+    },
+}
+
+impl Detect {
+    /// The node that is called, for commands that call one.
+    pub const fn node(&self) -> Option<&Node> {
+        Some(match self {
+            Self::Scan { .. } => return None,
+            Self::Coverage { node }
+            | Self::Rules(
+                DetectRules::Add { node, .. }
+                | DetectRules::Remove { node, .. }
+                | DetectRules::List { node, .. },
+            ) => node,
+        })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DetectRules {
+    /// Add rules, or put newer ones in their place
+    Add {
+        #[command(flatten)]
+        node: Node,
+        /// Sigma rules: files, or folders with `.yml` files in them and below
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Remove the rules of one file
+    Remove {
+        #[command(flatten)]
+        node: Node,
+        /// The file, as it was named when it was added
+        name: String,
+    },
+    /// Show rules, our own and those that others shared, and whether each can speak
+    List {
+        #[command(flatten)]
+        node: Node,
+        /// Only those in this state
+        #[arg(long, value_enum)]
+        state: Option<RuleState>,
+    },
+}
+
+/// Whether a rule can speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RuleState {
+    /// It looks at every event of its log source
+    Active,
+    /// It excludes by fields that no event of its log source has here
+    WaitingForFields,
+    /// Nothing here reads events of its log source
+    SourceMissing,
+    /// The text cannot be used
+    Unsupported,
+    /// It does not fire on what it should fire on
+    SelfTestFailed,
+}
+
+impl RuleState {
+    /// The name in the interface.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::WaitingForFields => "waiting-for-fields",
+            Self::SourceMissing => "source-missing",
+            Self::Unsupported => "unsupported",
+            Self::SelfTestFailed => "self-test-failed",
+        }
+    }
 }
 
 /// How bad a rule says it is.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use runtime::{Core, Founding, OsIds, SystemClock};
+use ports::telemetry::Retention;
 use serde_json::{Value, json};
 use store_sqlite::SqliteStore;
 
@@ -139,7 +140,7 @@ pub fn restore(dir: &Path, file: &Path, as_json: bool) -> Outcome {
     }
     make_private(dir)?;
     store_sqlite::restore(file, &dir.join(STORE))?;
-    let node = crate::client::open(dir)?.core.node()?;
+    let node = crate::client::open(dir, Retention::default())?.core.node()?;
     if as_json {
         output::line(&json!({"dir": dir, "name": node.name}));
     } else {

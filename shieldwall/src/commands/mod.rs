@@ -3,6 +3,8 @@
 mod acts;
 mod admin;
 mod agreements;
+mod alerts;
+mod answers;
 mod approve;
 mod audit;
 mod custody;
@@ -11,9 +13,11 @@ mod doctor;
 mod exchange;
 mod findings;
 mod generate;
+mod hunts;
 mod import;
 mod keys;
 mod lifecycle;
+mod log_sources;
 mod objects;
 mod patterns;
 mod peers;
@@ -23,6 +27,7 @@ mod serve;
 mod sharing;
 mod stix;
 mod taxii;
+mod telemetry;
 mod terms;
 
 use std::io::Read;
@@ -31,6 +36,7 @@ use std::path::Path;
 use clap::CommandFactory;
 
 use crate::cli::agreement::Agreement;
+use crate::cli::detect::{Detect, Detection};
 use crate::cli::trust::{Audit, Key};
 use crate::cli::{Cli, Command};
 use crate::client::Client;
@@ -54,7 +60,7 @@ pub async fn run(cli: Cli) -> Outcome {
         Command::Doctor { node } => doctor::doctor(node, json).await,
         Command::Stix(command) => stix::run(command, json),
         Command::Pattern(command) => patterns::run(command, json),
-        Command::Detect(command) => detect::run(command, json),
+        Command::Detect(command @ Detect::Scan { .. }) => detect::run(command, json),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "shieldwall", &mut std::io::stdout());
             Ok(Exit::Well)
@@ -80,7 +86,9 @@ pub async fn run(cli: Cli) -> Outcome {
 async fn standing(command: Command, json: bool) -> Outcome {
     match command {
         Command::Serve(options) => serve::serve(options, json).await,
-        Command::Demo { data, rounds, once } => demo::run(demo::Demo { data, rounds, once, json }).await,
+        Command::Demo { data, captures, rounds, once } => {
+            demo::run(demo::Demo { data, captures, rounds, once, json }).await
+        }
         Command::Taxii(command) => taxii::run(command, json).await,
         other => Err(Failure::new(format!("{other:?} is not run this way"))),
     }
@@ -161,7 +169,19 @@ async fn call(client: &Client, command: &Command, json: bool) -> Outcome {
         Command::BreakGlass(command) => terms::break_glass(client, command, json).await,
         Command::Orcon(command) => terms::orcon(client, command, json).await,
         Command::Courier(command) => sharing::courier(client, command, json).await,
+        Command::Detect(command) => detect::rules::run(client, command, json).await,
+        Command::Detection(command) => detection(client, command, json).await,
         other => Err(Failure::new(format!("{other:?} needs no node"))),
+    }
+}
+
+async fn detection(client: &Client, command: &Detection, json: bool) -> Outcome {
+    match command {
+        Detection::LogSource(command) => log_sources::log_source(client, command, json).await,
+        Detection::Alerts(command) => alerts::alerts(client, command, json).await,
+        Detection::Hunt(command) => hunts::hunt(client, command, json).await,
+        Detection::Answers(asked) => answers::answers(client, asked, json).await,
+        Detection::Telemetry(command) => telemetry::telemetry(client, command, json).await,
     }
 }
 

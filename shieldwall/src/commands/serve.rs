@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{Outcome, read_secret};
 use crate::cli::Serve;
 use crate::client::{Opened, SOCKET, open, sources};
+use crate::detecting;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::peering::{self, Late};
@@ -20,7 +21,8 @@ use crate::peering::{self, Late};
 pub async fn serve(options: Serve, as_json: bool) -> Outcome {
     logs(options.pretty_log);
     let dir = &options.node.dir;
-    let Opened { mut core, lock: _lock } = open(dir)?;
+    let Opened { mut core, lock: _lock } =
+        open(dir, detecting::retention(options.telemetry_days, options.telemetry_gib))?;
     core.passphrase =
         options.keys_passphrase_file.as_deref().map(read_secret).transpose()?.map(Zeroizing::new);
     open_keys(&core)?;

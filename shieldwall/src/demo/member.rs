@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use super::federation::wrong;
 use crate::client::{Client, SOCKET, STORE, sources};
 use crate::commands::make_private;
+use crate::detecting;
 use crate::exit::Failure;
 use crate::peering::{self, Late};
 
@@ -91,7 +92,9 @@ impl Member {
         let store = Arc::new(SqliteStore::open(dir.join(STORE), store_sqlite::Options::default())?);
         let founding =
             Founding { name: organisation.name.to_owned(), country: Some(organisation.code.to_owned()) };
-        let core = Core::found(store, Arc::new(SystemClock), Arc::new(OsIds), &founding)?.in_dir(dir.clone());
+        let core = Core::found(store, Arc::new(SystemClock), Arc::new(OsIds), &founding)?;
+        let outside = detecting::outside(&dir, detecting::retention(0, 0))?;
+        let core = core.in_dir(dir.clone()).detecting(outside);
         let (party, officers) = establish(&core, organisation)?;
         let late = Arc::new(Late::default());
         let transport: Arc<dyn Transport> = Arc::clone(&late) as _;

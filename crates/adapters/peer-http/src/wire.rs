@@ -107,7 +107,7 @@ pub(crate) fn refusal_text(refusal: &Refusal) -> String {
 /// Reads what [`refusal_text`] writes. `None` for anything else.
 pub(crate) fn read_refusal(text: &[u8]) -> Option<Refusal> {
     let mut tape = Tape::new();
-    let limits = Limits { bytes: MAX_REFUSAL, depth: 2, values: 16 };
+    let limits = Limits::new(MAX_REFUSAL, 2, 16);
     let value = tape.parse(text, &limits).ok()?;
     let detail = || Some(tame(&value.get("detail")?.as_str()?));
     match value.get("refusal")?.as_plain()? {

@@ -27,6 +27,12 @@ pub enum Names {
 }
 
 impl Limits {
+    /// So many bytes, levels and values; names are unique.
+    #[must_use]
+    pub const fn new(bytes: usize, depth: u16, values: u32) -> Self {
+        Self { bytes, depth, values, names: Names::Unique }
+    }
+
     /// For one shared object: 8 MiB, 64 levels, half a million values.
     pub const OBJECT: Self = Self { bytes: 8 << 20, depth: 64, values: 500_000, names: Names::Unique };
     /// For a document held in memory as a whole: 128 MiB, 96 levels, 8 million values.

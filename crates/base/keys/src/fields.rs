@@ -32,7 +32,7 @@ impl From<json::Error> for Malformed {
 }
 
 /// For every document of this crate: a key history is the longest of them.
-pub(crate) const LIMITS: Limits = Limits { bytes: 8 << 20, depth: 32, values: 200_000 };
+pub(crate) const LIMITS: Limits = Limits::new(8 << 20, 32, 200_000);
 
 /// The RFC 8785 form of a text.
 ///

@@ -8,41 +8,38 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The reversed key of a name, or `None` if it is not one.
-pub(crate) fn key(text: &str) -> Option<String> {
-    let ascii = ascii(text)?;
-    Some(reverse(&ascii))
+/// Appends the reversed key of a name to an empty text; `None` if it is not one. `spare` is empty, too.
+pub(crate) fn key(text: &str, out: &mut String, spare: &mut String) -> Option<()> {
+    ascii_into(text, spare)?;
+    for (place, label) in spare.rsplit('.').enumerate() {
+        if place > 0 {
+            out.push('.');
+        }
+        out.push_str(label);
+    }
+    Some(())
 }
 
 /// The name in lower-case A-labels, in normal order. An address is not a name.
 pub(crate) fn ascii(text: &str) -> Option<String> {
-    let name = if text.is_ascii() {
-        text.to_ascii_lowercase()
+    let mut out = String::with_capacity(text.len());
+    ascii_into(text, &mut out)?;
+    Some(out)
+}
+
+/// As [`ascii`], appended. What was appended before `None` is no name.
+pub(crate) fn ascii_into(text: &str, out: &mut String) -> Option<()> {
+    let from = out.len();
+    if text.is_ascii() {
+        out.push_str(text);
+        out.get_mut(from..)?.make_ascii_lowercase();
     } else {
-        // The ideographic full stops count as dots (RFC 3490 §3.1).
-        let dotted: String = text
-            .chars()
-            .map(|c| if matches!(c, '\u{3002}' | '\u{ff0e}' | '\u{ff61}') { '.' } else { c })
-            .collect();
-        let folded: String = dotted.to_lowercase().nfc().collect();
-        let mut out = String::with_capacity(folded.len() + 8);
-        for (place, label) in folded.split('.').enumerate() {
-            if place > 0 {
-                out.push('.');
-            }
-            if label.is_ascii() {
-                out.push_str(label);
-            } else {
-                if label.chars().any(|c| !c.is_alphanumeric() && !c.is_ascii() && !is_joiner(c)) {
-                    return None;
-                }
-                out.push_str("xn--");
-                punycode(label, &mut out)?;
-            }
-        }
-        out
-    };
-    let name = name.strip_suffix('.').unwrap_or(&name);
+        encode(text, out)?;
+    }
+    if out.get(from..)?.ends_with('.') {
+        out.pop();
+    }
+    let name = out.get(from..)?;
     let valid = !name.is_empty()
         && name.len() <= 253
         && name.split('.').all(|label| {
@@ -51,25 +48,38 @@ pub(crate) fn ascii(text: &str) -> Option<String> {
         })
         // Without a letter in the last label it would be a number or an address (RFC 3696 §2).
         && name.rsplit('.').next().is_some_and(|last| last.bytes().any(|b| !b.is_ascii_digit()));
-    valid.then(|| name.to_owned())
+    valid.then_some(())
+}
+
+/// Appends the A-labels of a name in other scripts.
+fn encode(text: &str, out: &mut String) -> Option<()> {
+    // The ideographic full stops count as dots (RFC 3490 §3.1).
+    let dotted: String = text
+        .chars()
+        .map(|c| if matches!(c, '\u{3002}' | '\u{ff0e}' | '\u{ff61}') { '.' } else { c })
+        .collect();
+    let folded: String = dotted.to_lowercase().nfc().collect();
+    for (place, label) in folded.split('.').enumerate() {
+        if place > 0 {
+            out.push('.');
+        }
+        if label.is_ascii() {
+            out.push_str(label);
+        } else {
+            if label.chars().any(|c| !c.is_alphanumeric() && !c.is_ascii() && !is_joiner(c)) {
+                return None;
+            }
+            out.push_str("xn--");
+            punycode(label, out)?;
+        }
+    }
+    Some(())
 }
 
 /// Combining marks and the joiners that some scripts need inside a label.
 fn is_joiner(c: char) -> bool {
     unicode_normalization::char::is_combining_mark(c)
         || matches!(c, '\u{200c}' | '\u{200d}' | '\u{b7}' | '\u{30fb}')
-}
-
-/// `www.example.com` becomes `com.example.www`, and back.
-fn reverse(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for label in name.rsplit('.') {
-        if !out.is_empty() {
-            out.push('.');
-        }
-        out.push_str(label);
-    }
-    out
 }
 
 pub(crate) fn display(key: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! Addresses and networks as fixed-width hex, so that a network is one contiguous range of keys.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::kind::Kind;
@@ -7,6 +8,19 @@ use crate::observable::Observable;
 
 /// An address, or a network as `address/length` (host bits are cleared).
 pub(crate) fn parse(text: &str) -> Option<Observable> {
+    let mut out = String::new();
+    let kind = key(text, &mut out)?;
+    Observable::new(kind, out)
+}
+
+pub(crate) fn make(address: IpAddr, length: Option<u8>) -> Option<Observable> {
+    let mut out = String::new();
+    let kind = append(address, length, &mut out)?;
+    Observable::new(kind, out)
+}
+
+/// Appends the key of such a text, and says of which kind it is.
+pub(crate) fn key(text: &str, out: &mut String) -> Option<Kind> {
     let (address, length) = match text.split_once('/') {
         None => (text.parse().ok()?, None),
         Some((address, length)) => {
@@ -16,30 +30,48 @@ pub(crate) fn parse(text: &str) -> Option<Observable> {
             (address.parse().ok()?, Some(length.parse().ok()?))
         }
     };
-    make(address, length)
+    append(address, length, out)
 }
 
-pub(crate) fn make(address: IpAddr, length: Option<u8>) -> Option<Observable> {
-    let (kind, key) = match (address, length) {
-        (IpAddr::V4(v4), None | Some(32)) => (Kind::Ipv4, format!("{:08x}", v4.to_bits())),
+fn append(address: IpAddr, length: Option<u8>, out: &mut String) -> Option<Kind> {
+    match (address, length) {
+        (IpAddr::V4(v4), None | Some(32)) => {
+            hex(&v4.octets(), out);
+            Some(Kind::Ipv4)
+        }
         (IpAddr::V4(v4), Some(length)) if length < 32 => {
             let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
-            (Kind::Cidr4, format!("{:08x}/{length:02}", v4.to_bits() & mask))
+            hex(&(v4.to_bits() & mask).to_be_bytes(), out);
+            write!(out, "/{length:02}").ok()?;
+            Some(Kind::Cidr4)
         }
         (IpAddr::V6(v6), None | Some(128)) => match v6.to_ipv4_mapped() {
-            Some(v4) => (Kind::Ipv4, format!("{:08x}", v4.to_bits())),
-            None => (Kind::Ipv6, format!("{:032x}", v6.to_bits())),
-        },
-        (IpAddr::V6(v6), Some(length)) if length < 128 => match v6.to_ipv4_mapped() {
-            Some(v4) if length >= 96 => return make(IpAddr::V4(v4), Some(length - 96)),
-            _ => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-                (Kind::Cidr6, format!("{:032x}/{length:03}", v6.to_bits() & mask))
+            Some(v4) => append(IpAddr::V4(v4), None, out),
+            None => {
+                hex(&v6.octets(), out);
+                Some(Kind::Ipv6)
             }
         },
-        _ => return None,
-    };
-    Observable::new(kind, key)
+        (IpAddr::V6(v6), Some(length)) if length < 128 => match v6.to_ipv4_mapped() {
+            Some(v4) if length >= 96 => append(IpAddr::V4(v4), Some(length - 96), out),
+            _ => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+                hex(&(v6.to_bits() & mask).to_be_bytes(), out);
+                write!(out, "/{length:03}").ok()?;
+                Some(Kind::Cidr6)
+            }
+        },
+        _ => None,
+    }
+}
+
+/// By hand, because every address of every event comes by here.
+fn hex(bytes: &[u8], out: &mut String) {
+    for byte in bytes {
+        for half in [byte >> 4, byte & 0xf] {
+            out.push(char::from_digit(u32::from(half), 16).unwrap_or('0'));
+        }
+    }
 }
 
 /// The address of a key's hex part.

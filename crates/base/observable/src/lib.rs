@@ -23,7 +23,8 @@ mod url;
 
 pub use classify::{Qualifier, Term, classify, read};
 pub use kind::Kind;
-pub use observable::{MAX_KEY, Observable, normalise};
+pub use observable::{KeyBuf, MAX_KEY, Observable, key_into, normalise};
 pub use path::{from_like_term, from_pattern_term, kind_of};
 pub use pattern::{pattern, quote, write_comparison, write_test};
 pub use refang::{defang, refang};
+pub use url::host_key_into;

@@ -1,6 +1,6 @@
 //! The value itself, and the one way to make it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 use crate::kind::Kind;
@@ -16,6 +16,28 @@ pub struct Observable {
     key: String,
 }
 
+/// Room for one key after another, so that whoever looks many values up allocates nothing for each.
+#[derive(Debug, Default)]
+pub struct KeyBuf {
+    key: String,
+    /// For what has to be put together before it is the key.
+    spare: String,
+}
+
+impl KeyBuf {
+    /// Empty room.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { key: String::new(), spare: String::new() }
+    }
+
+    /// The key that was written last; empty if the last value had none.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
 /// The canonical observable of a value whose kind is known, or `None` if it is not one.
 ///
 /// The kind may be corrected where the value says better: an address property may hold a network
@@ -23,34 +45,51 @@ pub struct Observable {
 /// the IPv4 address, so that no spelling dodges a look-up.
 #[must_use]
 pub fn normalise(kind: Kind, text: &str) -> Option<Observable> {
+    let mut room = KeyBuf::new();
+    let kind = key_into(kind, text, &mut room)?;
+    Some(Observable { kind, key: room.key })
+}
+
+/// As [`normalise`], with the key written into room that is used again and again.
+///
+/// What was in the room is gone either way.
+#[must_use]
+pub fn key_into(kind: Kind, text: &str, room: &mut KeyBuf) -> Option<Kind> {
+    let KeyBuf { key, spare } = room;
+    key.clear();
+    spare.clear();
     let text = text.trim();
-    if text.is_empty() || text.len() > MAX_KEY {
-        return None;
+    let kind = if text.is_empty() || text.len() > MAX_KEY { None } else { write_key(kind, text, key, spare) };
+    let kind = kind.filter(|_| !key.is_empty() && key.len() <= MAX_KEY);
+    if kind.is_none() {
+        key.clear();
     }
-    let key = match kind {
-        Kind::Ipv4 | Kind::Ipv6 | Kind::Cidr4 | Kind::Cidr6 => return ip::parse(text),
-        Kind::Domain => domain::key(text)?,
+    kind
+}
+
+/// Appends the key of a text without white space around it to an empty `key`; `spare` is empty, too.
+fn write_key(kind: Kind, text: &str, key: &mut String, spare: &mut String) -> Option<Kind> {
+    match kind {
+        Kind::Ipv4 | Kind::Ipv6 | Kind::Cidr4 | Kind::Cidr6 => return ip::key(text, key),
+        Kind::Domain => domain::key(text, key, spare)?,
         Kind::DomainSuffix => {
             let bare = text.strip_prefix("*.").or_else(|| text.strip_prefix('.')).unwrap_or(text);
-            domain::key(bare)?
+            domain::key(bare, key, spare)?;
         }
-        Kind::Url => url::key(text)?,
-        Kind::HttpTarget => url::target_key(text)?,
-        Kind::Email => email(text)?,
-        Kind::Ssdeep => text.to_owned(),
-        Kind::Tlsh => tlsh(text)?,
-        Kind::CertSerial => serial(text)?,
-        Kind::RegistryKey => registry(text)?,
-        Kind::Mutex | Kind::UserAgent => text.to_owned(),
-        Kind::FileName => {
-            text.rsplit(['/', '\\']).next().map(str::trim).filter(|name| !name.is_empty())?.to_owned()
-        }
-        Kind::Ja4 => ja4(text)?,
-        Kind::Asn => asn(text)?,
-        Kind::Mac => mac(text)?,
-        _ => hex(text, kind.hex_digits()?)?,
-    };
-    Observable::new(kind, key)
+        Kind::Url => url::key(text, key)?,
+        Kind::HttpTarget => url::target_key(text, key)?,
+        Kind::Email => email(text, key)?,
+        Kind::Tlsh => tlsh(text, key)?,
+        Kind::CertSerial => serial(text, key, spare)?,
+        Kind::RegistryKey => registry(text, key, spare)?,
+        Kind::Ssdeep | Kind::Mutex | Kind::UserAgent => key.push_str(text),
+        Kind::FileName => key.push_str(text.rsplit(['/', '\\']).next().map(str::trim)?),
+        Kind::Ja4 => ja4(text, key)?,
+        Kind::Asn => asn(text, key)?,
+        Kind::Mac => mac(text, key)?,
+        _ => hex(text, kind.hex_digits()?, key)?,
+    }
+    Some(kind)
 }
 
 impl Observable {
@@ -104,6 +143,17 @@ impl Observable {
             _ => Vec::new(),
         }
     }
+
+    /// Whether it names so much that it indicates nothing: a network shorter than /8 (IPv4) or /19 (IPv6, the shortest
+    /// ever allocated), or every name of a top-level domain.
+    #[must_use]
+    pub fn is_too_wide(&self) -> bool {
+        match self.network() {
+            Some((IpAddr::V4(_), length)) => length < 8,
+            Some((IpAddr::V6(_), length)) => length < 19,
+            None => self.kind == Kind::DomainSuffix && !self.key.contains('.'),
+        }
+    }
 }
 
 impl fmt::Display for Observable {
@@ -126,31 +176,48 @@ impl fmt::Display for Observable {
     }
 }
 
-/// Exactly `digits` hex digits, in lower case.
-fn hex(text: &str, digits: usize) -> Option<String> {
-    (text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit())).then(|| text.to_ascii_lowercase())
+/// Appends in lower case what was appended as it is.
+fn lower(text: &str, key: &mut String) {
+    let from = key.len();
+    key.push_str(text);
+    if let Some(added) = key.get_mut(from..) {
+        added.make_ascii_lowercase();
+    }
 }
 
-fn email(text: &str) -> Option<String> {
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Exactly `digits` hex digits, in lower case.
+fn hex(text: &str, digits: usize, key: &mut String) -> Option<()> {
+    is_hex(text, digits).then(|| lower(text, key))
+}
+
+fn email(text: &str, key: &mut String) -> Option<()> {
     let (local, host) = text.rsplit_once('@')?;
     if local.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return None;
     }
-    let host = domain::ascii(host)?;
-    Some(format!("{local}@{host}"))
+    key.push_str(local);
+    key.push('@');
+    domain::ascii_into(host, key)
 }
 
-fn tlsh(text: &str) -> Option<String> {
-    let lower = text.to_ascii_lowercase();
-    let digits = lower.strip_prefix("t1").unwrap_or(&lower);
-    (digits.len() == 70 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| format!("t1{digits}"))
+fn tlsh(text: &str, key: &mut String) -> Option<()> {
+    let digits = match text.get(..2) {
+        Some(version) if version.eq_ignore_ascii_case("t1") => text.get(2..)?,
+        _ => text,
+    };
+    key.push_str("t1");
+    hex(digits, 70, key)
 }
 
-fn serial(text: &str) -> Option<String> {
-    let digits: String =
-        text.chars().filter(|c| !matches!(c, ':' | ' ' | '-')).map(|c| c.to_ascii_lowercase()).collect();
-    let digits = digits.trim_start_matches("0x").trim_start_matches('0');
-    (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| digits.to_owned())
+fn serial(text: &str, key: &mut String, spare: &mut String) -> Option<()> {
+    let digits = text.chars().filter(|c| !matches!(c, ':' | ' ' | '-'));
+    spare.extend(digits.map(|c| c.to_ascii_lowercase()));
+    let digits = spare.trim_start_matches("0x").trim_start_matches('0');
+    (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| key.push_str(digits))
 }
 
 /// Hives by the abbreviations that reports and Windows tools use.
@@ -164,55 +231,61 @@ const HIVES: [(&str, &str); 7] = [
     ("hkdd", "hkey_dyn_data"),
 ];
 
-fn registry(text: &str) -> Option<String> {
-    let lower = text.trim_end_matches(|c: char| c == '\\' || c.is_whitespace()).to_lowercase();
+fn registry(text: &str, key: &mut String, spare: &mut String) -> Option<()> {
+    let text = text.trim_end_matches(|c: char| c == '\\' || c.is_whitespace());
+    if text.is_ascii() {
+        lower(text, spare);
+    } else {
+        // As a whole: what a capital sigma becomes depends on where it stands.
+        spare.push_str(&text.to_lowercase());
+    }
     let (hive, rest) =
-        lower.split_once('\\').map_or((lower.as_str(), None), |(hive, rest)| (hive, Some(rest)));
+        spare.split_once('\\').map_or((spare.as_str(), None), |(hive, rest)| (hive, Some(rest)));
     // PowerShell writes the hive as a drive, `HKLM:`. No hive's name has a colon or ends in a space.
     let hive = hive.strip_suffix(':').unwrap_or(hive).trim_end();
     if hive.contains(':') {
         return None;
     }
-    let hive = HIVES.iter().find(|(short, _)| *short == hive).map_or(hive, |(_, long)| long);
-    match rest {
-        Some(rest) => Some(format!("{hive}\\{rest}")),
-        None => (!hive.is_empty()).then(|| hive.to_owned()),
+    key.push_str(HIVES.iter().find(|(short, _)| *short == hive).map_or(hive, |(_, long)| long));
+    if let Some(rest) = rest {
+        key.push('\\');
+        key.push_str(rest);
     }
+    Some(())
 }
 
 /// `t13d1516h2_8daaf6152771_e5627efa2ab1`: ten, twelve and twelve characters.
-fn ja4(text: &str) -> Option<String> {
-    let lower = text.to_ascii_lowercase();
-    let mut parts = lower.split('_');
+fn ja4(text: &str, key: &mut String) -> Option<()> {
+    let mut parts = text.split('_');
     let shaped =
         parts.next().is_some_and(|head| head.len() == 10 && head.bytes().all(|b| b.is_ascii_alphanumeric()))
-            && parts.next().is_some_and(|part| hex(part, 12).is_some())
-            && parts.next().is_some_and(|part| hex(part, 12).is_some())
+            && parts.next().is_some_and(|part| is_hex(part, 12))
+            && parts.next().is_some_and(|part| is_hex(part, 12))
             && parts.next().is_none();
-    shaped.then_some(lower)
+    shaped.then(|| lower(text, key))
 }
 
-fn asn(text: &str) -> Option<String> {
+fn asn(text: &str, key: &mut String) -> Option<()> {
     let digits = match text.get(..2) {
         Some(prefix) if prefix.eq_ignore_ascii_case("as") => text.get(2..)?,
         _ => text,
     };
     digits.bytes().all(|b| b.is_ascii_digit()).then_some(())?;
-    digits.parse::<u32>().ok().map(|number| number.to_string())
+    let number = digits.parse::<u32>().ok()?;
+    write!(key, "{number}").ok()
 }
 
-fn mac(text: &str) -> Option<String> {
-    let digits: String =
-        text.chars().filter(|c| !matches!(c, ':' | '-' | '.')).map(|c| c.to_ascii_lowercase()).collect();
-    if digits.len() != 12 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut out = String::with_capacity(17);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && place % 2 == 0 {
-            out.push(':');
+fn mac(text: &str, key: &mut String) -> Option<()> {
+    let mut digits = 0;
+    for c in text.chars().filter(|c| !matches!(c, ':' | '-' | '.')) {
+        if digits == 12 || !c.is_ascii_hexdigit() {
+            return None;
         }
-        out.push(digit);
+        if matches!(digits, 2 | 4 | 6 | 8 | 10) {
+            key.push(':');
+        }
+        key.push(c.to_ascii_lowercase());
+        digits += 1;
     }
-    Some(out)
+    (digits == 12).then_some(())
 }

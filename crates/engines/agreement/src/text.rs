@@ -30,7 +30,7 @@ impl From<json::Error> for Malformed {
 }
 
 /// For any document of this crate: an act carries an agreement's text, and approvals of up to 16 officers.
-pub(crate) const LIMITS: Limits = Limits { bytes: 2 << 20, depth: 24, values: 100_000 };
+pub(crate) const LIMITS: Limits = Limits::new(2 << 20, 24, 100_000);
 
 /// SHA-256 of a text.
 pub(crate) fn digest(text: &str) -> Digest {

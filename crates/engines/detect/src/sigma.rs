@@ -3,6 +3,8 @@
 mod asked;
 mod fields;
 mod load;
+mod meaning;
+mod prove;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,6 +17,7 @@ use rsigma_parser::{FilterRule, SigmaRule};
 use crate::alert::{Alert, Evidence};
 use asked::Asked;
 pub use load::Loader;
+pub use prove::{Positive, Record, SELF_TEST, is_self_test};
 
 /// The place of a rule in [`Sigma::cards`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -221,6 +224,13 @@ impl Sigma {
             }
             engine
         })
+    }
+}
+
+impl Default for Sigma {
+    /// No rules.
+    fn default() -> Self {
+        Loader::new().finish()
     }
 }
 

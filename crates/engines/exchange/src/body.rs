@@ -149,7 +149,7 @@ impl<'p> Content<'p> {
     /// [`Malformed`]: not JSON, duplicate or unknown members, too many of something.
     pub fn parse(payload: &'p str) -> Result<Self, Malformed> {
         let fail = |problem: &str| Malformed::new(Self::WHAT, problem);
-        let limits = Limits { bytes: 16 << 20, depth: Limits::OBJECT.depth + 3, values: 1_000_000 };
+        let limits = Limits::new(16 << 20, Limits::OBJECT.depth + 3, 1_000_000);
         let mut tape = Tape::new();
         let root = tape.parse(payload.as_bytes(), &limits).map_err(|error| fail(&error.to_string()))?;
         if root.kind() != JsonKind::Object {

@@ -42,7 +42,7 @@ impl<'a> Members<'a> {
     ) -> Result<Self, Malformed> {
         // A value takes two bytes at least (a digit and a comma).
         let values = u32::try_from(limit / 2).unwrap_or(u32::MAX).max(16);
-        let limits = json::Limits { bytes: limit, depth: 8, values, names: json::Names::Unique };
+        let limits = json::Limits::new(limit, 8, values);
         let value =
             tape.parse(text.as_bytes(), &limits).map_err(|error| Malformed::new(what, error.to_string()))?;
         Self::of(what, value)

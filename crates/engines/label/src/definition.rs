@@ -21,7 +21,7 @@ pub(crate) const IEP_EXTENSION: &str = "extension-definition--762e2e97-ee51-43e5
 pub(crate) const ACS_EXTENSION: &str = "extension-definition--3a65884d-005a-4290-8335-cb2d778a83ce";
 
 /// A definition is small; anything else is not one.
-const LIMITS: Limits = Limits { bytes: 256 << 10, depth: 16, values: 20_000 };
+const LIMITS: Limits = Limits::new(256 << 10, 16, 20_000);
 
 /// Longer texts and lists than these are nobody's marking.
 const LONGEST: usize = 256;

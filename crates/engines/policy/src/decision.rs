@@ -104,7 +104,7 @@ impl Obligations {
     /// # Errors
     /// [`InvalidObligations`] for any other spelling.
     pub fn parse(text: &str) -> Result<Self, InvalidObligations> {
-        const LIMITS: Limits = Limits { bytes: 64 << 10, depth: 2, values: 16 };
+        const LIMITS: Limits = Limits::new(64 << 10, 2, 16);
         let invalid = |what: &str| InvalidObligations(what.to_owned());
         let mut tape = Tape::new();
         let root =

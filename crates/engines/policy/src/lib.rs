@@ -36,3 +36,4 @@ pub use explain::{Explanation, Verdict, explain};
 pub use fact::fact;
 pub use memo::Memo;
 pub use request::{Action, Circumstances, Request, Via};
+pub use view::permits;

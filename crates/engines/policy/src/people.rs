@@ -112,6 +112,21 @@ actions! {
     LedgerReport = "ledger.report",
     CourierExport = "courier.export",
     CourierImport = "courier.import",
+    AlertRead = "alert.read",
+    AlertClose = "alert.close",
+    DetectRead = "detect.read",
+    DetectWrite = "detect.write",
+    LogSourceRead = "log-source.read",
+    LogSourceWrite = "log-source.write",
+    LogPush = "log.push",
+    HuntRead = "hunt.read",
+    HuntRun = "hunt.run",
+    HuntAsk = "hunt.ask",
+    HuntApprove = "hunt.approve",
+    AnswerRead = "answer.read",
+    ObjectFeedback = "object.feedback",
+    TelemetryRead = "telemetry.read",
+    TelemetryHold = "telemetry.hold",
 }
 
 /// Who asks. The caller has authenticated it.

@@ -89,7 +89,7 @@ mod tests {
             let quoted = quoted_json(text);
             assert!(quoted.bytes().all(|b| (b' '..=b'~').contains(&b)), "{quoted}");
             let mut tape = json::Tape::new();
-            let limits = json::Limits { bytes: 1 << 10, depth: 1, values: 1, names: json::Names::Unique };
+            let limits = json::Limits::new(1 << 10, 1, 1);
             assert_eq!(tape.parse(quoted.as_bytes(), &limits).unwrap().as_str().as_deref(), Some(text));
             let read: cedar_policy::RestrictedExpression = literal.parse().unwrap();
             assert_eq!(read, cedar_policy::RestrictedExpression::new_string(text.to_owned()));

@@ -147,11 +147,16 @@ fn barrier(request: &Request<'_>, nation: Option<Nation>, relayed: bool) -> Opti
 }
 
 /// Whether the label lets a receiver do this with it.
-///
+fn usable(handling: &Handling, receiver: &Receiver<'_>, action: Action) -> Result<(), Bar> {
+    by_scheme(handling, action)?;
+    let asked = !matches!(action, Action::Receive | Action::PassOn);
+    if !asked || handling.acs().may_do("NETDEF", receiver) { Ok(()) } else { Err(Bar::AcsAction) }
+}
+
 /// PAP: RED is for passive use inside, AMBER for passive use outside as well, GREEN for active use. IEP in the same
 /// steps, with blocking counted as visible outside, because those who are blocked notice. ACS has one word for all of
-/// them, `NETDEF`.
-fn usable(handling: &Handling, receiver: &Receiver<'_>, action: Action) -> Result<(), Bar> {
+/// them, `NETDEF`, and asks who it is.
+fn by_scheme(handling: &Handling, action: Action) -> Result<(), Bar> {
     let (pap, iep) = match action {
         Action::Receive | Action::PassOn => return Ok(()),
         Action::Detect => (Pap::Red, PermittedActions::InternallyVisible),
@@ -164,5 +169,18 @@ fn usable(handling: &Handling, receiver: &Receiver<'_>, action: Action) -> Resul
     if handling.iep().permitted_actions < iep {
         return Err(Bar::IepActions);
     }
-    if handling.acs().may_do("NETDEF", receiver) { Ok(()) } else { Err(Bar::AcsAction) }
+    Ok(())
+}
+
+/// Whether the label of something that came under no agreement permits this use of it inside the organisation.
+///
+/// # Errors
+/// Which part of the label forbids it.
+pub fn permits(handling: &Handling, action: Action) -> Result<(), &'static str> {
+    let receiver = Receiver { nation: None, organisations: &NOTHING, accesses: &NOTHING, purpose: None };
+    usable(handling, &receiver, action).map_err(|bar| match bar {
+        Bar::Pap => "its PAP does not permit it",
+        Bar::IepActions => "its IEP does not permit it",
+        Bar::AcsAction | Bar::Label(_) => "its access control statement does not permit it",
+    })
 }

@@ -128,14 +128,8 @@ impl WarningIndex {
     }
 }
 
-/// Networks shorter than /8 (IPv4) or /19 (IPv6, the shortest ever allocated), and whole top-level domains.
 fn too_wide(observable: &Observable) -> Option<Hit> {
-    let wide = match observable.network() {
-        Some((IpAddr::V4(_), length)) => length < 8,
-        Some((IpAddr::V6(_), length)) => length < 19,
-        None => observable.kind() == Kind::DomainSuffix && !observable.key().contains('.'),
-    };
-    wide.then(|| Hit {
+    observable.is_too_wide().then(|| Hit {
         list: "values too wide to be an indicator".to_owned(),
         entry: observable.to_string(),
         category: Category::FalsePositive,

@@ -76,14 +76,14 @@ pub struct Class {
     /// Which of its fields name observables.
     pub(crate) sights: &'static [Sights],
     /// What makes a record one of this class.
-    pub(crate) picks: Picks,
+    pub picks: Picks,
     /// Every field that its events can have; empty where nobody can say.
     known: &'static [&'static [&'static str]],
 }
 
 /// What makes a record one of a class.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Picks {
+pub enum Picks {
     /// The source's configuration alone.
     Configured,
     /// The event's number in its channel.
@@ -96,7 +96,7 @@ pub(crate) enum Picks {
 
 /// A test of a record's members.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Test {
+pub enum Test {
     /// The path leads to a value.
     Has(&'static str),
     /// The path leads to one of these words, compared without case.

@@ -29,7 +29,7 @@ mod scan;
 mod slot;
 mod time;
 
-pub use class::{Class, ClassId, LogSource, Route, classes, route};
+pub use class::{Class, ClassId, LogSource, Picks, Route, Test, classes, route};
 pub use counts::{Counts, MAX_SAMPLE, MAX_SAMPLES, Malformed, Reason, Sample};
 pub use detect::{Detected, Format, HEAD, NotLogs, detect};
 pub use event::{Event, Field};

@@ -65,6 +65,11 @@ const MAX_WORDS: usize = 512;
 /// The most hosts, answers, hashes or mailboxes taken out of one text.
 const MAX_PARTS: usize = 64;
 
+/// Letters and digits of any script, the marks that stand on them included: some write `ü` in two.
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c)
+}
+
 /// Names that records of any kind use: Elastic's ECS, OCSF, CEF's words and the plain ones.
 pub(crate) const COMMON: Sights = &[
     ("src_ip", What::Host("src_port")),
@@ -225,7 +230,7 @@ fn host(text: &str) -> Option<(Kind, &str, Option<u16>)> {
     }
     // A single label is a name of this network, and nobody shares those.
     let named = host.trim_end_matches('.').contains('.')
-        && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+        && host.chars().all(|c| is_letter(c) || matches!(c, '.' | '-' | '_'));
     named.then_some((Kind::Domain, host, port))
 }
 
@@ -343,7 +348,7 @@ fn words(text: &str, say: &mut dyn FnMut(Kind, &str, Option<u16>)) {
 fn ends_like_a_name(host: &str) -> bool {
     let last = host.rsplit('.').next().unwrap_or_default();
     last.len() >= 2
-        && last.chars().all(|c| c.is_alphanumeric() || c == '-')
+        && last.chars().all(|c| is_letter(c) || c == '-')
         && !last.starts_with(|c: char| c.is_ascii_digit())
 }
 

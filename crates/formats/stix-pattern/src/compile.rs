@@ -57,6 +57,39 @@ impl Matcher {
         let found = Search::new(self, std::slice::from_ref(observation), None, Budget(budget)).run()?;
         Ok(found.is_some())
     }
+
+    /// As [`Matcher::first_match`], over observations in a list of the caller's.
+    ///
+    /// # Errors
+    /// [`BudgetExceeded`] when the answer is not known after `budget` steps.
+    pub fn first_among(
+        &self,
+        observations: &[Observation],
+        budget: u64,
+    ) -> Result<Option<Vec<usize>>, BudgetExceeded> {
+        Search::new(self, observations, None, Budget(budget)).run()
+    }
+
+    /// Whether the observation satisfies some observation expression, `[…]`, of the pattern: one that satisfies none can
+    /// be in no binding.
+    ///
+    /// # Errors
+    /// [`BudgetExceeded`] when the answer is not known after `budget` steps.
+    pub fn concerns(&self, observation: &Observation, budget: u64) -> Result<bool, BudgetExceeded> {
+        let mut budget = Budget(budget);
+        for leaf in &self.leaves {
+            if leaf.holds(observation, &mut budget)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The least number of observations that a binding takes.
+    #[must_use]
+    pub fn needs(&self) -> u64 {
+        self.root.needs()
+    }
 }
 
 /// From when until when an observation must have happened, both inclusive, in microseconds. Every temporal

@@ -1,7 +1,9 @@
 //! STIX 2.1 patterns (STIX 2.1 §9): text to syntax tree and back, and evaluation over observed data.
 //!
 //! [`parse`] gives a [`Pattern`] or every error it could find, each with its place. A [`Matcher`] is a pattern
-//! made ready to run; [`Observations`] are observed-data objects made ready to be searched.
+//! made ready to run; [`Observations`] are observed-data objects made ready to be searched, an [`Assembly`] makes an
+//! observation of what comes in other forms. What a pattern is about, for indexes: [`Pattern::terms`],
+//! [`Pattern::alternatives`], [`Pattern::asked`].
 //!
 //! How the standard's choices are read here:
 //!
@@ -26,6 +28,9 @@
 //!
 //! **Must not know:** indicators, bundles' validity, stores, clocks. Objects are read as they are, valid or not.
 
+mod alternative;
+mod asked;
+mod assembly;
 mod ast;
 mod check;
 mod compare;
@@ -41,6 +46,9 @@ mod search;
 mod term;
 mod token;
 
+pub use alternative::Alternative;
+pub use asked::{Asked, Reach};
+pub use assembly::Assembly;
 pub use ast::Pattern;
 pub use compile::Matcher;
 pub use error::{BudgetExceeded, PatternError, PatternWarning};

@@ -22,8 +22,8 @@ pub struct Observations {
 /// For each object type, where its objects are: (observation, object), ascending.
 pub(crate) type ByType = BTreeMap<Box<str>, Vec<(usize, usize)>>;
 
-/// One observed-data object with the objects it holds or refers to.
-#[derive(Debug)]
+/// One observed-data object with the objects it holds or refers to. A copy shares the objects.
+#[derive(Debug, Clone)]
 pub struct Observation {
     id: Box<str>,
     /// How many observations this stands for: `number_observed`, at least 1.
@@ -102,6 +102,14 @@ impl Observation {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// One observation of these objects, which references name by their place.
+    pub(crate) fn of(interval: Option<(i64, i64)>, objects: Vec<Arc<Object>>) -> Self {
+        let mut names: Vec<(Box<str>, usize)> =
+            (0..objects.len()).map(|place| (place.to_string().into(), place)).collect();
+        names.sort_unstable();
+        Self { id: Box::default(), number: 1, interval, objects, names }
     }
 
     /// The object a reference names.

@@ -351,7 +351,7 @@ impl Supply {
 
 impl Node {
     /// The least number of observations a binding takes.
-    fn needs(&self) -> u64 {
+    pub(crate) fn needs(&self) -> u64 {
         match self {
             Self::Leaf { times, .. } => u64::from(*times),
             Self::All(nodes) => nodes.iter().map(Self::needs).fold(0, u64::saturating_add),

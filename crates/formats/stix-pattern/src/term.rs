@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 
-use crate::ast::{Comparison, Expression, Literal, Operator, Path, Pattern, Predicate, Step};
+use crate::ast::{Comparison, Expression, Literal, Operator, Path, Pattern, Predicate, Step, Test};
 use crate::token::BASE64;
 
 /// How a property relates to the value of a [`Term`].
@@ -53,14 +53,18 @@ fn expression<'a>(node: &'a Expression, terms: &mut Vec<Term<'a>>) {
 }
 
 fn comparison<'a>(node: &'a Comparison, terms: &mut Vec<Term<'a>>) {
-    let test = match node {
-        Comparison::Test(test) => test,
+    match node {
+        Comparison::Test(test) => of_test(test, &mut |term| terms.push(term)),
         Comparison::And(parts) | Comparison::Or(parts) => {
-            return parts.iter().for_each(|part| comparison(part, terms));
+            parts.iter().for_each(|part| comparison(part, terms));
         }
-    };
+    }
+}
+
+/// Hands out the values any of which satisfies this comparison; nothing if it is no such comparison.
+pub(crate) fn of_test<'a>(test: &'a Test, each: &mut dyn FnMut(Term<'a>)) {
     let mut add = |relation, value| {
-        terms.push(Term { object_type: &test.path.object_type, path: property(&test.path), relation, value });
+        each(Term { object_type: &test.path.object_type, path: property(&test.path), relation, value });
     };
     match (&test.predicate, test.negated) {
         (Predicate::Compare(Operator::Equal, literal), false)
@@ -74,7 +78,8 @@ fn comparison<'a>(node: &'a Comparison, terms: &mut Vec<Term<'a>>) {
     }
 }
 
-fn property(path: &Path) -> String {
+/// A path as [`Term::path`] has it.
+pub(crate) fn property(path: &Path) -> String {
     let mut out = String::new();
     for step in &path.steps {
         match step {

@@ -70,7 +70,7 @@ pub(crate) struct Kept {
 
 /// Bounds on a JSON body.
 pub(crate) fn limits(app: &App) -> Limits {
-    Limits { bytes: app.settings.max_body, depth: app.settings.max_depth, values: Limits::DOCUMENT.values }
+    Limits::new(app.settings.max_body, app.settings.max_depth, Limits::DOCUMENT.values)
 }
 
 /// Whether the body says that it is JSON.

@@ -26,6 +26,7 @@ use crate::rest;
         (name = "journal", description = "What happened, in order, and as it happens"),
         (name = "exchange", description = "In and out, in bulk"),
         (name = "sources", description = "Where objects come from"),
+        (name = "detection", description = "Logs, rules, alerts, hunts, answers"),
         (name = "held", description = "What a person should look at first"),
         (name = "releases", description = "What clients without a node may have, and for how long"),
         (name = "administration", description = "Accounts, tokens, audit, the store"),

@@ -7,7 +7,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::Seq;
 use ports::StoreError;
+use ports::logs::LogError;
+use ports::telemetry::TelemetryError;
 use runtime::CoreError;
+use runtime::detection::DetectionError;
 use serde::Serialize;
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{ToResponse, ToSchema};
@@ -258,6 +261,46 @@ impl From<CoreError> for Problem {
             CoreError::Kept(_) => Self::new(Kind::Refused, error.to_string()),
             CoreError::Untold(problem) => problem.into(),
             CoreError::NotFounded | CoreError::Founded(_) | CoreError::Files(_) | CoreError::Rules(_) => {
+                Self::internal(&error)
+            }
+        }
+    }
+}
+
+impl From<DetectionError> for Problem {
+    fn from(error: DetectionError) -> Self {
+        match error {
+            DetectionError::Store(error) => error.into(),
+            DetectionError::Trust(problem) => problem.into(),
+            DetectionError::Telemetry(error) => error.into(),
+            DetectionError::Log(LogError::Configuration(message)) => Self::bad(message),
+            DetectionError::Log(LogError::Unreadable(message) | LogError::Gone(message)) => {
+                Self::new(Kind::Refused, message)
+            }
+            DetectionError::Missing(what) => Self::missing(what),
+            DetectionError::Refused(why) => Self::new(Kind::Refused, why),
+            DetectionError::Without => Self::new(Kind::Refused, "this node was opened without its telemetry")
+                .hint("start it with `shieldwall serve`"),
+            DetectionError::Stopping => {
+                Self::new(Kind::Overloaded, "the node is stopping; it goes on after the next start")
+                    .retry_after(5)
+            }
+            DetectionError::Segment(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<TelemetryError> for Problem {
+    fn from(error: TelemetryError) -> Self {
+        match error {
+            TelemetryError::Full => {
+                Self::new(Kind::StoreFull, "the disk under the telemetry is full; hunts still work")
+                    .hint("free space on the node or keep less, then try again")
+            }
+            TelemetryError::Invalid(why) => Self::bad(why),
+            TelemetryError::Exists(what) => Self::new(Kind::Exists, format!("{what} exists already")),
+            TelemetryError::Missing(what) => Self::missing(what),
+            TelemetryError::InUse(_) | TelemetryError::Damaged(_) | TelemetryError::Failed(_) => {
                 Self::internal(&error)
             }
         }

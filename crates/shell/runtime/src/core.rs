@@ -12,6 +12,7 @@ use stix::marking;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use crate::detection::Detection;
 use crate::ingest::{Committing, Fate, IngestReport, Piece, Provenance, Summary};
 use crate::refused;
 use crate::rules::Shelf;
@@ -35,6 +36,7 @@ pub struct Core {
     /// What opens the node's sealed keys, when a person or a service manager gave it.
     pub passphrase: Option<Zeroizing<String>>,
     pub(crate) trust: OnceLock<Arc<Trust>>,
+    pub(crate) detection: OnceLock<Arc<Detection>>,
     pub(crate) own: CollectionId,
     pub(crate) public: CollectionId,
     /// Built when it is first asked for after a change; nobody sees an older one meanwhile.
@@ -144,6 +146,7 @@ impl Core {
             rules,
             passphrase: None,
             trust: OnceLock::new(),
+            detection: OnceLock::new(),
             own,
             public,
             warnings: Mutex::new(None),

@@ -16,7 +16,7 @@ use model::{Finding, Label, Severity, Timestamp};
 use ports::{SourceRecord, StoreError};
 
 use crate::core::{Core, CoreError};
-use crate::detect::{self, Form};
+use crate::form::{self, Form};
 use crate::ingest::{Fate, Piece, Summary};
 use crate::refused::RefusedFile;
 
@@ -116,7 +116,7 @@ impl Core {
         progress: &mut (dyn FnMut(&Progress) + Send),
     ) -> Result<Progress, ImportError> {
         let read_error = |error| ImportError::Read { name: options.name.clone(), error };
-        let (form, mut input) = match detect::open(input).map_err(read_error)? {
+        let (form, mut input) = match form::open(input).map_err(read_error)? {
             Ok(opened) => opened,
             Err(what) => {
                 return Err(ImportError::NotReadable { name: options.name.clone(), what: what.to_string() });

@@ -11,8 +11,9 @@
 mod ambient;
 mod backoff;
 mod core;
-mod detect;
+pub mod detection;
 mod follow;
+mod form;
 mod import;
 mod inbox;
 mod ingest;

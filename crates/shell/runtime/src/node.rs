@@ -67,6 +67,7 @@ impl Node {
             let mut tasks = node.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             tasks.spawn(search(Arc::clone(&node)));
             tasks.spawn(inbox(Arc::clone(&node)));
+            crate::detection::start(&node, &mut tasks);
             tasks.spawn(peering::release(Arc::clone(&node)));
             tasks.spawn(peering::housekeeping(Arc::clone(&node)));
             if let Some(transport) = node.options.transport.clone() {
@@ -122,7 +123,7 @@ impl Node {
     }
 }
 
-/// Runs a synchronous step on the blocking pool until it says that there is no more, then waits to be woken.
+/// Feeds the search index, until the node stops.
 async fn search(node: Arc<Node>) {
     let mut head = node.core.head();
     let mut stop = node.stopping();
@@ -157,7 +158,8 @@ async fn inbox(node: Arc<Node>) {
     }
 }
 
-async fn drain<E: std::fmt::Display + Send + 'static>(
+/// Runs a synchronous step on the blocking pool until it says that there is no more.
+pub(crate) async fn drain<E: std::fmt::Display + Send + 'static>(
     node: &Arc<Node>,
     name: &'static str,
     step: fn(&Core) -> Result<bool, E>,

@@ -38,7 +38,26 @@ pub struct NodeRules {
     pub spifs: Spifs,
     /// Where officers use passkeys: of a party, or ours.
     pub sites: Vec<(Option<PartyId>, Site)>,
+    /// Hunts that run for others without asking a person each time.
+    pub hunts: Vec<HuntApproval>,
+    /// What statistics look at; nothing unless it is named.
+    pub analytics: analytics::Config,
 }
+
+/// A standing approval: questions of these parties, of these kinds and for these purposes run when they come.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HuntApproval {
+    /// Parties by their ids.
+    pub from: Vec<String>,
+    /// Some of `hunt-values`, `hunt-pattern`, `hunt-sigma` and `impact`.
+    pub kinds: Vec<String>,
+    /// Purposes, as agreements name them.
+    pub purposes: Vec<String>,
+}
+
+/// Kinds that a standing approval may name.
+const HUNT_KINDS: [&str; 4] = ["hunt-values", "hunt-pattern", "hunt-sigma", "impact"];
 
 /// What is the matter with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +97,9 @@ struct Entries {
     spif: Vec<Spanned<SpifEntry>>,
     #[serde(default)]
     passkeys: Vec<Spanned<Passkeys>>,
+    #[serde(default)]
+    hunt_approval: Vec<Spanned<HuntApproval>>,
+    analytics: Option<Spanned<analytics::Config>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -136,13 +158,60 @@ impl NodeRules {
         let detectors = detectors(&document.detect, &mut problems);
         let spifs = spifs(document.spif, &mut problems);
         let sites = sites(document.passkeys, &mut problems);
+        let hunts = hunts(document.hunt_approval, &mut problems);
+        let analytics = statistics(document.analytics, &mut problems);
         if problems.found.is_empty() {
-            Ok(Self { text: text.to_owned(), caveats, detectors, spifs, sites })
+            Ok(Self { text: text.to_owned(), caveats, detectors, spifs, sites, hunts, analytics })
         } else {
             problems.found.sort_by_key(|problem| problem.line);
             Err(problems.found)
         }
     }
+}
+
+impl NodeRules {
+    /// Whether a question of a party runs without asking a person.
+    pub(crate) fn hunts_approved(&self, from: PartyId, kind: &str, purpose: &str) -> bool {
+        let from = from.to_string();
+        let has = |words: &[String], word: &str| words.iter().any(|known| known == word);
+        self.hunts.iter().any(|approval| {
+            has(&approval.from, &from) && has(&approval.kinds, kind) && has(&approval.purposes, purpose)
+        })
+    }
+}
+
+fn statistics(entry: Option<Spanned<analytics::Config>>, problems: &mut Problems<'_>) -> analytics::Config {
+    let Some(entry) = entry else { return analytics::Config::default() };
+    let at = entry.span();
+    let config = entry.into_inner();
+    if let Err(unfit) = analytics::Analytics::new(config.clone(), [0; 16]) {
+        problems.add(at, unfit.to_string(), "docs/analytics.md lists every setting");
+    }
+    config
+}
+
+fn hunts(entries: Vec<Spanned<HuntApproval>>, problems: &mut Problems<'_>) -> Vec<HuntApproval> {
+    let mut approvals = Vec::new();
+    for entry in problems.bounded("hunt_approval", entries) {
+        let at = entry.span();
+        let approval = entry.into_inner();
+        if let Some(odd) = approval.kinds.iter().find(|kind| !HUNT_KINDS.contains(&kind.as_str())) {
+            problems.add(
+                at,
+                format!("`{odd}` is no kind of hunt"),
+                format!("use some of {}", HUNT_KINDS.join(", ")),
+            );
+        } else if let Some(odd) = approval.from.iter().find(|party| party.parse::<PartyId>().is_err()) {
+            problems.add(
+                at,
+                format!("`{odd}` is no party's id"),
+                "`shieldwall peer list` shows them".to_owned(),
+            );
+        } else {
+            approvals.push(approval);
+        }
+    }
+    approvals
 }
 
 struct Problems<'t> {

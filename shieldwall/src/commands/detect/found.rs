@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use detect::{CardId, Level, Sigma};
+use detect::{CardId, Level};
 use model::Timestamp;
 
 use crate::output;
@@ -12,17 +12,25 @@ const COLUMNS: usize = 60;
 /// Instants that are kept for it; after that every further one only counts.
 const KEPT: usize = 100_000;
 
+/// What an alert is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Which {
+    Rule(CardId),
+    /// By its number.
+    Indicator(u64),
+}
+
 /// Alerts, counted.
 #[derive(Default)]
 pub(super) struct Found {
-    rules: BTreeMap<CardId, u64>,
+    counts: BTreeMap<Which, u64>,
     times: Vec<Timestamp>,
     total: u64,
 }
 
 impl Found {
-    pub(super) fn add(&mut self, rule: CardId, time: Option<Timestamp>) {
-        *self.rules.entry(rule).or_default() += 1;
+    pub(super) fn add(&mut self, which: Which, time: Option<Timestamp>) {
+        *self.counts.entry(which).or_default() += 1;
         self.total += 1;
         if self.times.len() < KEPT {
             self.times.extend(time);
@@ -34,13 +42,13 @@ impl Found {
     }
 
     /// A line for each rule, the worst first, and when it happened.
-    pub(super) fn show(&self, sigma: &Sigma) {
+    pub(super) fn show<'n>(&self, name: impl Fn(Which) -> Option<(Option<Level>, &'n str)>) {
         let mut rows: Vec<(Option<Level>, u64, &str)> = self
-            .rules
+            .counts
             .iter()
-            .filter_map(|(rule, count)| {
-                let card = sigma.card(*rule)?;
-                Some((card.level, *count, card.title.as_str()))
+            .filter_map(|(which, count)| {
+                let (level, title) = name(*which)?;
+                Some((level, *count, title))
             })
             .collect();
         rows.sort_by_key(|(level, count, title)| (std::cmp::Reverse((*level, *count)), *title));

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One stream of bytes to read.
 pub(super) enum Input {
@@ -31,6 +31,14 @@ impl Input {
         [".gz", ".zst"]
             .iter()
             .fold(name, |name, ending| name.strip_suffix(ending).unwrap_or(&name).to_owned())
+    }
+
+    /// Its path, if it is a file that begins as it should. What is packed is looked at as it is.
+    pub(super) fn path_if(&self, suits: impl FnOnce(&[u8]) -> bool) -> Option<&Path> {
+        let Self::File(path) = self else { return None };
+        let mut head = [0; 16];
+        let length = fill(&mut File::open(path).ok()?, &mut head).ok()?;
+        suits(head.get(..length)?).then_some(path.as_path())
     }
 
     /// Its bytes, unpacked.

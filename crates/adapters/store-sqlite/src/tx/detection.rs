@@ -166,8 +166,8 @@ fn raise(tx: &SqliteTx<'_>, scope: Scope, now: Timestamp, alert: &NewAlert) -> R
         },
     )?;
     if let Some(group) = found {
-        count_with(tx, scope, now, &group, alert)?;
-        return Ok((unsigned(group.number), group.was_closed));
+        let opens = count_with(tx, scope, now, &group, alert)?;
+        return Ok((unsigned(group.number), opens && group.was_closed));
     }
     let number = tx.take(scope.tenant, Counter::Alert, 1)?;
     tx.execute(
@@ -202,10 +202,16 @@ fn count_with(
     now: Timestamp,
     group: &Group,
     alert: &NewAlert,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
+    // The past can be looked through again: it has what it had, or more.
+    let count = if alert.past { group.count.max(alert.count) } else { group.count.saturating_add(alert.count) };
+    let opens = !alert.past || count > group.count;
     tx.execute(
         "UPDATE alert SET object = ?4, title = ?5, level = ?6, source = ?7, past = ?8, first = ?9, last = ?10, \
-         count = ?11, detail = ?12, allowed = ?13, touched = ?14, closed = NULL, author = NULL, reason = NULL \
+         count = ?11, detail = ?12, allowed = ?13, touched = ?14, \
+         closed = CASE WHEN ?15 THEN NULL ELSE closed END, \
+         author = CASE WHEN ?15 THEN NULL ELSE author END, \
+         reason = CASE WHEN ?15 THEN NULL ELSE reason END \
          WHERE tenant = ?1 AND world = ?2 AND number = ?3",
         params![
             scope.tenant.0,
@@ -218,13 +224,14 @@ fn count_with(
             group.past && alert.past,
             Col(group.first.min(alert.first)),
             Col(group.last.max(alert.last)),
-            signed(group.count.saturating_add(alert.count)),
+            signed(count),
             alert.detail,
             alert.allowed,
             Col(now),
+            opens,
         ],
-    )
-    .map(drop)
+    )?;
+    Ok(opens)
 }
 
 fn close_alert(

@@ -148,7 +148,7 @@ fn bombs_end_at_a_limit() {
         let error = parse(open.repeat(1_000_000).as_bytes()).unwrap_err();
         assert_eq!(error.problem, Problem::TooDeep(Limits::OBJECT.depth));
     }
-    let small = Limits { bytes: 10, depth: 4, values: 4, names: Names::Unique };
+    let small = Limits::new(10, 4, 4);
     let mut tape = Tape::new();
     let mut problem = |text: &str| tape.parse(text.as_bytes(), &small).err().map(|error| error.problem);
     assert_eq!(problem("[1,2,3]"), None);

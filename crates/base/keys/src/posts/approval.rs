@@ -136,7 +136,7 @@ impl Approval {
     /// [`Malformed`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut tape = Tape::new();
-        Self::read(tape.parse(bytes, &Limits { bytes: 32 << 10, depth: 4, values: 64 })?, "")
+        Self::read(tape.parse(bytes, &Limits::new(32 << 10, 4, 64))?, "")
     }
 
     /// Reads an approval that stands inside another document, at `pointer` there.
@@ -183,7 +183,7 @@ pub(super) fn check_client(
     site: &Site,
 ) -> Result<(), ApprovalError> {
     let mut tape = Tape::new();
-    let limits = Limits { bytes: 4096, depth: 8, values: 256 };
+    let limits = Limits::new(4096, 8, 256);
     let data = tape.parse(client, &limits).map_err(Malformed::from)?;
     let text = |name: &str| data.get(name).and_then(|value| value.as_str()).unwrap_or_default();
     if text("type") != kind {

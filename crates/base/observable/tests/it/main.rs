@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use shieldwall_observable::{
-    Kind, Observable, Qualifier, classify, defang, from_like_term, from_pattern_term, kind_of, normalise,
-    pattern, read, refang,
+    KeyBuf, Kind, Observable, Qualifier, classify, defang, from_like_term, from_pattern_term, host_key_into,
+    key_into, kind_of, normalise, pattern, read, refang,
 };
 
 /// `kind text` normalises to `kind key`, and the displayed form normalises to the same observable again.
@@ -384,6 +384,45 @@ fn what_covers_a_value() {
 }
 
 #[test]
+fn what_names_so_much_that_it_indicates_nothing() {
+    for (text, wide) in [
+        ("0.0.0.0/0", true),
+        ("10.0.0.0/7", true),
+        ("10.0.0.0/8", false),
+        ("192.0.2.1", false),
+        ("::/0", true),
+        ("2001::/18", true),
+        ("2001::/19", false),
+        ("*.com", true),
+        ("*.bad.example", false),
+        ("bad.example", false),
+    ] {
+        let observable = normalise(Kind::Ipv4, text)
+            .or_else(|| normalise(Kind::DomainSuffix, text).filter(|_| text.starts_with('*')))
+            .or_else(|| normalise(Kind::Domain, text))
+            .unwrap();
+        assert_eq!(observable.is_too_wide(), wide, "{text}");
+    }
+}
+
+#[test]
+fn the_host_of_a_url_and_the_port_it_leads_to() {
+    let mut room = KeyBuf::new();
+    for (text, kind, key, port) in [
+        ("http://Bad.Example/x", Kind::Domain, "example.bad", Some(80)),
+        ("https://u:p@bad.example:8443/", Kind::Domain, "example.bad", Some(8443)),
+        ("https://192.0.2.1/", Kind::Ipv4, "c0000201", Some(443)),
+        ("gopher://192.0.2.1/", Kind::Ipv4, "c0000201", None),
+        ("http://[2001:db8::1]:81/", Kind::Ipv6, "20010db8000000000000000000000001", Some(81)),
+    ] {
+        let url = normalise(Kind::Url, text).unwrap();
+        assert_eq!(host_key_into(url.key(), &mut room), Some((kind, port)), "{text}");
+        assert_eq!(room.key(), key, "{text}");
+    }
+    assert_eq!(host_key_into("no url", &mut room), None);
+}
+
+#[test]
 fn keys_of_a_network_are_one_range() {
     let key = |text: &str| classify(text).unwrap().key().to_owned();
     assert!(key("192.0.1.255") < key("192.0.2.0") && key("192.0.2.0") < key("192.0.2.255"));
@@ -428,6 +467,31 @@ proptest! {
     #[test]
     fn nor_does_what_almost_is_something(text in r"(http://|hxxps?\[?:|HKLM:?|AS|T1|\*?\.)?[ :\\/%@.\[\]0-9aAfxX*?#_\-]{0,24}") {
         stays_itself(&text)?;
+    }
+
+    /// What the last value left behind in the room changes nothing, whatever it was.
+    #[test]
+    fn room_used_again_holds_the_key_that_fresh_room_would(
+        texts in proptest::collection::vec(
+            r"(https?://|HKLM:?\\|AS|T1|\*?\.|a@)?[ :\\/%@.\[\]0-9a-fA-F\u{e4}\u{3a3}x*?#_\-]{0,36}",
+            1..6,
+        ),
+    ) {
+        let (mut room, mut inner) = (KeyBuf::new(), KeyBuf::new());
+        for text in &texts {
+            for kind in Kind::ALL {
+                let expect = normalise(*kind, text);
+                let found = key_into(*kind, text, &mut room);
+                prop_assert_eq!(found, expect.as_ref().map(Observable::kind), "{} as {}", text, kind);
+                prop_assert_eq!(room.key(), expect.as_ref().map_or("", Observable::key), "{} as {}", text, kind);
+                let host = expect.filter(|found| found.kind() == Kind::Url).and_then(|url| url.host());
+                if found == Some(Kind::Url) {
+                    let own = host_key_into(room.key(), &mut inner).map(|(kind, _)| kind);
+                    prop_assert_eq!(own, host.as_ref().map(Observable::kind), "{}", text);
+                    prop_assert_eq!(inner.key(), host.as_ref().map_or("", Observable::key), "{}", text);
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rsigma_eval::{CompiledRule, CorrelationConfig, CorrelationEngine, Engine, co
 use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, LogSource, SigmaRule, parse_sigma_yaml};
 
 use super::fields::excluded;
-use super::{CARD, Card, CardId, Group, Kind, Level, Sigma, Source, State};
+use super::{CARD, Card, CardId, Group, Kind, Level, Sigma, Source, State, meaning};
 
 /// Longest text of one file, in bytes: the longest rule of the public collections has a tenth of it.
 const MAX_TEXT: usize = 1 << 20;
@@ -58,7 +58,8 @@ impl Loader {
         for rule in collection.rules {
             self.rule(file, rule);
         }
-        for rule in collection.correlations {
+        for mut rule in collection.correlations {
+            meaning::together(&mut rule);
             let (id, title, level) = (rule.id.clone(), rule.title.clone(), rule.level);
             let card = self.card(Card {
                 kind: Kind::Correlation,
@@ -73,7 +74,8 @@ impl Loader {
             });
             self.correlations.push((card, rule));
         }
-        for filter in collection.filters {
+        for mut filter in collection.filters {
+            meaning::unbound(&mut filter.detection);
             let card = self.card(Card {
                 kind: Kind::Filter,
                 id: filter.id.clone(),
@@ -111,7 +113,8 @@ impl Loader {
         id
     }
 
-    fn rule(&mut self, file: &str, rule: SigmaRule) {
+    fn rule(&mut self, file: &str, mut rule: SigmaRule) {
+        meaning::unbound(&mut rule.detection);
         let source = source(&rule.logsource);
         let mut card = Card {
             kind: Kind::Detection,

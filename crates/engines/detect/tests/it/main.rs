@@ -1,6 +1,9 @@
 //! Rules by the specification's text, and the real rules over the real events.
 #![expect(clippy::unwrap_used, reason = "a failing helper is a failing test")]
 
+mod atomic;
+mod patterns;
+mod prove;
 mod real;
 mod rules;
 

@@ -10,7 +10,7 @@ use shieldwall_detect::{Kind, Loader, Matcher, Sigma};
 
 use crate::alerts;
 
-static RULES: LazyLock<Arc<Sigma>> = LazyLock::new(|| {
+pub(crate) static RULES: LazyLock<Arc<Sigma>> = LazyLock::new(|| {
     let mut loader = Loader::new();
     for path in testkit::corpus("data/sigma", "yml") {
         loader.add(&path.display().to_string(), &fs::read_to_string(&path).unwrap());

@@ -39,7 +39,7 @@ pub use figures::{
 pub use word::{InvalidWord, Item, Word};
 
 /// Bounds on an entry's text.
-const LIMITS: Limits = Limits { bytes: 64 << 10, depth: 16, values: 4_000 };
+const LIMITS: Limits = Limits::new(64 << 10, 16, 4_000);
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::fields::{Fields, Malformed, digest};
 use crate::merkle::{EMPTY, Frontier, verify_inclusion};
 
 /// A line of evidence.
-const LINE: Limits = Limits { bytes: 16 << 10, depth: 8, values: 256 };
+const LINE: Limits = Limits::new(16 << 10, 8, 256);
 
 /// A checkpoint that the growing tree must pass through.
 struct Stop<'a> {

@@ -16,7 +16,7 @@ use crate::note::{Announced, NoteKey, origin};
 /// The form of the body and the lines; another is not read.
 pub(super) const VERSION: u64 = 1;
 /// The signed line.
-const HEAD: Limits = Limits { bytes: 8 << 20, depth: 32, values: 200_000 };
+const HEAD: Limits = Limits::new(8 << 20, 32, 200_000);
 /// Problems listed; more are counted.
 const MAX_PROBLEMS: usize = 200;
 /// Checkpoints within the period.

@@ -38,11 +38,16 @@ fn least_role(action: Action) -> Option<Role> {
         | ("break-glass", _)
         | ("disclosure", "hold")
         | ("object", "erase")
-        | ("source" | "account" | "peer" | "key" | "rules", "write")
+        | ("source" | "log-source" | "account" | "peer" | "key" | "rules", "write")
+        | ("telemetry", "hold")
         | ("account" | "audit", "read")
         | ("token" | "status" | "courier", _)
         | ("store", _)
         | ("ledger", "report") => Some(Role::Admin),
+        // Whoever watches closes alerts, hunts, answers for hunts of others, and says what is wrong with an object.
+        ("alert", "close") | ("log", "push") | ("hunt", "run" | "approve") | ("object", "feedback") => {
+            Some(Role::Analyst)
+        }
         (_, "write" | "withdraw" | "decide" | "pull" | "explain" | "ask" | "draft") => Some(Role::Analyst),
         (_, "read" | "export") => Some(Role::Viewer),
         other => panic!("nobody has said who may {other:?}"),
@@ -170,4 +175,43 @@ fn a_refusal_says_what_it_would_take() {
         decision.needs,
         "the role admin, for tokens of others; or the role viewer, for tokens of one's own"
     );
+}
+
+#[test]
+fn detection_is_read_by_viewers_worked_by_analysts_and_wired_by_admins() {
+    let check = |least: Role, actions: &[Action]| {
+        for &action in actions {
+            for role in ROLES {
+                let decision = may(&person(role), action, &Object::of(HOME));
+                assert_eq!(decision.permitted, role >= least, "{role:?} {action:?}: {decision:?}");
+            }
+            // A shipper's token that is for some collections sends no logs and reads no alerts.
+            let decision = may(&confined(Role::Admin, &[1]), action, &Object::of(HOME));
+            assert_eq!((decision.permitted, decision.rule.as_str()), (false, "confined"), "{action:?}");
+        }
+    };
+    check(
+        Role::Viewer,
+        &[
+            Action::AlertRead,
+            Action::DetectRead,
+            Action::LogSourceRead,
+            Action::HuntRead,
+            Action::AnswerRead,
+            Action::TelemetryRead,
+        ],
+    );
+    check(
+        Role::Analyst,
+        &[
+            Action::AlertClose,
+            Action::DetectWrite,
+            Action::LogPush,
+            Action::HuntRun,
+            Action::HuntAsk,
+            Action::HuntApprove,
+            Action::ObjectFeedback,
+        ],
+    );
+    check(Role::Admin, &[Action::LogSourceWrite, Action::TelemetryHold]);
 }

@@ -1,6 +1,7 @@
 //! Patterns from the standard, and from people who mean harm.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod asked;
 mod binding;
 mod comparison;
 mod hostile;

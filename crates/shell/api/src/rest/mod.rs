@@ -3,20 +3,27 @@
 mod accounts;
 mod acts;
 mod agreements;
+mod alerts;
+mod answers;
 mod audit;
 mod collections;
 mod consumers;
+mod detection;
 mod export;
 mod findings;
 mod graph;
 mod health;
 mod held;
+mod hunt_requests;
+mod hunts;
 mod import;
 mod journal;
 mod keys;
 mod ledger;
 mod legible;
 mod live;
+mod log_sources;
+mod logs;
 mod node;
 mod objects;
 mod operations;
@@ -28,6 +35,7 @@ mod search;
 mod session;
 mod sharing;
 mod sources;
+mod telemetry;
 mod terms;
 mod tokens;
 mod warning_lists;
@@ -144,6 +152,28 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(rules::get, rules::put))
         .routes(routes!(rules::check))
         .routes(routes!(rules::diff))
+        .routes(routes!(log_sources::list, log_sources::add))
+        .routes(routes!(log_sources::get, log_sources::change, log_sources::remove))
+        .routes(routes!(logs::push))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::get))
+        .routes(routes!(alerts::close))
+        .routes(routes!(detection::rules))
+        .routes(routes!(detection::put_rule, detection::remove_rule))
+        .routes(routes!(detection::coverage))
+        .routes(routes!(detection::unwatched))
+        .routes(routes!(hunts::list, hunts::run))
+        .routes(routes!(hunts::get))
+        .routes(routes!(hunts::cancel))
+        .routes(routes!(hunt_requests::list, hunt_requests::ask))
+        .routes(routes!(hunt_requests::approve))
+        .routes(routes!(hunt_requests::refuse))
+        .routes(routes!(answers::answers))
+        .routes(routes!(answers::feedback))
+        .routes(routes!(telemetry::stats))
+        .routes(routes!(telemetry::holds, telemetry::hold))
+        .routes(routes!(telemetry::release))
+        .routes(routes!(telemetry::flush))
 }
 
 /// Signing in, the one thing under `/api/v1` that needs no caller: it makes one.

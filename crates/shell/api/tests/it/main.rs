@@ -10,6 +10,7 @@ mod accounts;
 mod consumers;
 mod departures;
 mod desk;
+mod detection;
 mod live;
 mod matrix;
 mod objects;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use model::Digest;
+use ports::detection::{LogSourceRecord, NewAlert};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, PASSWORD, clear, id, indicator};
@@ -122,6 +124,35 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("POST /api/v1/courier", "admin"),
     ("GET /api/v1/ledger/entries/{index}/proof", "admin"),
     ("POST /api/v1/reports", "admin"),
+    ("GET /api/v1/log-sources", "viewer"),
+    ("GET /api/v1/log-sources/{name}", "viewer"),
+    ("POST /api/v1/log-sources", "admin"),
+    ("PATCH /api/v1/log-sources/{name}", "admin"),
+    ("DELETE /api/v1/log-sources/{name}", "admin"),
+    ("POST /api/v1/log-sources/{name}/records", "analyst"),
+    ("GET /api/v1/alerts", "viewer"),
+    ("GET /api/v1/alerts/{number}", "viewer"),
+    ("POST /api/v1/alerts/{number}/close", "analyst"),
+    ("GET /api/v1/detection/rules", "viewer"),
+    ("PUT /api/v1/detection/rules/{name}", "analyst"),
+    ("DELETE /api/v1/detection/rules/{name}", "analyst"),
+    ("GET /api/v1/detection/coverage", "viewer"),
+    ("GET /api/v1/detection/unwatched", "viewer"),
+    ("GET /api/v1/hunts", "viewer"),
+    ("POST /api/v1/hunts", "analyst"),
+    ("GET /api/v1/hunts/{id}", "viewer"),
+    ("POST /api/v1/hunts/{id}/cancel", "analyst"),
+    ("GET /api/v1/hunt-requests", "viewer"),
+    ("POST /api/v1/hunt-requests", "analyst"),
+    ("POST /api/v1/hunt-requests/{id}/approve", "analyst"),
+    ("POST /api/v1/hunt-requests/{id}/refuse", "analyst"),
+    ("GET /api/v1/objects/{id}/answers", "viewer"),
+    ("POST /api/v1/objects/{id}/feedback", "analyst"),
+    ("GET /api/v1/telemetry", "viewer"),
+    ("GET /api/v1/telemetry/holds", "viewer"),
+    ("POST /api/v1/telemetry/holds", "admin"),
+    ("DELETE /api/v1/telemetry/holds/{name}", "admin"),
+    ("POST /api/v1/telemetry/flush", "admin"),
     ("POST /api/v1/store/backup", "operator"),
 ];
 
@@ -163,6 +194,14 @@ fn body(line: &str) -> Value {
         "POST /api/v1/agreement-templates/{name}" => json!({"values": {}}),
         "POST /api/v1/agreements/check" | "POST /api/v1/agreements" => json!({"text": ""}),
         "PUT /api/v1/rules" => json!({"text": "format = \"shieldwall-rules/1\"", "reason": "because"}),
+        "POST /api/v1/log-sources" => json!({"name": "new", "kind": "push"}),
+        "PATCH /api/v1/log-sources/{name}" => json!({"enabled": false}),
+        "POST /api/v1/hunts" => json!({"values": ["192.0.2.1"]}),
+        "POST /api/v1/hunt-requests" => {
+            json!({"agreement": "000000", "purpose": "incident-response", "values": ["192.0.2.1"]})
+        }
+        "POST /api/v1/objects/{id}/feedback" => json!({"opinion": "disagree"}),
+        "POST /api/v1/telemetry/holds" => json!({"name": "case"}),
         _ => json!({"reason": "because"}),
     }
 }
@@ -196,6 +235,39 @@ struct Furnished {
     token: String,
     held: i64,
     status: String,
+    alert: u64,
+}
+
+/// A log source, and an alert of something that it brought.
+fn alert(desk: &Desk) -> u64 {
+    let core = &desk.node.core;
+    let (scope, now) = (core.scope, core.clock.now());
+    let sensor = LogSourceRecord {
+        name: "sensor".to_owned(),
+        kind: "push".to_owned(),
+        config: "{}".to_owned(),
+        enabled: true,
+        added: now,
+    };
+    let matched = NewAlert {
+        group: Digest([1; 32]),
+        rule: "a rule".to_owned(),
+        object: None,
+        title: "something that matched".to_owned(),
+        level: 3,
+        source: sensor.name.clone(),
+        past: false,
+        first: now,
+        last: now,
+        count: 1,
+        detail: "{}".to_owned(),
+        allowed: "{}".to_owned(),
+    };
+    let raised = core.store.transact(|tx| {
+        tx.add_log_source(scope.tenant, &sensor)?;
+        tx.raise(scope, now, &matched)
+    });
+    raised.unwrap().0
 }
 
 impl Furnished {
@@ -221,7 +293,8 @@ impl Furnished {
             .await
             .json();
         let status = added["id"].as_str().unwrap().to_owned();
-        Self { desk, token, held, status }
+        let alert = alert(&desk);
+        Self { desk, token, held, status, alert }
     }
 
     fn filled(&self, line: &str) -> String {
@@ -230,9 +303,14 @@ impl Furnished {
             line if line.contains("/users/") => "somebody",
             line if line.contains("/sources/") => "feed",
             line if line.contains("/warning-lists/") => "known",
+            line if line.contains("/log-sources/") => "sensor",
             _ => "nobody",
         };
-        let number = if line.contains("/held/") { self.held.to_string() } else { "99".to_owned() };
+        let number = match line {
+            line if line.contains("/held/") => self.held.to_string(),
+            line if line.contains("/alerts/") => self.alert.to_string(),
+            _ => "99".to_owned(),
+        };
         line.replace("/tokens/{id}", &format!("/tokens/{}", self.token))
             .replace("{id}", &id(1))
             .replace("{number}", &number)
@@ -260,6 +338,10 @@ impl Furnished {
             "GET /api/v1/reviews?all=true",
             "GET /api/v1/audit",
             "GET /api/v1/rules",
+            "GET /api/v1/log-sources",
+            "GET /api/v1/alerts?closed=true",
+            "GET /api/v1/hunts",
+            "GET /api/v1/hunt-requests",
             "GET /taxii2/default/collections/own/manifest/",
         ] {
             state.push(self.desk.operator(line).expect(200).await.json());

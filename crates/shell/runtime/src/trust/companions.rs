@@ -465,7 +465,7 @@ impl Core {
         let label = if word { facts.handling.tlp() } else { handling.tlp() };
         let asked = if word { facts.clone() } else { Facts { handling, ..marked } };
         let asked = explaining(&force.terms, clause, &asked);
-        let decision = trust.decide_inbound(force, registry, &asked, from, now);
+        let decision = trust.decide_inbound(force, registry, &asked, from, policy::Action::Receive, now);
         if !word && !decision.permitted {
             return Err(format!("`{id}`, which clause `{clause}` does not let in"));
         }

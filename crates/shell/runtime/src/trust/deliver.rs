@@ -353,24 +353,30 @@ impl View<'_> {
         let refuse = |candidate: Candidate, about: &'static str, reason: &str| {
             Outcome::Refused(Box::new(candidate), Box::new(refusal(&decision, about, reason)))
         };
-        if decision.obligations.aggregate {
-            return Ok(refuse(candidate, "aggregate", "the clause lets only sums of it go"));
-        }
         let mut tape = Tape::new();
-        let stored = &candidate.stored;
-        let Ok(value) = tape.parse(stored.raw.as_bytes(), &Limits::OBJECT) else {
+        let Ok(value) = tape.parse(candidate.stored.raw.as_bytes(), &Limits::OBJECT) else {
             return Ok(Outcome::Dropped);
         };
+        let summed = decision.obligations.aggregate.then(|| minimise::sums(value));
+        let (text, mut removed) = match summed {
+            // Sums of what others saw are theirs to make.
+            Some(Some(sums)) if candidate.via.is_empty() => sums,
+            Some(_) => return Ok(refuse(candidate, "aggregate", "the clause lets only sums of it go")),
+            None => (candidate.stored.raw.clone(), Vec::new()),
+        };
+        let mut tape = Tape::new();
+        let Ok(value) = tape.parse(text.as_bytes(), &Limits::OBJECT) else { return Ok(Outcome::Dropped) };
         let clause = &decision.clause;
         let may = |facts: &Facts| {
             let (force, registry) = (self.force, self.registry);
             self.trust.decide_by(force, registry, &candidate, facts, clause, self.to, self.now).permitted
         };
         // The creator's own bytes: the effective label goes in the envelope, and the receiver narrows by it.
-        let (text, mut removed) = match self.torn(&candidate, value, &may) {
+        let (text, torn) = match self.torn(&candidate, value, &may) {
             Ok(torn) => torn,
             Err(reason) => return Ok(refuse(candidate, "granular", reason)),
         };
+        removed.extend(torn);
         let mut tape = Tape::new();
         let Ok(value) = tape.parse(text.as_bytes(), &Limits::OBJECT) else { return Ok(Outcome::Dropped) };
         let released = self.minimised(value, &candidate, &decision)?;

@@ -68,6 +68,7 @@ pub use courier::{Imported, Packed};
 pub use decisions::Request as ReleaseRequest;
 pub use erasure::Withdrawal;
 pub(crate) use erasure::basis_of;
+pub(crate) use release::reasons;
 pub use gate::{Arrears, Wait};
 pub use handler::Peers;
 pub use outlet::{Explained, Kept, Outgoing, Served};
@@ -261,13 +262,15 @@ impl Trust {
         self.ask(force, &request)
     }
 
-    /// Asks the same policy, as the receiver, about something a party gave us.
+    /// Asks the same policy, as the receiver, about something a party gave us: whether it may be taken in, or used so.
+    #[expect(clippy::too_many_arguments, reason = "a question to the policy, spelled out")]
     pub(crate) fn decide_inbound(
         &self,
         force: &InForce,
         registry: &Registry,
         facts: &label::Facts,
         from: PartyId,
+        action: Action,
         now: Timestamp,
     ) -> Arc<Decision> {
         // How it reached the sender is the sender's to answer for: what we judge is what we were given.
@@ -279,7 +282,7 @@ impl Trust {
             break_glass: emergency.is_some(),
             ..policy::Circumstances::default()
         };
-        let request = Request { circumstances, ..Request::delivery(&facts, from, self.party, now) };
+        let request = Request { action, circumstances, ..Request::delivery(&facts, from, self.party, now) };
         self.ask(force, &request)
     }
 

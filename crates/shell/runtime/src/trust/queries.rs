@@ -222,7 +222,9 @@ impl Core {
     pub(crate) fn query_step(&self) -> Result<(), TrustError> {
         let before = self.clock.now().plus_micros(-GIVEN_UP);
         let open = self.store.read()?.queries_open(self.scope.tenant, before, 1_000)?;
-        for record in open {
+        // Hunts wait for people, and have an end of their own.
+        let hunts = self.queries_of_hunts()?;
+        for record in open.into_iter().filter(|record| !hunts.contains(&record.number)) {
             self.close(&record, QueryOutcome::Lost("nothing became of it".to_owned()))?;
         }
         Ok(())
@@ -280,8 +282,20 @@ impl Core {
 
     /// Holds a question to its right and logs it, in one transaction: of two at once the second is counted after the first.
     /// Its number, and what was asked before.
-    fn admit(
+    pub(crate) fn admit(
         &self,
+        right: &Right,
+        matter: &Matter,
+        record: &QueryRecord,
+        author: Option<&str>,
+    ) -> Result<Result<(u64, Vec<Past>), private_query::Refused>, StoreError> {
+        self.store.transact(|tx| self.admit_in(tx, right, matter, record, author))
+    }
+
+    /// The same, in a transaction that does more.
+    pub(crate) fn admit_in(
+        &self,
+        tx: &mut dyn Tx,
         right: &Right,
         matter: &Matter,
         record: &QueryRecord,
@@ -289,32 +303,39 @@ impl Core {
     ) -> Result<Result<(u64, Vec<Past>), private_query::Refused>, StoreError> {
         let tenant = self.scope.tenant;
         let QueryRecord { at: now, peer, agreement, asked, .. } = *record;
-        self.store.transact(|tx| {
-            let counted = tx.queries_between(tenant, peer, agreement, asked, now.plus_micros(-DAY))?;
-            let past: Vec<Past> = counted
-                .into_iter()
-                .map(|count| Past { at: count.first, values: count.values, questions: count.questions })
-                .collect();
-            if let Err(refused) = right.admit(matter, record.asked_values, past.iter().copied(), now) {
-                return Ok(Err(refused));
-            }
-            let number = tx.log_query(tenant, record)?;
-            if let Some(author) = author {
-                tx.audit(tenant, now, author, "query.ask", &peer.0.short(), &record.purpose)?;
-            }
-            Ok(Ok((number, past)))
-        })
+        let counted = tx.queries_between(tenant, peer, agreement, asked, now.plus_micros(-DAY))?;
+        let past: Vec<Past> = counted
+            .into_iter()
+            .map(|count| Past { at: count.first, values: count.values, questions: count.questions })
+            .collect();
+        if let Err(refused) = right.admit(matter, record.asked_values, past.iter().copied(), now) {
+            return Ok(Err(refused));
+        }
+        let number = tx.log_query(tenant, record)?;
+        if let Some(author) = author {
+            tx.audit(tenant, now, author, "query.ask", &peer.0.short(), &record.purpose)?;
+        }
+        Ok(Ok((number, past)))
     }
 
     /// Says what became of a question, here and in the ledger. Once said it stands.
     fn close(&self, record: &QueryRecord, outcome: QueryOutcome) -> Result<(), TrustError> {
         let now = self.clock.now();
-        Ok(self.store.transact(|tx| {
-            if tx.close_query(self.scope.tenant, record.number, &outcome)? {
-                self.book_query(tx, record, &outcome, now)?;
-            }
-            Ok(())
-        })?)
+        Ok(self.store.transact(|tx| self.close_in(tx, record, &outcome, now))?)
+    }
+
+    /// The same, in a transaction that does more.
+    pub(crate) fn close_in(
+        &self,
+        tx: &mut dyn Tx,
+        record: &QueryRecord,
+        outcome: &QueryOutcome,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if tx.close_query(self.scope.tenant, record.number, outcome)? {
+            self.book_query(tx, record, outcome, now)?;
+        }
+        Ok(())
     }
 
     /// Logs a question that was refused, and tells people once a day of a party of which too many were.

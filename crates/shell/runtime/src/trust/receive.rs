@@ -1,6 +1,8 @@
 //! From another node's stream into the store: verified, decided by our own policy, applied once, then acknowledged.
 //!
 //! Effects, holdings and the stream's position are one transaction, so whatever is sent again has no second effect.
+//!
+//! One file because what comes in one push is planned, decided and applied in one order.
 
 use agreement::Over;
 use exchange::origin::{BatchMemo, Statement, Verified};
@@ -313,7 +315,7 @@ impl Core {
         let facts = Facts { handling: facts.handling.meet(&said), ..facts };
         let force =
             force.ok_or_else(|| problem("shieldwall/peer-terms", "no text is in force".to_owned()))?;
-        let decision = trust.decide_inbound(force, registry, &facts, from, now);
+        let decision = trust.decide_inbound(force, registry, &facts, from, policy::Action::Receive, now);
         if !decision.permitted {
             let message = format!(
                 "an object came from {} that clause `{}` does not let in: {}",
@@ -381,6 +383,10 @@ impl Core {
             Step::Objects(run) => self.apply_objects(source, key, at, &run, now),
             Step::Control { hash, envelope, body } => {
                 let at = StreamPosition { seq: envelope.seq, head: hash, ..at };
+                let letter = match &body {
+                    Body::Query(text) => self.open_letter(key, text)?,
+                    _ => None,
+                };
                 self.store.transact(|tx| {
                     match &body {
                         Body::Withdraw(withdraw) => {
@@ -388,12 +394,20 @@ impl Core {
                         }
                         Body::Relabel(relabel) => self.relabelled(tx, registry, key, relabel, now)?,
                         Body::Receipt(receipt) => self.receipted(tx, registry, key, receipt, now)?,
-                        // Acts have a way of their own; questions are asked in calls.
+                        Body::Query(_) => {
+                            if let Some(letter) = letter {
+                                self.take_letter(tx, registry, key, letter, now)?;
+                            }
+                        }
+                        // Acts have a way of their own.
                         _ => {}
                     }
                     tx.set_stream(tenant, key, &at)
                 })?;
                 self.committed();
+                if let Ok(detection) = self.detection() {
+                    detection.hunts.notify_one();
+                }
                 Ok(at)
             }
         }

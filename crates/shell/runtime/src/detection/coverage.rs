@@ -1,0 +1,182 @@
+//! What is covered: which rules can speak, which have proved it, and which sources they would hear.
+//!
+//! A rule that is silent is either at peace or blind. So each active rule is given an event that it should fire on, through
+//! the same reader, examiner and sink as everything else, and what comes out is compared; nothing of it is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+
+use detect::{CardId, State};
+use model::{Finding, Severity, Timestamp};
+use ports::logs::LogBatch;
+
+use super::pipe::Pipe;
+use super::{Detection, DetectionError, Watch, digest};
+use crate::core::Core;
+
+/// Rules that are tried in one step.
+const STEP: usize = 100;
+/// Rules are tried again after this time, in microseconds: a day.
+const AGAIN: i64 = 86_400 * 1_000_000;
+
+/// What trying a rule came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tried {
+    /// It fired on its own event.
+    Passed,
+    /// It did not, and what happened instead.
+    Failed(String),
+    /// No event could be made for it, and why.
+    Untried(String),
+}
+
+impl Tried {
+    /// The word for it, in listings.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed(_) => "failed",
+            Self::Untried(_) => "untried",
+        }
+    }
+
+    /// Why; empty for what passed.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Passed => "",
+            Self::Failed(reason) | Self::Untried(reason) => reason,
+        }
+    }
+}
+
+/// What is known of the rules that were tried.
+#[derive(Default)]
+pub(crate) struct Trials {
+    generation: Option<u64>,
+    /// The next to try: set and card.
+    next: (usize, u32),
+    begun: Option<Timestamp>,
+    results: BTreeMap<(usize, u32), Tried>,
+}
+
+impl Detection {
+    /// What trying a rule came to; `None` for one that has not had its turn.
+    #[must_use]
+    pub fn tried(&self, set: usize, card: CardId) -> Option<Tried> {
+        let trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
+        trials.results.get(&(set, card.0)).cloned()
+    }
+
+    /// How many rules passed, failed, and could not be tried.
+    #[must_use]
+    pub fn trials(&self) -> (usize, usize, usize) {
+        let trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |word: &str| trials.results.values().filter(|tried| tried.as_str() == word).count();
+        (of("passed"), of("failed"), of("untried"))
+    }
+}
+
+impl Core {
+    /// Tries the next rules. Returns whether there are more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn self_test_step(&self) -> Result<bool, DetectionError> {
+        let detection = self.detection()?;
+        let watch = detection.watch();
+        let now = self.clock.now();
+        let mut trials = detection.trials.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = trials.begun.is_none_or(|begun| now.as_micros() - begun.as_micros() > AGAIN);
+        if trials.generation != Some(watch.generation) || old {
+            *trials = Trials {
+                generation: Some(watch.generation),
+                begun: Some(now),
+                results: std::mem::take(&mut trials.results),
+                next: (0, 0),
+            };
+        }
+        let mut left = STEP;
+        while left > 0 {
+            let (set, card) = trials.next;
+            let Some(rules) = watch.rules.get(set) else {
+                // What is not loaded any more is forgotten.
+                let known = |set: usize, card: u32| {
+                    watch.rules.get(set).is_some_and(|rules| (card as usize) < rules.sigma.cards().len())
+                };
+                trials.results.retain(|(set, card), _| known(*set, *card));
+                return Ok(false);
+            };
+            let Some(found) = rules.sigma.card(CardId(card)) else {
+                trials.next = (set + 1, 0);
+                continue;
+            };
+            trials.next = (set, card + 1);
+            if found.state != State::Active || found.kind == detect::Kind::Filter {
+                trials.results.remove(&(set, card));
+                continue;
+            }
+            left -= 1;
+            let tried = self.try_rule(detection, &watch, set, CardId(card));
+            let before = trials.results.insert((set, card), tried.clone());
+            if let Tried::Failed(reason) = &tried
+                && !matches!(before, Some(Tried::Failed(_)))
+            {
+                self.say_it_failed(found.id.as_deref().unwrap_or(&found.file), &found.title, reason)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Gives a rule an event of its own, on the way that all events take.
+    fn try_rule(&self, detection: &Detection, watch: &Arc<Watch>, set: usize, card: CardId) -> Tried {
+        let Some(rules) = watch.rules.get(set) else { return Tried::Untried("it is not loaded".to_owned()) };
+        if let Some(version) = rules.objects.get(card.0 as usize).copied().flatten() {
+            match detection.subject(self, version) {
+                Ok(Some(subject)) => {
+                    if let Err(reason) = &subject.verdict {
+                        return Tried::Untried(reason.to_string());
+                    }
+                }
+                Ok(None) => return Tried::Untried("it is not held any more".to_owned()),
+                Err(problem) => return Tried::Untried(problem.to_string()),
+            }
+        }
+        let nonce = model::Digest(self.ids.random()).to_string();
+        let positive = match rules.sigma.positive(card, &nonce, self.clock.now()) {
+            Ok(positive) => positive,
+            Err(reason) => return Tried::Untried(reason),
+        };
+        let mut pipe = Pipe::trying(watch);
+        let mut fired = BTreeSet::new();
+        for record in &positive.records {
+            pipe.reads_as(record.format, record.settings.clone());
+            let batch = LogBatch {
+                name: "self-test".to_owned(),
+                begins: true,
+                bytes: [record.head.as_slice(), &record.bytes, b"\n"].concat(),
+                ends: true,
+                ..LogBatch::default()
+            };
+            match pipe.try_out(self, detection, &batch) {
+                Ok(more) => fired.extend(more),
+                Err(problem) => return Tried::Untried(problem.to_string()),
+            }
+        }
+        if fired.contains(&(set, card.0)) {
+            Tried::Passed
+        } else {
+            Tried::Failed("it did not fire on an event that was made to match it".to_owned())
+        }
+    }
+
+    fn say_it_failed(&self, rule: &str, title: &str, reason: &str) -> Result<(), DetectionError> {
+        let message = format!("the rule `{title}` ({rule}) failed its self-test: {reason}");
+        let finding = Finding::new(Severity::Warning, "shieldwall/rule-self-test", "", message)
+            .hint("compare the rule with `shieldwall detect rules list --state self-test-failed`; what it looks for is not found here");
+        let name = format!("rule-self-test:{}", digest(&[rule.as_bytes()]).short());
+        self.say_once(&name, &finding)?;
+        Ok(())
+    }
+}

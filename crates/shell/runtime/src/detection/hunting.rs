@@ -1,0 +1,698 @@
+//! Looking for something in what was kept: by people, and by itself for everything that newly arrives.
+//!
+//! A hunt is a piece of work in the store: it survives a restart, shows how far it has come, and can be called off. What
+//! was looked at is part of every result, so that "nothing" means something.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use detect::{Entry, PatternState, State, Windows};
+use logs::{Format, Reader, Settings};
+use model::{Digest, Seq, StixId, Timestamp, VersionId};
+use policy::Action;
+use ports::detection::{Work, WorkKind};
+use ports::telemetry::{Kept, Looked, Plan};
+use ports::{JournalKind, StoreError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::examine::{Examiner, Met};
+use super::pipe::{ReadSpec, met_alert};
+use super::question::{Hunted, Sought, of_indicators};
+use super::sink::{Origin, Sink};
+use super::watch::{OneIndicator, one_of, subject_of, version_of};
+use super::{Detection, DetectionError, START, digest, shortened};
+use crate::core::Core;
+
+/// Journal entries whose indicators are looked for at once.
+const BATCH: usize = 1_000;
+/// How long a hunt may take unless it says otherwise, in seconds: ten minutes.
+const SECONDS: u64 = 600;
+/// How long looking back for rules and patterns of one batch may take, in seconds.
+const BACK_SECONDS: u64 = 120;
+/// Samples of each thing that is looked for.
+const SAMPLES: usize = 5;
+/// Things of which samples are kept.
+const SAMPLED: usize = 200;
+/// Things that a report lists.
+const LISTED: usize = 1_000;
+/// A hunt is begun so often at most.
+const TRIES: u64 = 3;
+/// Days that are counted one by one.
+const DAYS: usize = 400;
+/// Bytes of a record that a sample shows.
+const EXCERPT: usize = 1_024;
+/// How often progress is written down, in microseconds.
+const TOLD: i64 = 500_000;
+/// The name of the cursor of looking back.
+const CURSOR: &str = "hunt-back";
+
+/// A hunt that somebody asks for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewHunt {
+    /// What is looked for.
+    pub sought: Sought,
+    /// Only events from this instant on.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Only events before this instant.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// Only events of these log sources.
+    #[serde(default)]
+    pub sources: Option<BTreeSet<String>>,
+    /// How long it may take, in seconds.
+    #[serde(default)]
+    pub max_seconds: Option<u64>,
+    /// How much it may read, in bytes.
+    #[serde(default)]
+    pub max_bytes: Option<u64>,
+    /// What it is for; kept with it.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A hunt, as it stands.
+#[derive(Debug, Clone)]
+pub struct HuntView {
+    /// Its number.
+    pub id: Digest,
+    /// `waiting`, `running`, `done`, `cancelled` or `failed`.
+    pub state: String,
+    /// When it was asked for.
+    pub begun: Timestamp,
+    /// When it changed last.
+    pub changed: Timestamp,
+    /// The question, who asked, progress and result.
+    pub body: Value,
+}
+
+/// What was found of one thing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(crate) struct Tally {
+    pub(crate) count: u64,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) first: Option<Timestamp>,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) last: Option<Timestamp>,
+    pub(crate) days: BTreeMap<String, u64>,
+    pub(crate) sources: BTreeMap<String, u64>,
+    pub(crate) samples: Vec<Value>,
+}
+
+fn as_text<S: serde::Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.serialize_str(&time.to_string()),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl Tally {
+    fn add(&mut self, origin: &Origin<'_>, field: &str, value: &str, sample: bool) {
+        self.count += 1;
+        self.first = Some(self.first.map_or(origin.time, |first| first.min(origin.time)));
+        self.last = Some(self.last.map_or(origin.time, |last| last.max(origin.time)));
+        let day = origin.time.to_string().get(..10).unwrap_or_default().to_owned();
+        if self.days.len() < DAYS || self.days.contains_key(&day) {
+            *self.days.entry(day).or_default() += 1;
+        }
+        *self.sources.entry(origin.source.to_owned()).or_default() += 1;
+        if sample && self.samples.len() < SAMPLES {
+            self.samples.push(json!({
+                "source": origin.source,
+                "part": origin.part,
+                "offset": origin.offset,
+                "time": origin.time.to_string(),
+                "device": origin.device,
+                "field": field,
+                "value": shortened(value, EXCERPT),
+                "record": shortened(&String::from_utf8_lossy(origin.raw), EXCERPT),
+            }));
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        self.first = match (self.first, other.first) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        self.last = self.last.max(other.last);
+        for (day, count) in other.days {
+            *self.days.entry(day).or_default() += count;
+        }
+        for (source, count) in other.sources {
+            *self.sources.entry(source).or_default() += count;
+        }
+        self.samples.extend(other.samples);
+        self.samples.truncate(SAMPLES);
+    }
+}
+
+/// What a run through the past came to.
+pub(crate) struct Ran {
+    /// By number: of the value, the card, or the version.
+    pub(crate) tallies: BTreeMap<u64, Tally>,
+    pub(crate) looked: Looked,
+    pub(crate) sink: Sink,
+}
+
+/// One thread's own.
+struct Worker {
+    examiner: Examiner,
+    reader: Option<(Key, Reader)>,
+    tallies: BTreeMap<u64, Tally>,
+    sink: Sink,
+    failed: Option<DetectionError>,
+}
+
+/// What a reader is made for.
+#[derive(PartialEq, Eq)]
+struct Key {
+    source: String,
+    format: String,
+    part: String,
+    header: Vec<u8>,
+}
+
+/// Where and how long to look.
+#[derive(Default)]
+pub(crate) struct Bounds {
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) sources: Option<BTreeSet<String>>,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) max_seconds: Option<u64>,
+}
+
+impl Core {
+    /// Asks for a hunt, and returns its number.
+    ///
+    /// # Errors
+    /// [`DetectionError::Refused`] for what cannot be looked for.
+    pub fn new_hunt(&self, hunt: &NewHunt, author: &str) -> Result<Digest, DetectionError> {
+        let detection = self.detection()?;
+        hunt.sought.ready()?;
+        bounds_of(hunt)?;
+        let now = self.clock.now();
+        let nonce: [u8; 16] = self.ids.random().first_chunk().copied().unwrap_or_default();
+        let id = digest(&[b"hunt", &nonce]);
+        let body = json!({"hunt": hunt, "by": author});
+        let work = Work {
+            id,
+            kind: WorkKind::Hunt,
+            state: "waiting".to_owned(),
+            over: false,
+            party: None,
+            object: None,
+            begun: now,
+            changed: now,
+            due: Some(now),
+            body: body.to_string(),
+        };
+        self.store.transact(|tx| {
+            tx.add_work(self.scope, &work)?;
+            tx.audit(self.scope.tenant, now, author, "hunt.run", &id.short(), &hunt.reason)
+        })?;
+        detection.hunts.notify_one();
+        Ok(id)
+    }
+
+    /// Hunts, what is not over first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn hunts(&self, limit: usize) -> Result<Vec<HuntView>, DetectionError> {
+        let works = self.store.read()?.works(self.scope, WorkKind::Hunt, false, limit)?;
+        Ok(works.into_iter().map(view).collect())
+    }
+
+    /// A hunt.
+    ///
+    /// # Errors
+    /// [`DetectionError::Missing`] when there is none of this number.
+    pub fn hunt(&self, id: Digest) -> Result<HuntView, DetectionError> {
+        let work = self.store.read()?.work(self.scope, WorkKind::Hunt, id)?;
+        work.map(view).ok_or_else(|| DetectionError::Missing(format!("hunt {}", id.short())))
+    }
+
+    /// Calls a hunt off. What is over stays as it is.
+    ///
+    /// # Errors
+    /// [`DetectionError::Missing`] when there is none of this number.
+    pub fn cancel_hunt(&self, id: Digest, author: &str) -> Result<(), DetectionError> {
+        let detection = self.detection()?;
+        let now = self.clock.now();
+        let Some(work) = self.store.read()?.work(self.scope, WorkKind::Hunt, id)? else {
+            return Err(DetectionError::Missing(format!("hunt {}", id.short())));
+        };
+        let under_way = detection.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let flag = under_way.get(&id).cloned();
+        self.store.transact(|tx| {
+            tx.audit(self.scope.tenant, now, author, "hunt.cancel", &id.short(), "")?;
+            // One that runs ends by itself once it sees the flag.
+            if work.over || flag.is_some() {
+                return Ok(());
+            }
+            tx.set_work(
+                self.scope,
+                &Work { state: "cancelled".to_owned(), over: true, due: None, changed: now, ..work },
+            )
+        })?;
+        if let Some(flag) = flag {
+            flag.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Runs the hunt that has waited longest. Returns whether there was one.
+    ///
+    /// # Errors
+    /// When the store fails; a hunt that fails says so itself.
+    pub fn hunt_step(&self) -> Result<bool, DetectionError> {
+        let detection = self.detection()?;
+        let now = self.clock.now();
+        let Some(work) = self.store.read()?.due_work(self.scope, WorkKind::Hunt, now, 1)?.pop() else {
+            return Ok(false);
+        };
+        let mut body: Value = serde_json::from_str(&work.body).unwrap_or_default();
+        let hunt = body.get("hunt").cloned().and_then(|hunt| serde_json::from_value::<NewHunt>(hunt).ok());
+        let flag = Arc::new(AtomicBool::new(false));
+        {
+            let mut under_way = detection.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+            // It may have been called off since it was read.
+            let now = self.store.read()?.work(self.scope, WorkKind::Hunt, work.id)?;
+            if now.is_none_or(|now| now.over) {
+                return Ok(true);
+            }
+            under_way.insert(work.id, Arc::clone(&flag));
+        }
+        let tries = body.get("tries").and_then(Value::as_u64).unwrap_or_default() + 1;
+        set(&mut body, "tries", tries.into());
+        let running = Work { state: "running".to_owned(), changed: now, body: body.to_string(), ..work };
+        let again = self.store.transact(|tx| tx.set_work(self.scope, &running));
+        if let Err(problem) = again {
+            self.put_down(detection, running.id);
+            return Err(problem.into());
+        }
+        let hunt = match hunt {
+            _ if tries > TRIES => Err("it could not be brought to an end"),
+            Some(hunt) => Ok(hunt),
+            None => Err("the question cannot be read any more"),
+        };
+        let result = hunt.map_err(|reason| DetectionError::Refused(reason.to_owned())).and_then(|hunt| {
+            let hunted = hunt.sought.ready()?;
+            let told = Mutex::new(now);
+            let ran = self.run_hunt(detection, &hunted, &bounds_of(&hunt)?, &flag, false, &|progress| {
+                self.tell(&running, &body, progress, &told);
+            })?;
+            Ok((hunted, ran))
+        });
+        if matches!(result, Err(DetectionError::Stopping)) {
+            set(&mut body, "tries", (tries - 1).into());
+            let waits = Work { state: "waiting".to_owned(), body: body.to_string(), ..running };
+            self.store.transact(|tx| tx.set_work(self.scope, &waits))?;
+            return Ok(false);
+        }
+        let state = match &result {
+            Ok(_) if flag.load(Ordering::Acquire) => "cancelled",
+            Ok(_) => "done",
+            Err(_) => "failed",
+        };
+        match &result {
+            Ok((hunted, ran)) => set(&mut body, "result", report(hunted, ran)),
+            Err(problem) => set(&mut body, "error", Value::String(problem.to_string())),
+        }
+        let over = Work {
+            state: state.to_owned(),
+            over: true,
+            due: None,
+            changed: self.clock.now(),
+            body: body.to_string(),
+            ..running
+        };
+        self.store.transact(|tx| tx.set_work(self.scope, &over))?;
+        self.put_down(detection, over.id);
+        Ok(true)
+    }
+
+    /// A hunt is under way no more.
+    fn put_down(&self, detection: &Detection, id: Digest) {
+        let mut under_way = detection.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.remove(&id);
+    }
+
+    fn tell(&self, work: &Work, body: &Value, progress: Value, told: &Mutex<Timestamp>) {
+        let now = self.clock.now();
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.as_micros() - told.as_micros() < TOLD {
+            return;
+        }
+        *told = now;
+        let mut body = body.clone();
+        set(&mut body, "progress", progress);
+        let work = Work { changed: now, body: body.to_string(), ..work.clone() };
+        if let Err(problem) = self.store.transact(|tx| tx.set_work(self.scope, &work)) {
+            tracing::warn!(%problem, "a hunt's progress could not be written down");
+        }
+    }
+
+    /// Looks through what was kept. With `alerts`, what is found is gathered as alerts of the past too.
+    pub(crate) fn run_hunt(
+        &self,
+        detection: &Detection,
+        hunted: &Hunted,
+        bounds: &Bounds,
+        off: &AtomicBool,
+        alerts: bool,
+        progress: &(dyn Fn(Value) + Sync),
+    ) -> Result<Ran, DetectionError> {
+        let sources = self.store.read()?.log_sources(self.scope.tenant)?;
+        let settings: BTreeMap<String, Settings> = sources
+            .iter()
+            .filter_map(|(record, _)| {
+                Some((record.name.clone(), ReadSpec::parse(&record.config).ok()?.settings()))
+            })
+            .collect();
+        let workers = if hunted.ordered { 1 } else { 2 };
+        let states: Vec<Mutex<Worker>> = (0..workers)
+            .map(|_| {
+                Mutex::new(Worker {
+                    examiner: Examiner::new(Arc::clone(&hunted.watch)),
+                    reader: None,
+                    tallies: BTreeMap::new(),
+                    sink: Sink::default(),
+                    failed: None,
+                })
+            })
+            .collect();
+        let plan = Plan {
+            from: bounds.from,
+            until: bounds.until,
+            sources: bounds.sources.clone(),
+            classes: hunted.classes.clone(),
+            values: hunted.values.clone(),
+            max_bytes: bounds.max_bytes,
+        };
+        let seconds = i64::try_from(bounds.max_seconds.unwrap_or(SECONDS)).unwrap_or(i64::MAX / 2_000_000);
+        let end = self.clock.now().plus_micros(seconds.saturating_mul(1_000_000));
+        let late = AtomicBool::new(false);
+        let each = |worker: usize, kept: &Kept<'_>| {
+            let Some(state) = states.get(worker % workers) else { return };
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            self.look_at(detection, &mut state, kept, &settings, alerts);
+        };
+        let telemetry = &detection.outside.telemetry;
+        let mut looked = telemetry.hunt(&plan, workers, &each, &|now| {
+            progress(json!({
+                "steps": now.total,
+                "steps_done": now.done,
+                "events": now.records,
+                "events_read": now.read,
+                "bytes_read": now.bytes_read,
+            }));
+            if self.clock.now() > end {
+                late.store(true, Ordering::Release);
+            }
+            !off.load(Ordering::Acquire)
+                && !late.load(Ordering::Acquire)
+                && !detection.stopping.load(Ordering::Acquire)
+        })?;
+        if detection.stopping.load(Ordering::Acquire) {
+            return Err(DetectionError::Stopping);
+        }
+        if late.load(Ordering::Acquire) {
+            looked.complete = false;
+            looked.blind.push(format!("it was ended after {seconds} seconds"));
+        }
+        let mut ran = Ran { tallies: BTreeMap::new(), looked, sink: Sink::default() };
+        for state in states {
+            let worker = state.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if let Some(problem) = worker.failed {
+                return Err(problem);
+            }
+            for (number, tally) in worker.tallies {
+                ran.tallies.entry(number).or_default().merge(tally);
+            }
+            ran.sink.merge(worker.sink);
+        }
+        Ok(ran)
+    }
+
+    /// Reads one kept event again and asks about it.
+    fn look_at(
+        &self,
+        detection: &Detection,
+        worker: &mut Worker,
+        kept: &Kept<'_>,
+        settings: &BTreeMap<String, Settings>,
+        alerts: bool,
+    ) {
+        let Worker { examiner, reader, tallies, sink, failed } = worker;
+        let same = |key: &Key| {
+            key.source == kept.source
+                && key.format == kept.format
+                && (key.part == kept.part || !kept.format.starts_with("zeek"))
+                && key.header == kept.header.unwrap_or_default()
+        };
+        if reader.as_ref().is_none_or(|(key, _)| !same(key)) {
+            let Ok(format) = kept.format.parse::<Format>() else { return };
+            let own = settings.get(kept.source).cloned().unwrap_or_default();
+            let stream = logs::detect(kept.header.unwrap_or(kept.raw), kept.part)
+                .ok()
+                .and_then(|detected| detected.stream);
+            let mut fresh = Reader::new(format, Settings { stream, ..own });
+            if let Some(header) = kept.header {
+                fresh.prime(header);
+            }
+            let key = Key {
+                source: kept.source.to_owned(),
+                format: kept.format.to_owned(),
+                part: kept.part.to_owned(),
+                header: kept.header.unwrap_or_default().to_vec(),
+            };
+            *reader = Some((key, fresh));
+        }
+        let Some((_, reader)) = reader else { return };
+        // It was read when it was kept: what cannot be read now was damaged, which the telemetry store says itself.
+        let Ok(Some(event)) = reader.read(kept.raw, kept.time) else { return };
+        let origin = Origin {
+            source: kept.source,
+            part: kept.part,
+            offset: kept.offset,
+            class: event.class.class().name,
+            device: kept.device,
+            time: kept.time,
+            raw: kept.raw,
+            past: true,
+        };
+        let watch = Arc::clone(examiner.watch());
+        examiner.run(&event, kept.time, &mut |met| {
+            if alerts {
+                match met_alert(self, detection, &watch, &met, &origin, sink) {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(problem) => *failed = Some(problem),
+                }
+            }
+            let (number, field, value) = match &met {
+                Met::Value { subject, field, value, .. } => (*subject, *field, *value),
+                Met::Pattern { subject } => (*subject, "", ""),
+                Met::Rule { set, alert } => {
+                    let at = usize::try_from(alert.rule.0).unwrap_or(usize::MAX);
+                    let object =
+                        watch.rules.get(*set).and_then(|rules| rules.objects.get(at).copied().flatten());
+                    let evidence = alert.evidence.first();
+                    let (field, value) =
+                        evidence.map_or(("", ""), |one| (one.field.as_str(), one.value.as_str()));
+                    (object.map_or(u64::from(alert.rule.0), subject_of), field, value)
+                }
+            };
+            let room = tallies.len() < SAMPLED;
+            tallies.entry(number).or_default().add(&origin, field, value, room);
+        });
+    }
+
+    /// Looks for what the journal newly brought in what was kept, raises what is found and answers whoever shared it.
+    /// Returns whether there may be more.
+    ///
+    /// # Errors
+    /// When the store fails; the same stretch is looked for again then.
+    pub fn hunt_back_step(&self) -> Result<bool, DetectionError> {
+        let detection = self.detection()?;
+        let tenant = self.scope.tenant;
+        let now = self.clock.now();
+        let registry = self.registry()?;
+        let read = self.store.read()?;
+        let at = read.named_cursor(tenant, CURSOR)?.unwrap_or(START);
+        let rows = match read.journal(tenant, at, BATCH) {
+            Ok(rows) => rows,
+            Err(StoreError::CursorExpired { horizon }) => {
+                drop(read);
+                self.store.transact(|tx| tx.set_cursor(tenant, CURSOR, horizon))?;
+                return Ok(true);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(last) = rows.last().map(|row| row.seq) else { return Ok(false) };
+        let more = rows.len() == BATCH;
+        let mut arrived: BTreeMap<StixId, OneIndicator> = BTreeMap::new();
+        for row in &rows {
+            let Some(object) = row.object.as_ref().filter(|_| row.kind == JournalKind::Put) else { continue };
+            if object.id.type_name() != "indicator" {
+                continue;
+            }
+            let Some(one) = one_of(&*read, self.scope, object.version_id, now)? else { continue };
+            if self.may_use(&registry, &*read, object.version_id, Action::Detect, now)?.is_ok() {
+                arrived.insert(object.id.clone(), one);
+            }
+        }
+        drop(read);
+        let stats = detection.outside.telemetry.stats();
+        let mut arrived: Vec<OneIndicator> = arrived.into_values().collect();
+        // What everybody uses says nothing by itself, and is not looked for.
+        let warnings = self.warnings()?;
+        let harmless = |entry: &Entry| {
+            let hit = warnings.check(&entry.atom.observable);
+            hit.is_some_and(|hit| hit.category == lists::Category::FalsePositive)
+        };
+        arrived.retain(|one| !one.entries.iter().any(harmless));
+        if arrived.is_empty() || stats.events + stats.waiting == 0 {
+            self.store.transact(|tx| tx.set_cursor(tenant, CURSOR, last))?;
+            return Ok(more);
+        }
+        // Whatever was examined before these were watched is kept by now; what comes after is examined for them.
+        while self.watch_step()? {}
+        drop(detection.flowing.write().unwrap_or_else(PoisonError::into_inner));
+        self.look_back(detection, &arrived, last)?;
+        Ok(more)
+    }
+
+    fn look_back(
+        &self,
+        detection: &Detection,
+        arrived: &[OneIndicator],
+        last: Seq,
+    ) -> Result<(), DetectionError> {
+        let off = AtomicBool::new(false);
+        let questions = of_indicators(arrived);
+        let mut sink = Sink::default();
+        let mut answered: Vec<(&OneIndicator, Tally, Looked)> = Vec::new();
+        for hunted in [questions.values, questions.others].into_iter().flatten() {
+            let is_rest = hunted.values.is_empty();
+            let mute = mute(&hunted, arrived);
+            let bounds = Bounds { max_seconds: is_rest.then_some(BACK_SECONDS), ..Bounds::default() };
+            let ran = self.run_hunt(detection, &hunted, &bounds, &off, true, &|_| {})?;
+            for one in arrived {
+                let of_this = if is_rest { one.entries.is_empty() } else { !one.entries.is_empty() };
+                // Whoever cannot look has not looked.
+                if of_this && one.reason.is_none() && !mute.contains(&one.stored.version_id) {
+                    let tally = ran.tallies.get(&subject_of(one.stored.version_id)).cloned();
+                    answered.push((one, tally.unwrap_or_default(), ran.looked.clone()));
+                }
+            }
+            sink.merge(ran.sink);
+            // Answers about values do not wait for rules, which take longer.
+            self.answer_all(&answered)?;
+            answered.clear();
+        }
+        let now = self.clock.now();
+        self.raise_all(&sink.take(), now, |tx| tx.set_cursor(self.scope.tenant, CURSOR, last))?;
+        Ok(())
+    }
+}
+
+/// Indicators that cannot be looked for as they say: rules that are not active, patterns that cost too much.
+fn mute(hunted: &Hunted, arrived: &[OneIndicator]) -> BTreeSet<VersionId> {
+    let mut mute: BTreeSet<VersionId> = hunted
+        .watch
+        .patterns
+        .states(&Windows::new())
+        .filter(|(_, state)| *state != PatternState::Active)
+        .map(|(subject, _)| version_of(subject))
+        .collect();
+    for one in arrived.iter().filter(|one| one.rule.is_some()) {
+        let cards = hunted.watch.rules.iter().flat_map(|set| set.sigma.cards());
+        let mut own = cards.filter(|card| card.file == one.stored.id.as_str()).peekable();
+        if own.peek().is_none() || own.any(|card| card.state != State::Active) {
+            mute.insert(one.stored.version_id);
+        }
+    }
+    mute
+}
+
+fn set(body: &mut Value, name: &str, value: Value) {
+    if let Some(object) = body.as_object_mut() {
+        object.insert(name.to_owned(), value);
+    }
+}
+
+fn view(work: Work) -> HuntView {
+    HuntView {
+        id: work.id,
+        state: work.state,
+        begun: work.begun,
+        changed: work.changed,
+        body: serde_json::from_str(&work.body).unwrap_or_default(),
+    }
+}
+
+fn bounds_of(hunt: &NewHunt) -> Result<Bounds, DetectionError> {
+    let time = |text: &Option<String>, what: &str| {
+        text.as_deref()
+            .map(|text| {
+                text.parse::<Timestamp>().map_err(|_| {
+                    let example = "2026-01-31T12:00:00Z";
+                    DetectionError::Refused(format!("`{what}` is no instant; write it as {example}"))
+                })
+            })
+            .transpose()
+    };
+    Ok(Bounds {
+        from: time(&hunt.from, "from")?,
+        until: time(&hunt.until, "until")?,
+        sources: hunt.sources.clone(),
+        max_bytes: hunt.max_bytes,
+        max_seconds: hunt.max_seconds,
+    })
+}
+
+/// What was looked at, as it is shown.
+pub(crate) fn coverage(looked: &Looked) -> Value {
+    let sources = looked.sources.iter().map(|source| {
+        json!({
+            "source": source.name,
+            "from": source.from.to_string(),
+            "until": source.until.to_string(),
+            "events": source.records,
+        })
+    });
+    json!({
+        "events": looked.records,
+        "events_read": looked.read,
+        "bytes_read": looked.bytes_read,
+        "groups": looked.groups,
+        "groups_pruned": looked.groups_pruned,
+        "complete": looked.complete,
+        "sources": sources.collect::<Vec<_>>(),
+        "blind": looked.blind,
+    })
+}
+
+fn report(hunted: &Hunted, ran: &Ran) -> Value {
+    let mut found: Vec<(&u64, &Tally)> = ran.tallies.iter().collect();
+    found.sort_by_key(|(number, tally)| (std::cmp::Reverse(tally.count), **number));
+    let left_off = found.len().saturating_sub(LISTED);
+    let listed = found.into_iter().take(LISTED).map(|(number, tally)| {
+        let name = usize::try_from(*number).ok().and_then(|at| hunted.names.get(at));
+        json!({"what": name, "tally": tally})
+    });
+    let total: u64 = ran.tallies.values().map(|tally| tally.count).sum();
+    json!({
+        "hits": total,
+        "found": listed.collect::<Vec<_>>(),
+        "left_off": left_off,
+        "looked_at": coverage(&ran.looked),
+    })
+}

@@ -1,0 +1,234 @@
+//! Detection on a running node: what is watched, what is read, what was found, and what others are told of it.
+//!
+//! [`Core::watch_step`] follows the journal and keeps what is watched up to date; a task for each log source reads,
+//! matches and keeps; [`Core::hunt_back_step`] looks for everything new in what was kept and answers whoever shared it.
+//!
+//! What is watched only says where to look closer: whether a match counts is asked of the store when it matches
+//! ([`Core::may_use`]), so that what was revoked, taken back or narrowed a moment ago raises nothing.
+
+mod answers;
+mod coverage;
+mod examine;
+mod hunting;
+mod pipe;
+mod question;
+mod reading;
+mod requests;
+mod sink;
+mod statistics;
+mod tasks;
+mod verdict;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use model::{Digest, Seq, StixId, Timestamp};
+use ports::StoreError;
+use ports::logs::{Lag, LogError, LogSources};
+use ports::segments::{SegmentError, Segments};
+use ports::telemetry::{Retention, Telemetry, TelemetryError};
+use sha2::Digest as _;
+use tokio::sync::Notify;
+
+use crate::core::Core;
+use crate::trust::TrustError;
+
+pub use answers::{Answer, Answering, COVERAGE, Feedback, Standing};
+pub use coverage::Tried;
+pub use hunting::{HuntView, NewHunt};
+pub use pipe::ReadSpec;
+pub use question::Sought;
+pub(crate) use reading::supervise;
+pub use reading::{PUSH, Pushed};
+pub use requests::{NewRequest, RequestView};
+pub(crate) use tasks::start;
+pub use verdict::{Allowed, NotAllowed};
+pub use watch::{RuleView, SubjectState, Watch};
+
+/// What detection needs from outside.
+#[derive(Clone)]
+pub struct Outside {
+    /// Where the index of indicators is kept.
+    pub segments: Arc<dyn Segments>,
+    /// Where events are kept.
+    pub telemetry: Arc<dyn Telemetry>,
+    /// The kinds of log source there are.
+    pub logs: Arc<dyn LogSources>,
+    /// How long and how much is kept.
+    pub retention: Retention,
+}
+
+/// Why something about detection could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectionError {
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something about other parties failed.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The telemetry store said no.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// The index could not be kept.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// A log source said no.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// There is no such thing.
+    #[error("{0} does not exist")]
+    Missing(String),
+    /// It was refused; the reason, with a remedy.
+    #[error("{0}")]
+    Refused(String),
+    /// The node is on its way down.
+    #[error("the node is stopping; it goes on after the next start")]
+    Stopping,
+    /// This program was started without what detection needs.
+    #[error("this node was opened without its telemetry")]
+    Without,
+}
+
+/// A node's detection.
+pub struct Detection {
+    pub(crate) outside: Outside,
+    watch: RwLock<Arc<Watch>>,
+    keeper: Mutex<watch::Keeper>,
+    verdicts: Mutex<verdict::Verdicts>,
+    /// Own rules were added or removed.
+    rules_changed: AtomicBool,
+    /// Hunts under way, and whether each was called off.
+    under_way: Mutex<BTreeMap<Digest, Arc<AtomicBool>>>,
+    /// Objects that were seen and whose answers are to be brought up.
+    seen: Mutex<BTreeSet<StixId>>,
+    /// How far behind each log source is.
+    lags: Mutex<BTreeMap<String, Lag>>,
+    trials: Mutex<coverage::Trials>,
+    /// Events of each class since the start, and when one came last.
+    classes: Mutex<BTreeMap<u16, (u64, Timestamp)>>,
+    learned: Mutex<statistics::Learned>,
+    /// Whether what an earlier run had seen was looked up.
+    recalled: AtomicBool,
+    /// Readers of pushed records, by source, with the configuration that each was made for.
+    pub(crate) pushing: Mutex<BTreeMap<String, (String, pipe::Pipe)>>,
+    /// Held for reading while events are examined and kept, so that a hunt begins after everything that was examined before.
+    pub(crate) flowing: RwLock<()>,
+    /// The node is on its way down.
+    pub(crate) stopping: AtomicBool,
+    /// A hunt waits.
+    pub(crate) hunts: Notify,
+    /// What is watched may have to change.
+    pub(crate) watched: Notify,
+    /// A log source was added, changed or removed.
+    pub(crate) sources: Notify,
+}
+
+impl Detection {
+    fn new(outside: Outside) -> Self {
+        Self {
+            outside,
+            watch: RwLock::default(),
+            keeper: Mutex::default(),
+            verdicts: Mutex::default(),
+            rules_changed: AtomicBool::new(true),
+            under_way: Mutex::default(),
+            seen: Mutex::default(),
+            lags: Mutex::default(),
+            trials: Mutex::default(),
+            classes: Mutex::default(),
+            learned: Mutex::default(),
+            recalled: AtomicBool::new(false),
+            pushing: Mutex::default(),
+            flowing: RwLock::default(),
+            stopping: AtomicBool::new(false),
+            hunts: Notify::new(),
+            watched: Notify::new(),
+            sources: Notify::new(),
+        }
+    }
+
+    /// What is watched now.
+    #[must_use]
+    pub fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_watch(&self, watch: Watch) {
+        *self.watch.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(watch);
+    }
+
+    /// Own rules were added or removed: they are loaded anew.
+    pub fn rules_changed(&self) {
+        self.rules_changed.store(true, Ordering::Release);
+        self.watched.notify_one();
+    }
+
+    /// A log source was added, changed or removed.
+    pub fn sources_changed(&self) {
+        self.sources.notify_one();
+    }
+
+    /// Events of each class since the start, and when one came last.
+    #[must_use]
+    pub fn classes(&self) -> BTreeMap<u16, (u64, Timestamp)> {
+        self.classes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count_classes(&self, seen: &BTreeMap<u16, u64>, now: Timestamp) {
+        let mut classes = self.classes.lock().unwrap_or_else(PoisonError::into_inner);
+        for (class, count) in seen {
+            let entry = classes.entry(*class).or_insert((0, now));
+            *entry = (entry.0 + count, now);
+        }
+    }
+
+    /// The kinds of log source there are.
+    #[must_use]
+    pub fn logs(&self) -> &Arc<dyn LogSources> {
+        &self.outside.logs
+    }
+
+    /// Where events are kept.
+    #[must_use]
+    pub fn telemetry(&self) -> &Arc<dyn Telemetry> {
+        &self.outside.telemetry
+    }
+}
+
+impl Core {
+    /// The same core, with what detection needs.
+    #[must_use]
+    pub fn detecting(self, outside: Outside) -> Self {
+        let _ = self.detection.set(Arc::new(Detection::new(outside)));
+        self
+    }
+
+    /// The node's detection.
+    ///
+    /// # Errors
+    /// [`DetectionError::Without`] when this program was started without.
+    pub fn detection(&self) -> Result<&Arc<Detection>, DetectionError> {
+        self.detection.get().ok_or(DetectionError::Without)
+    }
+}
+
+/// A name for things that belong together.
+fn digest(parts: &[&[u8]]) -> Digest {
+    let mut hash = sha2::Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    Digest(hash.finalize().into())
+}
+
+/// At most so many bytes of a text, cut between characters.
+fn shortened(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
+}
+
+/// The place before everything.
+const START: Seq = Seq(0);

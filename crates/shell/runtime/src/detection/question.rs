@@ -1,0 +1,184 @@
+//! What is looked for in a hunt, ready to be asked by the same examiner that watches live events.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use detect::{Atom, Entry, Index, Loader, Patterns, State, Watched};
+use model::Timestamp;
+use observable::Observable;
+use serde::{Deserialize, Serialize};
+
+use super::watch::{OneIndicator, RuleSet, Watch};
+use super::{DetectionError, shortened};
+
+/// The most values of one hunt.
+const VALUES: usize = 10_000;
+/// The longest rule or pattern, in bytes.
+const TEXT: usize = 1 << 20;
+
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sought {
+    /// Values as people write them: addresses, networks, names, hashes, URLs.
+    Values(Vec<String>),
+    /// A text of Sigma rules.
+    Sigma(String),
+    /// A STIX pattern.
+    Pattern(String),
+}
+
+/// What is looked for, ready.
+pub(crate) struct Hunted {
+    pub(crate) watch: Arc<Watch>,
+    /// Whoever names none of these is not looked at; empty for everything.
+    pub(crate) values: Vec<Observable>,
+    /// Events of other classes are not looked at.
+    pub(crate) classes: Option<BTreeSet<u16>>,
+    /// What each number stands for.
+    pub(crate) names: Vec<String>,
+    /// Whether events have to come in order of time.
+    pub(crate) ordered: bool,
+}
+
+fn refused(reason: impl Into<String>) -> DetectionError {
+    DetectionError::Refused(reason.into())
+}
+
+impl Sought {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`DetectionError::Refused`] for what cannot be looked for, with the reason.
+    pub(crate) fn ready(&self) -> Result<Hunted, DetectionError> {
+        match self {
+            Self::Values(texts) => of_values(texts),
+            Self::Sigma(text) => of_rules(text),
+            Self::Pattern(text) => of_pattern(text),
+        }
+    }
+}
+
+fn of_values(texts: &[String]) -> Result<Hunted, DetectionError> {
+    if texts.is_empty() {
+        return Err(refused("there is nothing to look for"));
+    }
+    if texts.len() > VALUES {
+        return Err(refused(format!("{} values; at most {VALUES} are looked for at once", texts.len())));
+    }
+    let (mut entries, mut values) = (Vec::new(), Vec::new());
+    for (subject, text) in texts.iter().enumerate() {
+        let term = observable::read(text).ok_or_else(|| {
+            refused(format!(
+                "`{}` is no address, network, name, URL or hash; give a pattern or a rule for anything else",
+                shortened(text, 100)
+            ))
+        })?;
+        let atoms = match detect::watched(&observable::pattern(&term)) {
+            Ok(Watched::Atoms(atoms)) => atoms,
+            Ok(Watched::Pattern(_)) => {
+                return Err(refused(format!("`{}` cannot be looked up", shortened(text, 100))));
+            }
+            Err(reason) => return Err(refused(format!("`{}`: {reason}", shortened(text, 100)))),
+        };
+        values.extend(atoms.iter().map(|atom| atom.observable.clone()));
+        entries.extend(atoms.into_iter().map(|atom| entry(atom, subject as u64)));
+    }
+    let watch = Watch { index: Index::default().with(&entries), ..Watch::default() };
+    Ok(Hunted { watch: Arc::new(watch), values, classes: None, names: texts.to_vec(), ordered: false })
+}
+
+/// An entry that holds at any time.
+fn entry(atom: Atom, subject: u64) -> Entry {
+    Entry { atom, subject, from: Timestamp::MIN, until: None, confidence: None }
+}
+
+fn of_rules(text: &str) -> Result<Hunted, DetectionError> {
+    if text.len() > TEXT {
+        return Err(refused(format!("{} bytes of rules; at most {TEXT} are read", text.len())));
+    }
+    let mut loader = Loader::new();
+    loader.add("the rule", text);
+    let sigma = Arc::new(loader.finish());
+    let active = sigma.cards().iter().filter(|card| card.state == State::Active);
+    if active.clone().count() == 0 {
+        let why = sigma.cards().first().map_or_else(String::new, |card| card.state.reason());
+        return Err(refused(format!("no rule of it can be looked for: {why}")));
+    }
+    let classes = active.flat_map(|card| card.classes.iter().map(|class| class.number()));
+    let classes: BTreeSet<u16> = classes.collect();
+    let names = sigma.cards().iter().map(|card| card.title.clone()).collect();
+    let ordered = sigma.cards().iter().any(|card| card.kind == detect::Kind::Correlation);
+    let objects = vec![None; sigma.cards().len()];
+    let rules = [Arc::new(RuleSet { sigma, objects }), Arc::default()];
+    let watch = Watch { rules, ..Watch::default() };
+    Ok(Hunted { watch: Arc::new(watch), values: Vec::new(), classes: Some(classes), names, ordered })
+}
+
+fn of_pattern(text: &str) -> Result<Hunted, DetectionError> {
+    let names = vec![shortened(text, 200).to_owned()];
+    match detect::watched(text).map_err(refused)? {
+        Watched::Atoms(atoms) => {
+            let values = atoms.iter().map(|atom| atom.observable.clone()).collect();
+            let entries: Vec<Entry> = atoms.into_iter().map(|atom| entry(atom, 0)).collect();
+            let watch = Watch { index: Index::default().with(&entries), ..Watch::default() };
+            Ok(Hunted { watch: Arc::new(watch), values, classes: None, names, ordered: false })
+        }
+        Watched::Pattern(pattern) => {
+            let patterns = Patterns::new(std::iter::once((0, pattern, Timestamp::MIN, None)));
+            let watch = Watch { patterns: Arc::new(patterns), ..Watch::default() };
+            let watch = Arc::new(watch);
+            Ok(Hunted { watch, values: Vec::new(), classes: None, names, ordered: true })
+        }
+    }
+}
+
+/// Indicators that came, ready to be looked for together: the values at once, and the rest.
+pub(crate) struct Arrived {
+    /// Values: only events that name one are looked at.
+    pub(crate) values: Option<Hunted>,
+    /// Patterns and rules: every event is looked at.
+    pub(crate) others: Option<Hunted>,
+}
+
+/// Puts indicators together. Their numbers are those of their versions.
+pub(crate) fn of_indicators(indicators: &[OneIndicator]) -> Arrived {
+    let mut entries = Vec::new();
+    let mut patterns = Vec::new();
+    let mut loader = Loader::new();
+    let mut rules = std::collections::BTreeMap::new();
+    for one in indicators {
+        entries.extend(one.entries.iter().cloned());
+        patterns.extend(one.pattern.clone());
+        if let Some(text) = &one.rule {
+            loader.add(one.stored.id.as_str(), text);
+            rules.insert(one.stored.id.to_string(), one.stored.version_id);
+        }
+    }
+    let values: Vec<Observable> = entries.iter().map(|entry| entry.atom.observable.clone()).collect();
+    let of_values = (!entries.is_empty()).then(|| Hunted {
+        watch: Arc::new(Watch { index: Index::default().with(&entries), ..Watch::default() }),
+        values,
+        classes: None,
+        names: Vec::new(),
+        ordered: false,
+    });
+    let others = (!patterns.is_empty() || !rules.is_empty()).then(|| {
+        let sigma = Arc::new(loader.finish());
+        let objects = sigma.cards().iter().map(|card| rules.get(&card.file).copied()).collect();
+        let classes = sigma.cards().iter().flat_map(|card| card.classes.iter().map(|class| class.number()));
+        let classes = patterns.is_empty().then(|| classes.collect());
+        Hunted {
+            watch: Arc::new(Watch {
+                patterns: Arc::new(Patterns::new(patterns)),
+                rules: [Arc::default(), Arc::new(RuleSet { sigma, objects })],
+                ..Watch::default()
+            }),
+            values: Vec::new(),
+            classes,
+            names: Vec::new(),
+            ordered: true,
+        }
+    });
+    Arrived { values: of_values, others }
+}

@@ -1,0 +1,196 @@
+//! Sigma rules of the node, and what it looks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use axum::body::Body;
+use axum::http::Method;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+
+use crate::cli::detect::{Detect, DetectRules};
+use crate::client::{Client, encode, problem};
+use crate::commands::admin::done;
+use crate::commands::import::gather;
+use crate::commands::lifecycle::plain;
+use crate::commands::{Outcome, read_file};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+/// Rules that are asked for at once.
+const PAGE: usize = 1_000;
+/// Indicators and rules that are named in a summary.
+const NAMED: usize = 10;
+
+/// Commands of `detect` that call a node.
+pub async fn run(client: &Client, command: &Detect, as_json: bool) -> Outcome {
+    match command {
+        Detect::Scan { .. } => Err(Failure::new("a scan calls no node")),
+        Detect::Rules(DetectRules::Add { paths, .. }) => add(client, paths, as_json).await,
+        Detect::Rules(DetectRules::Remove { name, .. }) => {
+            let path = format!("/api/v1/detection/rules/{}", encode(name));
+            let answer = client.call(Method::DELETE, &path, None).await?;
+            done(&answer, &format!("the rules of {name} are no longer run; their alerts stay"), as_json)
+        }
+        Detect::Rules(DetectRules::List { state, .. }) => {
+            let rules = all(client, state.map(|state| state.as_str())).await?;
+            if as_json {
+                output::line(&json!({"total": rules.len(), "rules": rules}));
+            } else {
+                let rows: Vec<_> = rules.iter().map(row).collect();
+                output::table(&["state", "level", "title", "from", "fired", "last", "why"], &rows);
+            }
+            Ok(Exit::Well)
+        }
+        Detect::Coverage { .. } => {
+            let answer = client.get("/api/v1/detection/coverage").await?;
+            if as_json {
+                output::line(&answer);
+            } else {
+                show(&answer);
+            }
+            Ok(Exit::Well)
+        }
+    }
+}
+
+/// Every rule, page by page.
+async fn all(client: &Client, state: Option<&str>) -> Result<Vec<Value>, Failure> {
+    let state = state.map(|state| format!("&state={state}")).unwrap_or_default();
+    let mut rules: Vec<Value> = Vec::new();
+    loop {
+        let offset = rules.len();
+        let path = format!("/api/v1/detection/rules?limit={PAGE}&offset={offset}{state}");
+        let mut answer = client.get(&path).await?;
+        match answer.get_mut("rules").and_then(Value::as_array_mut) {
+            Some(page) if !page.is_empty() => rules.append(page),
+            _ => return Ok(rules),
+        }
+    }
+}
+
+/// What the rules of a file are called: the file as it was named.
+fn name_of(file: &Path) -> String {
+    file.strip_prefix(".").unwrap_or(file).display().to_string()
+}
+
+async fn add(client: &Client, paths: &[PathBuf], as_json: bool) -> Outcome {
+    let mut files = gather(paths)?;
+    // Beside rules there are licences and guides; what is named itself is meant.
+    let is_rule = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "yml" || ending == "yaml");
+    files.retain(|file| is_rule(file) || paths.contains(file));
+    if files.is_empty() {
+        return Err(Failure::new("there is no rule: no file that ends in `.yml` or `.yaml`")
+            .hint("name files or folders of Sigma rules"));
+    }
+    let mut names = BTreeSet::new();
+    let mut changed = 0;
+    for file in &files {
+        let name = name_of(file);
+        let path = format!("/api/v1/detection/rules/{}", encode(&name));
+        let body = Body::from(read_file(file)?);
+        let request = client.request(Method::PUT, &path, Some("application/yaml"), body)?;
+        let response = client.send(request).await?;
+        let status = response.status();
+        let answer = response.into_body().collect().await?.to_bytes();
+        if !status.is_success() {
+            let why = problem(status, &answer);
+            let message = format!("{name}: {why}");
+            let failure = match why.exit {
+                Exit::Findings => Failure::refused(message),
+                _ => Failure::new(message),
+            };
+            return Err(match why.remedy() {
+                Some(remedy) => failure.hint(remedy),
+                None => failure,
+            });
+        }
+        let answer: Value = serde_json::from_slice(&answer)?;
+        changed += u64::from(answer.get("changed").and_then(Value::as_bool) == Some(true));
+        names.insert(name);
+    }
+    // They are in force by the time they are listed.
+    let mut rules = all(client, None).await?;
+    rules.retain(|rule| rule.get("file").and_then(Value::as_str).is_some_and(|file| names.contains(file)));
+    let state = |rule: &Value| rule.get("state").map(plain).unwrap_or_default();
+    let mut states: BTreeMap<String, usize> = BTreeMap::new();
+    rules.iter().for_each(|rule| *states.entry(state(rule)).or_default() += 1);
+    if as_json {
+        output::line(&json!({"files": files.len(), "changed": changed, "states": states, "rules": rules}));
+    } else {
+        for rule in rules.iter().filter(|rule| state(rule) != "active") {
+            let part = |name: &str| rule.get(name).map(plain).unwrap_or_default();
+            output::say(&format!("{:<20} {}: {}", state(rule), part("title"), part("reason")));
+        }
+        let counts: Vec<String> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        output::text(&format!(
+            "{changed} of {} files are new or changed; rules: {}",
+            files.len(),
+            counts.join(", ")
+        ));
+    }
+    let broken = ["unsupported", "self-test-failed"].iter().any(|state| states.contains_key(*state));
+    Ok(if broken { Exit::Findings } else { Exit::Well })
+}
+
+fn row(rule: &Value) -> Vec<String> {
+    let part = |name: &str| rule.get(name).map(plain).unwrap_or_default();
+    let from = match part("file") {
+        none if none.is_empty() => part("object"),
+        file => file,
+    };
+    vec![part("state"), part("level"), part("title"), from, part("fired"), part("last_fired"), part("reason")]
+}
+
+fn show(coverage: &Value) {
+    let part = |pointer: &str| coverage.pointer(pointer).map(plain).unwrap_or_default();
+    let list =
+        |name: &str| coverage.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let states = coverage.get("rules").and_then(Value::as_object);
+    let states: Vec<String> =
+        states.into_iter().flatten().map(|(state, count)| format!("{} {state}", plain(count))).collect();
+    output::text(&format!(
+        "looked for: {} values, {} patterns, {} shared rules",
+        part("/values"),
+        part("/patterns"),
+        part("/shared_rules")
+    ));
+    output::text(&match states.is_empty() {
+        true => "Sigma rules: none".to_owned(),
+        false => {
+            format!("Sigma rules: {}; {} active ones never matched", states.join(", "), part("/never_fired"))
+        }
+    });
+    let tests = ["passed", "failed", "untried"].map(|word| part(&format!("/self_tests/{word}")));
+    let [passed, failed, untried] = tests;
+    output::text(&format!("self-tests: {passed} passed, {failed} failed, {untried} could not be made"));
+    output::text(&format!(
+        "kept for hunts: {} events, and {} that wait to be written",
+        part("/telemetry/events"),
+        part("/telemetry/waiting")
+    ));
+    let sources = list("log_sources");
+    if sources.is_empty() {
+        output::text("nothing is read: begin with `shieldwall log-source add`");
+    } else {
+        let cell = |source: &Value, name: &str| source.get(name).map(plain).unwrap_or_default();
+        let columns = ["name", "state", "records", "malformed", "lost", "last_read", "problem"];
+        let row = |source: &Value| columns.map(|name| cell(source, name)).to_vec();
+        let rows: Vec<_> = sources.iter().map(row).collect();
+        output::table(
+            &["log source", "state", "records", "malformed", "lost", "last read", "problem"],
+            &rows,
+        );
+    }
+    let unwatched = list("first_unwatched");
+    if !unwatched.is_empty() {
+        output::text(&format!("not looked for: {} indicators", part("/unwatched")));
+    }
+    for one in unwatched.iter().take(NAMED) {
+        let part = |name: &str| one.get(name).map(plain).unwrap_or_default();
+        output::text(&format!("  {}: {}", part("object"), part("reason")));
+    }
+    for blind in coverage.pointer("/telemetry/blind").and_then(Value::as_array).into_iter().flatten() {
+        output::text(&format!("cannot be read any more: {}", plain(blind)));
+    }
+}

@@ -1,0 +1,316 @@
+//! Looking for something in what was kept, here and at other parties.
+
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::admin::{done, list};
+use super::agreements::short;
+use super::lifecycle::plain;
+use super::{Outcome, read_file};
+use crate::cli::hunt::{Hunt, Sought};
+use crate::client::{Client, encode};
+use crate::exit::{Exit, Failure};
+use crate::output;
+
+/// Between two looks at a hunt.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The longest record that is shown, in characters.
+const RECORD: usize = 200;
+
+pub async fn hunt(client: &Client, command: &Hunt, as_json: bool) -> Outcome {
+    match command {
+        Hunt::Run { sought, from, until, sources, max_seconds, max_bytes, reason, detach, .. } => {
+            let mut body = question(sought)?;
+            let sources = (!sources.is_empty()).then_some(sources);
+            let bounds = json!({
+                "from": from, "until": until, "sources": sources,
+                "max_seconds": max_seconds, "max_bytes": max_bytes, "reason": reason,
+            });
+            join(&mut body, bounds);
+            let begun = client.post("/api/v1/hunts", &body).await?;
+            let id = begun.get("id").map(plain).unwrap_or_default();
+            if *detach {
+                return done(&begun, &id, as_json);
+            }
+            result(&wait(client, &id).await?, as_json)
+        }
+        Hunt::List { limit, .. } => {
+            let answer = client.get(&format!("/api/v1/hunts?limit={limit}")).await?;
+            if as_json {
+                output::line(&answer);
+                return Ok(Exit::Well);
+            }
+            let hunts = answer.get("hunts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let rows: Vec<_> = hunts.iter().map(row).collect();
+            output::table(&["number", "begun", "state", "hits", "by", "what", "for"], &rows);
+            Ok(Exit::Well)
+        }
+        Hunt::Show { id, .. } => {
+            let answer = client.get(&format!("/api/v1/hunts/{}", encode(id))).await?;
+            show(&answer, as_json);
+            Ok(Exit::Well)
+        }
+        Hunt::Cancel { id, .. } => {
+            let answer = client.post(&format!("/api/v1/hunts/{}/cancel", encode(id)), &json!({})).await?;
+            let state = answer.get("state").map(plain).unwrap_or_default();
+            // One that is under way ends with its next step.
+            let state = if state == "running" { "it ends with its next step".to_owned() } else { state };
+            done(&answer, &format!("{id}: {state}"), as_json)
+        }
+        Hunt::Ask { sought, agreement, to, purpose, impact, from, until, .. } => {
+            let mut body = question(sought)?;
+            let matter = json!({
+                "agreement": agreement, "to": to, "purpose": purpose, "impact": impact,
+                "from": from, "until": until,
+            });
+            join(&mut body, matter);
+            let answer = client.post("/api/v1/hunt-requests", &body).await?;
+            asked(&answer, as_json)
+        }
+        Hunt::Requests { asking, .. } => requests(client, *asking, as_json).await,
+        Hunt::Approve { id, reason, .. } => {
+            let answer = decide(client, id, "approve", reason).await?;
+            done(&answer, &format!("{id}: it runs here, and sums of it are answered"), as_json)
+        }
+        Hunt::Refuse { id, reason, .. } => {
+            let answer = decide(client, id, "refuse", reason).await?;
+            done(&answer, &format!("{id}: refused; the other side is told why"), as_json)
+        }
+    }
+}
+
+/// What is looked for, as the interface takes it.
+fn question(sought: &Sought) -> Result<Value, Failure> {
+    let text = |file: &Path| {
+        String::from_utf8(read_file(file)?)
+            .map_err(|_| Failure::new(format!("`{}` is not text", file.display())).hint("save it as UTF-8"))
+    };
+    if let Some(file) = &sought.sigma {
+        return Ok(json!({"sigma": text(file)?}));
+    }
+    if let Some(pattern) = &sought.pattern {
+        return Ok(json!({"pattern": pattern}));
+    }
+    if let Some(file) = &sought.list {
+        let text = text(file)?;
+        let values = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        return Ok(json!({"values": values.collect::<Vec<_>>()}));
+    }
+    Ok(json!({"values": sought.values}))
+}
+
+/// Puts the members of one object into another.
+fn join(body: &mut Value, more: Value) {
+    if let (Value::Object(body), Value::Object(more)) = (body, more) {
+        body.extend(more);
+    }
+}
+
+async fn decide(client: &Client, id: &str, verb: &str, reason: &str) -> Result<Value, Failure> {
+    let path = format!("/api/v1/hunt-requests/{}/{verb}", encode(id));
+    client.post(&path, &json!({"reason": reason})).await
+}
+
+/// Looks at a hunt until it is over, with a bar for whoever watches.
+async fn wait(client: &Client, id: &str) -> Result<Value, Failure> {
+    let bar = if output::watched() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{bar:30.cyan} {pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    loop {
+        let hunt = client.get(&format!("/api/v1/hunts/{}", encode(id))).await?;
+        let state = hunt.get("state").map(plain).unwrap_or_default();
+        if !matches!(state.as_str(), "waiting" | "running") {
+            bar.finish_and_clear();
+            return Ok(hunt);
+        }
+        let step = |name: &str| {
+            hunt.pointer(&format!("/progress/{name}")).and_then(Value::as_u64).unwrap_or_default()
+        };
+        bar.set_length(step("steps"));
+        bar.set_position(step("steps_done"));
+        bar.set_message(format!(
+            "{} events, {state}; `shieldwall hunt cancel {}`",
+            step("events"),
+            short(id)
+        ));
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Shows what came of a hunt that was waited for.
+fn result(hunt: &Value, as_json: bool) -> Outcome {
+    let state = hunt.get("state").and_then(Value::as_str).unwrap_or_default();
+    if state == "failed" {
+        let why = hunt.get("error").map(plain).unwrap_or_default();
+        return Err(Failure::refused(format!("the hunt failed: {why}")));
+    }
+    show(hunt, as_json);
+    let hits = hunt.pointer("/result/hits").and_then(Value::as_u64).unwrap_or_default();
+    Ok(if hits == 0 && state == "done" { Exit::Well } else { Exit::Findings })
+}
+
+fn row(hunt: &Value) -> Vec<String> {
+    let part = |name: &str| hunt.get(name).map(plain).unwrap_or_default();
+    vec![
+        short(&part("id")).to_owned(),
+        part("begun"),
+        part("state"),
+        part("hits"),
+        part("by"),
+        part("what"),
+        part("reason"),
+    ]
+}
+
+fn show(hunt: &Value, as_json: bool) {
+    if as_json {
+        return output::line(hunt);
+    }
+    let part = |pointer: &str| hunt.pointer(pointer).map(plain).unwrap_or_default();
+    output::text(&format!("hunt {} for {}: {}", short(&part("/id")), part("/what"), part("/state")));
+    if let Some(why) = hunt.get("error") {
+        output::text(&format!("it failed: {}", plain(why)));
+    }
+    let Some(result) = hunt.get("result") else { return };
+    let found = result.get("found").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if found.is_empty() {
+        output::text("nothing was found");
+    } else {
+        let rows: Vec<_> = found.iter().map(found_row).collect();
+        output::table(&["what", "events", "earliest", "latest", "log sources"], &rows);
+        found.iter().for_each(show_samples);
+    }
+    looked_at(result.get("looked_at").unwrap_or(&Value::Null));
+}
+
+fn found_row(found: &Value) -> Vec<String> {
+    let part = |pointer: &str| found.pointer(pointer).map(plain).unwrap_or_default();
+    let sources = found.pointer("/tally/sources").and_then(Value::as_object);
+    let sources: Vec<_> =
+        sources.into_iter().flatten().map(|(name, count)| format!("{name} ({})", plain(count))).collect();
+    vec![part("/what"), part("/tally/count"), part("/tally/first"), part("/tally/last"), sources.join(", ")]
+}
+
+fn show_samples(found: &Value) {
+    let samples = found.pointer("/tally/samples").and_then(Value::as_array);
+    for sample in samples.into_iter().flatten() {
+        let part = |name: &str| sample.get(name).map(plain).unwrap_or_default();
+        let record: String = part("record").chars().take(RECORD).collect();
+        let place = ["time", "source", "device"].map(part).into_iter().filter(|word| !word.is_empty());
+        output::text(&format!("  {}: {record}", place.collect::<Vec<_>>().join(" ")));
+    }
+}
+
+/// Says what was looked at: "nothing" is worth what this says.
+fn looked_at(looked: &Value) {
+    let part = |name: &str| looked.get(name).map(plain).unwrap_or_default();
+    let list = |name: &str| looked.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    output::text(&format!("looked at {} events", part("events")));
+    for source in list("sources") {
+        let part = |name: &str| source.get(name).map(plain).unwrap_or_default();
+        output::text(&format!(
+            "  {}: {} events from {} until {}",
+            part("source"),
+            part("events"),
+            part("from"),
+            part("until")
+        ));
+    }
+    if looked.get("complete").and_then(Value::as_bool) != Some(true) {
+        output::text("not everything that was asked about was looked at");
+    }
+    for blind in list("blind") {
+        output::text(&format!("  {}", plain(blind)));
+    }
+}
+
+fn asked(answer: &Value, as_json: bool) -> Outcome {
+    if as_json {
+        output::line(answer);
+        return Ok(Exit::Well);
+    }
+    for one in answer.get("asked").and_then(Value::as_array).into_iter().flatten() {
+        let part = |name: &str| one.get(name).map(plain).unwrap_or_default();
+        output::text(&format!("{} is asked ({})", part("party"), short(&part("id"))));
+    }
+    output::say("answers come by themselves: `shieldwall hunt requests --asking`");
+    Ok(Exit::Well)
+}
+
+async fn requests(client: &Client, asking: bool, as_json: bool) -> Outcome {
+    let direction = if asking { "asking" } else { "asked" };
+    let answer = client.get(&format!("/api/v1/hunt-requests?direction={direction}&limit=1000")).await?;
+    if as_json {
+        output::line(&answer);
+        return Ok(Exit::Well);
+    }
+    if asking {
+        let questions = answer.get("requests").and_then(Value::as_array).map(Vec::as_slice);
+        let rows: Vec<_> = questions.unwrap_or_default().iter().map(asking_row).collect();
+        output::table(&["number", "asked", "party", "state", "what", "purpose", "answer"], &rows);
+        return Ok(Exit::Well);
+    }
+    let columns = [
+        ("number", "/id"),
+        ("asked", "/begun"),
+        ("party", "/party"),
+        ("state", "/state"),
+        ("what", "/what"),
+        ("only the noise", "/impact"),
+        ("purpose", "/purpose"),
+        ("expires", "/expires"),
+    ];
+    Ok(list(&shortened(answer), "requests", &columns, false))
+}
+
+/// The same list with numbers as people type them.
+fn shortened(mut answer: Value) -> Value {
+    for one in answer.get_mut("requests").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(id) = one.get_mut("id") {
+            *id = json!(short(&plain(id)));
+        }
+    }
+    answer
+}
+
+fn asking_row(request: &Value) -> Vec<String> {
+    let part = |name: &str| request.get(name).map(plain).unwrap_or_default();
+    let answer = match request.get("result") {
+        Some(result) => sums(result),
+        None => part("reason"),
+    };
+    vec![
+        short(&part("id")).to_owned(),
+        part("begun"),
+        part("party"),
+        part("state"),
+        part("what"),
+        part("purpose"),
+        answer,
+    ]
+}
+
+/// The sums that a party answered with.
+fn sums(result: &Value) -> String {
+    let number = |name: &str| result.get(name).and_then(Value::as_u64);
+    let seen = match (result.get("seen").and_then(Value::as_bool), number("events"), number("fewer_than")) {
+        (Some(false), ..) => "nothing".to_owned(),
+        (_, Some(events), _) => format!("{events} events"),
+        (_, None, Some(few)) => format!("fewer than {few} events"),
+        _ => "seen".to_owned(),
+    };
+    let days = match result.get("days").and_then(Value::as_object).map_or(0, serde_json::Map::len) {
+        0 => String::new(),
+        days => format!(" on {days} days"),
+    };
+    let looked = result.pointer("/looked_at/events").map(plain).unwrap_or_default();
+    let partly = match result.pointer("/looked_at/complete").and_then(Value::as_bool) {
+        Some(false) => ", in part",
+        _ => "",
+    };
+    format!("{seen}{days}, of {looked} events looked at{partly}")
+}
