@@ -182,7 +182,12 @@ mod tests {
 
     #[test]
     fn what_a_batch_holds_is_not_shown() {
-        let batch = LogBatch { part: 7, name: "auth.log".to_owned(), bytes: b"secret".to_vec(), ..LogBatch::default() };
+        let batch = LogBatch {
+            part: 7,
+            name: "auth.log".to_owned(),
+            bytes: b"secret".to_vec(),
+            ..LogBatch::default()
+        };
         let shown = format!("{batch:?}");
         assert!(shown.contains("auth.log") && shown.contains("6 bytes") && !shown.contains("secret"));
     }

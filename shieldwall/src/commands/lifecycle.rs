@@ -4,8 +4,8 @@ use std::fs::{self, DirBuilder};
 use std::path::Path;
 use std::sync::Arc;
 
-use runtime::{Core, Founding, OsIds, SystemClock};
 use ports::telemetry::Retention;
+use runtime::{Core, Founding, OsIds, SystemClock};
 use serde_json::{Value, json};
 use store_sqlite::SqliteStore;
 

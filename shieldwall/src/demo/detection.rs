@@ -61,9 +61,10 @@ pub struct Answered {
 impl Watched {
     pub fn to_json(&self) -> Value {
         let answers = self.answers.iter().map(|answered| {
-            let by = answered.by.iter().map(|(party, count, took)| {
-                json!({"party": party, "count": count, "ms": took})
-            });
+            let by = answered
+                .by
+                .iter()
+                .map(|(party, count, took)| json!({"party": party, "count": count, "ms": took}));
             json!({"what": answered.what, "by": by.collect::<Vec<_>>()})
         });
         let read = self.read.iter().map(|(party, records)| json!({"party": party, "records": records}));
@@ -90,7 +91,8 @@ pub async fn watch(
     captures: Option<&Path>,
     teller: &Narrator,
 ) -> Result<Watched, Failure> {
-    teller.chapter("Two of them read logs. What one shares, the others look for, also in the past, and answer");
+    teller
+        .chapter("Two of them read logs. What one shares, the others look for, also in the past, and answer");
     let (logs, hash) = logs(first, captures)?;
     let mut read = Vec::new();
     for log in &logs {
@@ -115,14 +117,13 @@ pub async fn watch(
         allies.iter().filter(|ally| logs.iter().any(|log| log.member == ally.code())).collect();
     let mut watched = Watched { read, answers: Vec::new(), exact: true };
     let pattern = format!("[file:hashes.'SHA-256' = '{hash}']");
-    let shared = [
-        ("an indicator (the hash of a program)", "stix", pattern.as_str()),
-        ("a Sigma rule", "sigma", RULE),
-    ];
+    let shared =
+        [("an indicator (the hash of a program)", "stix", pattern.as_str()), ("a Sigma rule", "sigma", RULE)];
     for (what, kind, pattern) in shared {
         let id = publish(first, kind, pattern).await?;
         let answered = answers(first, &readers, &id, what, teller).await?;
-        let of = |code: &str| answered.by.iter().find(|(party, ..)| *party == code).map(|(_, count, _)| *count);
+        let of =
+            |code: &str| answered.by.iter().find(|(party, ..)| *party == code).map(|(_, count, _)| *count);
         watched.exact &= of("GBR").is_some_and(|count| count > 0) && of("USA") == Some(0);
         watched.answers.push(answered);
     }

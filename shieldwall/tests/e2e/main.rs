@@ -15,6 +15,7 @@ mod clients;
 mod commands;
 mod demo;
 mod detect;
+mod detection;
 mod evtx;
 mod exchange;
 mod follow;

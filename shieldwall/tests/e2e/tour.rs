@@ -114,3 +114,23 @@ fn words(text: &str) -> Vec<String> {
 fn tour() {
     play("tour.md");
 }
+
+#[test]
+fn detection() {
+    play("detection.md");
+}
+
+#[test]
+fn connect_suricata() {
+    play("connect-suricata.md");
+}
+
+#[test]
+fn connect_zeek() {
+    play("connect-zeek.md");
+}
+
+#[test]
+fn connect_windows() {
+    play("connect-windows.md");
+}

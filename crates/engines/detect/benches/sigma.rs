@@ -45,7 +45,8 @@ fn rules() -> &'static [(String, String)] {
         let mut files = Vec::new();
         below(&testkit::shared().unwrap().join("data/sigma"), &mut files);
         files.retain(|file| file.extension().is_some_and(|ending| ending == "yml"));
-        let texts = files.iter().map(|file| (file.display().to_string(), std::fs::read_to_string(file).unwrap()));
+        let texts =
+            files.iter().map(|file| (file.display().to_string(), std::fs::read_to_string(file).unwrap()));
         texts.filter(|(_, text)| text.contains("product: windows")).collect()
     })
 }

@@ -25,11 +25,12 @@ mod patterns;
 mod sigma;
 
 pub use alert::{Alert, Evidence};
-pub use attack::{Coverage, Proof, Technique, coverage};
 pub use atomic::{
     Atom, Damaged, Entry, Hit, Index, MAX_ENTRIES, Scratch, Segment, SegmentBuilder, Watched, watched,
 };
+pub use attack::{Coverage, Proof, Technique, coverage};
 pub use patterns::{PatternState, Patterns, Windows};
 pub use sigma::{
-    Card, CardId, Kind, Level, Loader, Matcher, Positive, Record, SELF_TEST, Sigma, Source, State, is_self_test,
+    Card, CardId, Kind, Level, Loader, Matcher, Positive, Record, SELF_TEST, Sigma, Source, State,
+    is_self_test,
 };

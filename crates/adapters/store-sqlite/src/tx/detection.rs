@@ -204,7 +204,8 @@ fn count_with(
     alert: &NewAlert,
 ) -> Result<bool, Fault> {
     // The past can be looked through again: it has what it had, or more.
-    let count = if alert.past { group.count.max(alert.count) } else { group.count.saturating_add(alert.count) };
+    let count =
+        if alert.past { group.count.max(alert.count) } else { group.count.saturating_add(alert.count) };
     let opens = !alert.past || count > group.count;
     tx.execute(
         "UPDATE alert SET object = ?4, title = ?5, level = ?6, source = ?7, past = ?8, first = ?9, last = ?10, \

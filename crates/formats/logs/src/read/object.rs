@@ -14,7 +14,8 @@ use crate::slot::Slots;
 use crate::time;
 
 /// Bounds on one record. A record that had to be repaired is longer than it came.
-pub(crate) const LIMITS: Limits = Limits { bytes: 4 << 20, values: 20_000, names: Names::First, ..Limits::OBJECT };
+pub(crate) const LIMITS: Limits =
+    Limits { bytes: 4 << 20, values: 20_000, names: Names::First, ..Limits::OBJECT };
 
 /// Objects that shippers wrap records in: Elasticsearch's exports, Splunk's.
 const WRAPPERS: [&str; 2] = ["_source", "result"];

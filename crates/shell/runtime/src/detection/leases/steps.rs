@@ -32,10 +32,8 @@ const SECONDS: u64 = 120;
 const BLIND: usize = 100;
 /// Bytes of each.
 const BLIND_TEXT: usize = 500;
-/// After what was taken in, items are looked at again within this time, in microseconds…
+/// After something was taken in, items are looked at again within this time, in microseconds.
 const SOON: i64 = 2_000_000;
-/// …and without it, for clauses run out by the clock.
-const AGAIN: i64 = 60_000_000;
 
 impl Core {
     /// Makes the dry run of the lease that has waited longest. Returns whether there was one.
