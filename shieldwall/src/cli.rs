@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod agreement;
+pub mod contain;
 pub mod detect;
 pub mod findings;
 pub mod hunt;

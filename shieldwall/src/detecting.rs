@@ -40,6 +40,7 @@ pub fn outside(dir: &Path, retention: Retention) -> Result<Outside, Failure> {
         segments: Arc::new(segments),
         telemetry: Arc::new(telemetry),
         logs: Arc::new(Kinds::new().converting(Arc::new(evtx))),
+        actuators: Arc::new(actuators::Kinds::new(concat!("shieldwall/", env!("CARGO_PKG_VERSION")))),
         retention,
     })
 }

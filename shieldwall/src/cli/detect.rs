@@ -6,6 +6,7 @@ use ::detect::Level;
 use clap::{Subcommand, ValueEnum};
 
 use super::Node;
+use super::contain::Contain;
 use super::hunt::{Answers, Hunt};
 use super::logs::{Alerts, LogSource, Telemetry};
 
@@ -25,6 +26,9 @@ pub enum Detection {
     /// Events that are kept for hunts
     #[command(subcommand)]
     Telemetry(Telemetry),
+    /// Block something for a time, with approvals and a way back
+    #[command(subcommand)]
+    Contain(Contain),
 }
 
 impl Detection {
@@ -36,6 +40,7 @@ impl Detection {
             Self::Hunt(command) => command.node(),
             Self::Answers(command) => &command.node,
             Self::Telemetry(command) => command.node(),
+            Self::Contain(command) => command.node(),
         }
     }
 }

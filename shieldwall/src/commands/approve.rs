@@ -46,11 +46,34 @@ pub fn approve(
     Ok(Exit::Well)
 }
 
+/// A lease: what is blocked, where, until when, what for.
+fn lease(text: &Value) -> Option<String> {
+    let part = |name: &str| text.get(name).map(plain);
+    let items = text.get("items")?.as_array()?;
+    let first: Vec<_> = items.iter().take(5).filter_map(|item| item.get("value").map(plain)).collect();
+    let places: Vec<_> = text.get("actuators")?.as_array()?.iter().map(plain).collect();
+    Some(format!(
+        "revision {} of lease {}: {} items blocked ({}{}) at {} until {}, for {}, proposed by {}",
+        part("revision")?,
+        short(&part("lease")?),
+        items.len(),
+        first.join(", "),
+        if items.len() > 5 { ", …" } else { "" },
+        places.join(", "),
+        part("until")?,
+        part("purpose")?,
+        part("by")?
+    ))
+}
+
 /// What the bytes are, whose, and under which agreement or release; `None` for any other bytes.
 fn described(bytes: &[u8]) -> Option<String> {
     let text: Value = serde_json::from_slice(bytes).ok()?;
     let part = |name: &str| text.get(name).map(plain).filter(|value| !value.is_empty());
     let id = |name: &str| part(name).map(|id| short(&id).to_owned());
+    if part("format").as_deref() == Some("shieldwall-lease-statement/1") {
+        return lease(&text);
+    }
     let party = id("party")?;
     Some(match part("type")?.as_str() {
         "agreement-approval" => {

@@ -7,6 +7,7 @@ mod alerts;
 mod answers;
 mod approve;
 mod audit;
+mod contain;
 mod custody;
 mod detect;
 mod doctor;
@@ -182,6 +183,7 @@ async fn detection(client: &Client, command: &Detection, json: bool) -> Outcome 
         Detection::Hunt(command) => hunts::hunt(client, command, json).await,
         Detection::Answers(asked) => answers::answers(client, asked, json).await,
         Detection::Telemetry(command) => telemetry::telemetry(client, command, json).await,
+        Detection::Contain(command) => contain::contain(client, command, json).await,
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod clients;
 mod commands;
+mod contain;
 mod demo;
 mod detect;
 mod detection;

@@ -18,6 +18,7 @@ use sha2::Digest as _;
 use toml::Spanned;
 
 use crate::core::{Core, CoreError};
+use crate::detection::{ActuatorEntry, Containment, LeaseSettings};
 use crate::trust::{Exposure, TrustError};
 
 /// The longest text, in bytes: policies of an alliance are long.
@@ -42,6 +43,8 @@ pub struct NodeRules {
     pub hunts: Vec<HuntApproval>,
     /// What statistics look at; nothing unless it is named.
     pub analytics: analytics::Config,
+    /// What may be blocked with, and by whose word.
+    pub containment: Containment,
 }
 
 /// A standing approval: questions of these parties, of these kinds and for these purposes run when they come.
@@ -100,6 +103,9 @@ struct Entries {
     #[serde(default)]
     hunt_approval: Vec<Spanned<HuntApproval>>,
     analytics: Option<Spanned<analytics::Config>>,
+    #[serde(default)]
+    actuator: Vec<Spanned<ActuatorEntry>>,
+    containment: Option<Spanned<LeaseSettings>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -160,8 +166,18 @@ impl NodeRules {
         let sites = sites(document.passkeys, &mut problems);
         let hunts = hunts(document.hunt_approval, &mut problems);
         let analytics = statistics(document.analytics, &mut problems);
+        let containment = blocking(document.actuator, document.containment, &mut problems);
         if problems.found.is_empty() {
-            Ok(Self { text: text.to_owned(), caveats, detectors, spifs, sites, hunts, analytics })
+            Ok(Self {
+                text: text.to_owned(),
+                caveats,
+                detectors,
+                spifs,
+                sites,
+                hunts,
+                analytics,
+                containment,
+            })
         } else {
             problems.found.sort_by_key(|problem| problem.line);
             Err(problems.found)
@@ -188,6 +204,32 @@ fn statistics(entry: Option<Spanned<analytics::Config>>, problems: &mut Problems
         problems.add(at, unfit.to_string(), "docs/analytics.md lists every setting");
     }
     config
+}
+
+fn blocking(
+    entries: Vec<Spanned<ActuatorEntry>>,
+    settings: Option<Spanned<LeaseSettings>>,
+    problems: &mut Problems<'_>,
+) -> Containment {
+    let mut actuators: Vec<ActuatorEntry> = Vec::new();
+    for entry in problems.bounded("actuator", entries) {
+        let (at, entry) = (entry.span(), entry.into_inner());
+        if actuators.iter().any(|known| known.name == entry.name) {
+            problems.add(
+                at,
+                format!("actuator `{}` stands twice", entry.name),
+                "give each a name of its own",
+            );
+        } else {
+            actuators.push(entry);
+        }
+    }
+    let Some(settings) = settings else { return Containment { actuators, ..Containment::default() } };
+    let (at, settings) = (settings.span(), settings.into_inner());
+    if let Some((message, hint)) = settings.problem() {
+        problems.add(at, message, hint);
+    }
+    Containment { actuators, settings }
 }
 
 fn hunts(entries: Vec<Spanned<HuntApproval>>, problems: &mut Problems<'_>) -> Vec<HuntApproval> {
@@ -453,6 +495,7 @@ impl Core {
     /// [`TrustError::Refused`] with every problem of the text; nothing was changed then.
     pub fn set_rules(&self, text: &str, author: &str, reason: &str) -> Result<RulesSet, TrustError> {
         let rules = NodeRules::parse(text).map_err(refusal)?;
+        self.check_actuators(&rules)?;
         // No decision falls between the old rules and the new ones.
         let _turn = self.trust().map(|trust| trust.turn());
         let tenant = self.scope.tenant;

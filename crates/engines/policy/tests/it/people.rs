@@ -48,6 +48,8 @@ fn least_role(action: Action) -> Option<Role> {
         ("alert", "close") | ("log", "push") | ("hunt", "run" | "approve") | ("object", "feedback") => {
             Some(Role::Analyst)
         }
+        // Posts are told by signatures, whoever hands them in.
+        ("contain", "propose" | "approve" | "release") => Some(Role::Analyst),
         (_, "write" | "withdraw" | "decide" | "pull" | "explain" | "ask" | "draft") => Some(Role::Analyst),
         (_, "read" | "export") => Some(Role::Viewer),
         other => panic!("nobody has said who may {other:?}"),
@@ -211,6 +213,9 @@ fn detection_is_read_by_viewers_worked_by_analysts_and_wired_by_admins() {
             Action::HuntAsk,
             Action::HuntApprove,
             Action::ObjectFeedback,
+            Action::ContainPropose,
+            Action::ContainApprove,
+            Action::ContainRelease,
         ],
     );
     check(Role::Admin, &[Action::LogSourceWrite, Action::TelemetryHold]);

@@ -19,6 +19,7 @@ mod hunts;
 mod import;
 mod journal;
 mod keys;
+mod leases;
 mod ledger;
 mod legible;
 mod live;
@@ -149,6 +150,15 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(ledger::proof))
         .routes(routes!(ledger::report))
         .routes(routes!(queries::ask))
+        .routes(routes!(leases::list, leases::propose))
+        .routes(routes!(leases::get))
+        .routes(routes!(leases::statement))
+        .routes(routes!(leases::approve))
+        .routes(routes!(leases::refuse))
+        .routes(routes!(leases::withdraw))
+        .routes(routes!(leases::extend))
+        .routes(routes!(leases::retry))
+        .routes(routes!(leases::export))
         .routes(routes!(rules::get, rules::put))
         .routes(routes!(rules::check))
         .routes(routes!(rules::diff))

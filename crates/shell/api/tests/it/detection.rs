@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use model::Timestamp;
 use observable::Observable;
+use ports::actuator::{Actuator, ActuatorKind, ActuatorKinds};
 use ports::logs::{Kind, Lag, LogError, LogSources, LogSpec, LogStream, NextBatch};
 use ports::pull::{Field, FieldKind};
 use ports::segments::{SegmentBytes, SegmentError, Segments};
@@ -241,6 +242,19 @@ impl LogStream for Dry {
     }
 }
 
+/// Nothing blocks here.
+struct Nothing;
+
+impl ActuatorKinds for Nothing {
+    fn kinds(&self) -> Vec<ActuatorKind> {
+        Vec::new()
+    }
+
+    fn open(&self, kind: &str, _: &str, _: &str) -> Result<Box<dyn Actuator>, ports::pull::ConfigError> {
+        panic!("{kind} is not opened")
+    }
+}
+
 /// A desk whose node detects.
 async fn open() -> (Desk, Arc<Events>) {
     let mut desk = Desk::open();
@@ -250,6 +264,7 @@ async fn open() -> (Desk, Arc<Events>) {
         segments: Arc::new(Files::default()),
         telemetry: Arc::clone(&events) as Arc<dyn Telemetry>,
         logs: Arc::new(Taps),
+        actuators: Arc::new(Nothing),
         retention: Retention::default(),
     };
     let before = &desk.node.core;

@@ -138,6 +138,16 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("DELETE /api/v1/detection/rules/{name}", "analyst"),
     ("GET /api/v1/detection/coverage", "viewer"),
     ("GET /api/v1/detection/unwatched", "viewer"),
+    ("GET /api/v1/leases", "viewer"),
+    ("POST /api/v1/leases", "analyst"),
+    ("GET /api/v1/leases/{id}", "viewer"),
+    ("GET /api/v1/leases/{id}/statement", "viewer"),
+    ("GET /api/v1/leases/{id}/export", "viewer"),
+    ("POST /api/v1/leases/{id}/approve", "analyst"),
+    ("POST /api/v1/leases/{id}/refuse", "analyst"),
+    ("POST /api/v1/leases/{id}/withdraw", "analyst"),
+    ("POST /api/v1/leases/{id}/extend", "analyst"),
+    ("POST /api/v1/leases/{id}/retry", "analyst"),
     ("GET /api/v1/hunts", "viewer"),
     ("POST /api/v1/hunts", "analyst"),
     ("GET /api/v1/hunts/{id}", "viewer"),
@@ -197,6 +207,11 @@ fn body(line: &str) -> Value {
         "POST /api/v1/log-sources" => json!({"name": "new", "kind": "push"}),
         "PATCH /api/v1/log-sources/{name}" => json!({"enabled": false}),
         "POST /api/v1/hunts" => json!({"values": ["192.0.2.1"]}),
+        "POST /api/v1/leases" => {
+            json!({"values": ["192.0.2.1"], "purpose": "p", "actuators": ["edge"], "seconds": 3600})
+        }
+        "POST /api/v1/leases/{id}/approve" => json!({}),
+        "POST /api/v1/leases/{id}/extend" => json!({"seconds": 3600}),
         "POST /api/v1/hunt-requests" => {
             json!({"agreement": "000000", "purpose": "incident-response", "values": ["192.0.2.1"]})
         }
@@ -293,6 +308,10 @@ impl Furnished {
             .await
             .json();
         let status = added["id"].as_str().unwrap().to_owned();
+        // What waits in the inbox would change things later.
+        while !desk.node.core.store.read().unwrap().inbox(1).unwrap().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
         let alert = alert(&desk);
         Self { desk, token, held, status, alert }
     }
@@ -341,6 +360,7 @@ impl Furnished {
             "GET /api/v1/log-sources",
             "GET /api/v1/alerts?closed=true",
             "GET /api/v1/hunts",
+            "GET /api/v1/leases",
             "GET /api/v1/hunt-requests",
             "GET /taxii2/default/collections/own/manifest/",
         ] {

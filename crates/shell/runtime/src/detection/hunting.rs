@@ -39,6 +39,8 @@ const SAMPLED: usize = 200;
 const LISTED: usize = 1_000;
 /// A hunt is begun so often at most.
 const TRIES: u64 = 3;
+/// Devices of one day that are counted.
+const DEVICES: usize = 1_000;
 /// Days that are counted one by one.
 const DAYS: usize = 400;
 /// Bytes of a record that a sample shows.
@@ -97,6 +99,9 @@ pub(crate) struct Tally {
     #[serde(serialize_with = "as_text")]
     pub(crate) last: Option<Timestamp>,
     pub(crate) days: BTreeMap<String, u64>,
+    /// Whom a block would have met, by day.
+    #[serde(skip)]
+    pub(crate) devices: BTreeMap<String, BTreeSet<String>>,
     pub(crate) sources: BTreeMap<String, u64>,
     pub(crate) samples: Vec<Value>,
 }
@@ -115,7 +120,13 @@ impl Tally {
         self.last = Some(self.last.map_or(origin.time, |last| last.max(origin.time)));
         let day = origin.time.to_string().get(..10).unwrap_or_default().to_owned();
         if self.days.len() < DAYS || self.days.contains_key(&day) {
-            *self.days.entry(day).or_default() += 1;
+            *self.days.entry(day.clone()).or_default() += 1;
+            if let Some(device) = origin.device {
+                let known = self.devices.entry(day).or_default();
+                if known.len() < DEVICES {
+                    known.insert(device.to_owned());
+                }
+            }
         }
         *self.sources.entry(origin.source.to_owned()).or_default() += 1;
         if sample && self.samples.len() < SAMPLES {
@@ -141,6 +152,9 @@ impl Tally {
         self.last = self.last.max(other.last);
         for (day, count) in other.days {
             *self.days.entry(day).or_default() += count;
+        }
+        for (day, devices) in other.devices {
+            self.devices.entry(day).or_default().extend(devices);
         }
         for (source, count) in other.sources {
             *self.sources.entry(source).or_default() += count;

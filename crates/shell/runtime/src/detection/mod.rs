@@ -10,6 +10,7 @@ mod answers;
 mod coverage;
 mod examine;
 mod hunting;
+mod leases;
 mod pipe;
 mod question;
 mod reading;
@@ -38,6 +39,7 @@ use crate::trust::TrustError;
 pub use answers::{Answer, Answering, COVERAGE, Feedback, Standing};
 pub use coverage::Tried;
 pub use hunting::{HuntView, NewHunt};
+pub use leases::{ActuatorEntry, Containment, LeaseSettings, LeaseView, NewLease};
 pub use pipe::ReadSpec;
 pub use question::Sought;
 pub(crate) use reading::supervise;
@@ -56,6 +58,8 @@ pub struct Outside {
     pub telemetry: Arc<dyn Telemetry>,
     /// The kinds of log source there are.
     pub logs: Arc<dyn LogSources>,
+    /// What blocks.
+    pub actuators: Arc<dyn ports::actuator::ActuatorKinds>,
     /// How long and how much is kept.
     pub retention: Retention,
 }
@@ -110,6 +114,8 @@ pub struct Detection {
     /// Events of each class since the start, and when one came last.
     classes: Mutex<BTreeMap<u16, (u64, Timestamp)>>,
     learned: Mutex<statistics::Learned>,
+    /// What is blocked, one step after the other.
+    pub(crate) leasing: Mutex<leases::Leasing>,
     /// Whether what an earlier run had seen was looked up.
     recalled: AtomicBool,
     /// Readers of pushed records, by source, with the configuration that each was made for.
@@ -140,6 +146,7 @@ impl Detection {
             trials: Mutex::default(),
             classes: Mutex::default(),
             learned: Mutex::default(),
+            leasing: Mutex::default(),
             recalled: AtomicBool::new(false),
             pushing: Mutex::default(),
             flowing: RwLock::default(),

@@ -17,6 +17,8 @@ const KEEPING: Duration = Duration::from_secs(60);
 const TRIALS: Duration = Duration::from_secs(30);
 /// Alerts, hunts and questions are forgotten after this time, in microseconds: half a year.
 const FORGOTTEN: i64 = 180 * 86_400 * 1_000_000;
+/// How often leases are looked after.
+const LEASES: Duration = Duration::from_secs(1);
 /// How often answers are brought up.
 const ANSWERS: Duration = Duration::from_secs(1);
 
@@ -30,6 +32,8 @@ pub(crate) fn start(node: &Arc<Node>, tasks: &mut JoinSet<()>) {
     tasks.spawn(looking_back(Arc::clone(node)));
     tasks.spawn(hunting(Arc::clone(node)));
     tasks.spawn(keeping(Arc::clone(node)));
+    tasks.spawn(timed(Arc::clone(node), "leases", LEASES, Core::lease_step));
+    tasks.spawn(timed(Arc::clone(node), "dry-runs", LEASES, Core::dry_run_step));
     tasks.spawn(timed(Arc::clone(node), "answers", ANSWERS, Core::answer_step));
     tasks.spawn(timed(Arc::clone(node), "self-tests", TRIALS, Core::self_test_step));
     if node.options.follow {
@@ -131,7 +135,7 @@ impl Core {
         let now = self.clock.now();
         let before = now.plus_micros(-FORGOTTEN);
         self.store.transact(|tx| {
-            for kind in [WorkKind::Hunt, WorkKind::Asked, WorkKind::Asking] {
+            for kind in WorkKind::ALL {
                 tx.forget_work(self.scope, kind, before)?;
             }
             tx.forget_alerts(self.scope, before)

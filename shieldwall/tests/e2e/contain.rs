@@ -1,0 +1,208 @@
+//! Containment: proposed, looked up in the past, approved, in place, and taken away again.
+
+use std::path::{Path, PathBuf};
+
+use ports::Clock as _;
+use serde_json::Value;
+
+use crate::harness::{Node, eventually, run, text};
+
+/// What the node is to block; neither is on a built-in warning list.
+const NAME: &str = "bad-updates.net";
+const ADDRESS: &str = "93.184.215.77";
+
+/// Gives a node rules of its own with one actuator, a file in a folder beside it, and returns that file.
+fn ruled(node: &Node) -> PathBuf {
+    node.file("edge/about.txt", "blocks of one firewall");
+    let blocks = node.beside("edge/blocks.txt");
+    let rules = format!(
+        "format = \"shieldwall-rules/1\"\n\n[detect]\ninternal_names = [\"corp-contain.net\"]\n\
+         internal_networks = [\"185.10.0.0/16\"]\n\n[containment]\nnever_block = [\"91.198.174.5\"]\n\n\
+         [[actuator]]\nname = \"edge\"\nkind = \"file\"\nconfig = {{ path = \"{}\" }}\n",
+        text(&blocks)
+    );
+    let file = node.file("rules.toml", rules);
+    node.run(&["rules", "set", text(&file), "--reason", "a test"]).exits(0);
+    blocks
+}
+
+/// One event of right now that names what is to be blocked.
+fn event(node: &Node) {
+    let now = runtime::SystemClock.now().to_string();
+    let seconds = &now[..19];
+    let line = format!(
+        r#"{{"timestamp":"{seconds}.000000+0000","event_type":"dns","src_ip":"192.0.2.7","src_port":53000,"dest_ip":"192.0.2.53","dest_port":53,"proto":"UDP","dns":{{"type":"query","rrname":"{NAME}","rrtype":"A"}}}}"#
+    );
+    let file = node.file("eve.json", format!("{line}\n"));
+    node.run(&["log-source", "add", "sensor", "--kind", "push"]).exits(0);
+    node.run(&["log-source", "push", "sensor", text(&file)]).exits(0);
+}
+
+/// Proposes to block something for a day, and gives the lease's number.
+fn proposed(node: &Node, what: &[&str]) -> String {
+    let more = ["--purpose", "an incident", "--actuator", "edge", "--for", "24h"];
+    let lease = node.json(&[&["contain", "propose"][..], what, &more[..]].concat());
+    assert_eq!(lease["state"], "proposed", "{lease}");
+    lease["id"].as_str().unwrap()[..12].to_owned()
+}
+
+/// Waits until a lease is as wished.
+#[track_caller]
+fn waits_for(node: &Node, id: &str, wished: impl Fn(&Value) -> bool) -> Value {
+    eventually(|| node.json(&["contain", "show", id]), wished)
+}
+
+fn has_dry_run(lease: &Value) -> bool {
+    lease["lease"]["dry_run"].is_object()
+}
+
+fn lines(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn officers_approve_what_is_blocked_and_one_person_ends_it() {
+    let node = Node::of("Contain CERT", "NZ");
+    let open = node.file("secret", "correct horse battery staple\n");
+    let open = text(&open);
+    let key = |name: &str| text(&node.beside(name)).to_owned();
+    for name in ["root.key", "mere.key", "tane.key"] {
+        run(&["key", "create", "--output", &key(name), "--passphrase-file", open]).exits(0);
+    }
+    let root = key("root.key");
+    node.run(&["key", "establish", "--root", &root, "--passphrase-file", open]).exits(0);
+    for (person, post) in [("mere", "DUTY_OFFICER"), ("tane", "ANALYST")] {
+        let public = key(&format!("{person}.key.pub"));
+        let args = ["key", "appoint", "--root", &root, "--post", post, "--person", person];
+        let more = ["--name", person, "--public-key", &public, "--passphrase-file", open];
+        node.run(&[&args[..], &more[..]].concat()).exits(0);
+    }
+    let blocks = ruled(&node);
+    let serving = node.serve();
+    event(&node);
+
+    let id = proposed(&node, &[NAME, ADDRESS]);
+    let lease = waits_for(&node, &id, has_dry_run);
+    let run_of = &lease["lease"]["dry_run"];
+    assert_eq!(run_of["days"].as_array().unwrap().len(), 1, "{run_of}");
+    assert_eq!(run_of["days"][0]["hits"], 1, "{run_of}");
+    let shown = node.run(&["contain", "show", &id]).exits(0).text();
+    assert!(shown.contains("dry run: 1 of") && shown.contains("still needed: 2 more persons"), "{shown}");
+    assert_eq!(lines(&blocks), [""; 0], "nothing is blocked before it is approved");
+    // Nor carried anywhere.
+    node.run(&["contain", "export", &id, "--format", "plain"]).exits(1);
+
+    // Whoever only sits at the machine is no officer here.
+    let refused = node.run(&["contain", "approve", &id]).exits(1);
+    assert!(refused.stderr.contains("--officer"), "{}", refused.stderr);
+    let tane = key("tane.key");
+    let tane = ["--officer", &tane, "--passphrase-file", open];
+    let counted = node.json(&[&["contain", "approve", &id][..], &tane[..]].concat());
+    assert_eq!(counted["missing"].as_array().unwrap().len(), 2, "{counted}");
+    // The duty officer is elsewhere, and reads the bytes.
+    let (statement, approval) = (key("lease.statement"), key("mere.approval"));
+    node.run(&["contain", "statement", &id, "--output", &statement]).exits(0);
+    let mere = key("mere.key");
+    let mere = ["--officer", &mere, "--output", &approval, "--passphrase-file", open];
+    let told = run(&[&["agreement", "approve", &statement][..], &mere[..]].concat()).exits(0);
+    assert!(told.stderr.contains(NAME) && told.stderr.contains("edge"), "{}", told.stderr);
+    node.run(&["contain", "approve", &id, "--approval", &approval]).exits(0);
+
+    eventually(|| lines(&blocks), |found| found.len() == 2);
+    assert!(lines(&blocks).contains(&NAME.to_owned()), "{:?}", lines(&blocks));
+    let lease = waits_for(&node, &id, |lease| lease["state"] == "active");
+    assert_eq!(lease["receipts"].as_array().unwrap().len(), 1, "{lease}");
+    assert_eq!(lease["receipts"][0]["results"][0]["done"], true, "{lease}");
+    for format in ["plain", "json", "nftables", "suricata", "rpz", "sigma", "openc2"] {
+        let exported = node.run(&["contain", "export", &id, "--format", format]).exits(0).text();
+        assert!(exported.contains(NAME) || exported.contains(ADDRESS), "{format}: {exported}");
+    }
+    // A later end takes new approvals; until then the old one stands.
+    let later = node.json(&["contain", "extend", &id, "--for", "7d"]);
+    assert_eq!(later["missing"].as_array().unwrap().len(), 2, "{later}");
+    assert_eq!(later["lease"]["until"], lease["lease"]["until"]);
+    let stale = node.run(&["contain", "approve", &id, "--approval", &approval]).exits(1);
+    assert!(stale.stderr.contains("other bytes"), "{}", stale.stderr);
+
+    // A restart does nothing again.
+    assert_eq!(serving.stop(), 0);
+    let serving = node.serve();
+    let lease = waits_for(&node, &id, |lease| lease["state"] == "active");
+    assert_eq!(lease["receipts"].as_array().unwrap().len(), 1, "{lease}");
+    assert_eq!(lines(&blocks).len(), 2);
+
+    node.run(&["contain", "withdraw", &id, "--reason", "the incident is over"]).exits(0);
+    eventually(|| lines(&blocks), Vec::is_empty);
+    let lease = waits_for(&node, &id, |lease| lease["over"] == true);
+    assert_eq!((&lease["state"], lease["receipts"].as_array().unwrap().len()), (&"rolled-back".into(), 2));
+    drop(serving);
+    node.sound();
+}
+
+#[test]
+fn what_must_not_be_blocked_is_refused_by_name_and_every_block_ends() {
+    let node = Node::new("Careful CERT");
+    let blocks = ruled(&node);
+    let serving = node.serve();
+    let propose = |what: &[&str], end: &[&str]| {
+        let more = ["--purpose", "an incident", "--actuator", "edge"];
+        node.run(&[&["contain", "propose"][..], what, &more[..], end].concat())
+    };
+    let day = ["--for", "24h"];
+    for (value, why) in [
+        ("185.10.3.4", "our own network"),
+        ("185.10.0.0/24", "our own network"),
+        ("vpn.corp-contain.net", "our own name"),
+        ("https://vpn.corp-contain.net/x", "our own name"),
+        ("91.198.174.5", "the house's list"),
+        ("127.0.0.1", "our own network"),
+        ("91.0.0.0/10", "wider than"),
+    ] {
+        let refused = propose(&[ADDRESS, value], &day).exits(1);
+        assert!(
+            refused.stderr.contains(value) && refused.stderr.contains(why),
+            "{value}: {}",
+            refused.stderr
+        );
+    }
+    // Every block has an end, and it is near.
+    propose(&[ADDRESS], &[]).exits(2);
+    let refused = propose(&[ADDRESS], &["--for", "31d"]).exits(1);
+    assert!(refused.stderr.contains("30 days"), "{}", refused.stderr);
+    let more = ["--purpose", "p", "--actuator", "nowhere", "--for", "1h"];
+    let refused = node.run(&[&["contain", "propose", ADDRESS][..], &more[..]].concat()).exits(1);
+    assert!(refused.stderr.contains("edge"), "{}", refused.stderr);
+    assert_eq!(node.json(&["contain", "list"])["leases"], serde_json::json!([]));
+
+    // An indicator's values, and no more than may be blocked.
+    let made = node.json(&["indicator", "add", NAME, "--name", NAME]);
+    let indicator = made["results"][0]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    let id = proposed(&node, &["--object", &indicator, ADDRESS, "185.10.3.4", "--keep-rest"]);
+    let lease = waits_for(&node, &id, has_dry_run);
+    assert_eq!(lease["lease"]["items"].as_array().unwrap().len(), 2, "{lease}");
+    assert_eq!(lease["lease"]["left"][0]["item"]["observable"]["value"], "185.10.3.4");
+    // Without keys there are no officers: two people of ours, the same one once.
+    for _ in 0..2 {
+        let counted = node.json(&["contain", "approve", &id, "--author", "anna"]);
+        assert_eq!(counted["missing"], serde_json::json!(["1 more person"]));
+    }
+    node.json(&["contain", "approve", &id, "--author", "ben"]);
+    eventually(|| lines(&blocks), |found| found.len() == 2);
+
+    // Nobody has to say that what is revoked goes.
+    node.run(&["object", "revoke", &indicator]).exits(0);
+    eventually(|| lines(&blocks), |found| *found == [ADDRESS]);
+    let lease = waits_for(&node, &id, |lease| lease["lease"]["left"].as_array().unwrap().len() == 2);
+    assert_eq!(lease["state"], "active", "{lease}");
+    // What cannot be taken away now is taken away later.
+    std::fs::rename(node.beside("edge"), node.beside("elsewhere")).unwrap();
+    node.run(&["contain", "withdraw", &id, "--reason", "over"]).exits(0);
+    let lease = waits_for(&node, &id, |lease| lease["lease"]["failed"]["edge"].is_object());
+    assert_eq!(lease["over"], false, "{lease}");
+    std::fs::rename(node.beside("elsewhere"), node.beside("edge")).unwrap();
+    waits_for(&node, &id, |lease| lease["over"] == true);
+    assert_eq!(lines(&blocks), [""; 0]);
+    drop(serving);
+    node.sound();
+}
