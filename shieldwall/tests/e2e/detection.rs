@@ -123,9 +123,9 @@ fn what_one_shares_another_looks_for_and_answers() {
 
 #[test]
 fn people_hunt_in_what_was_kept() {
-    let mut node = Node::of("Kiwi CERT", "NZ");
-    let log = text(&node.file("hosts.jsonl", &(0..10).map(|at| process(at, &hash(7))).collect::<String>()))
-        .to_owned();
+    let node = Node::of("Kiwi CERT", "NZ");
+    let lines: String = (0..10).map(|at| process(at, &hash(7))).collect();
+    let log = text(&node.file("hosts.jsonl", lines)).to_owned();
     let _serving = node.serve();
     reads(&node, "hosts", &log, 10);
     let hunt = |node: &Node, args: &[&str], code: i32| {
@@ -157,7 +157,7 @@ fn people_hunt_in_what_was_kept() {
 fn rules_prove_themselves_and_the_blind_say_so() {
     let node = Node::of("Kiwi CERT", "NZ");
     let _serving = node.serve();
-    let active = "title: lantern\nid: 7b1f0f3a-58f0-4b38-9d55-8f8c7c1d0001\nlogsource:\n  product: windows\n  category: process_creation\ndetection:\n  a:\n    Image|endswith: '\\lantern.exe'\n  condition: a\nlevel: high\n";
+    let active = "title: lantern\nid: 7b1f0f3a-58f0-4b38-9d55-8f8c7c1d0001\nlogsource:\n  product: windows\n  category: process_creation\ndetection:\n  a:\n    Image|endswith: '\\lantern.exe'\n  condition: a\nlevel: high\ntags:\n  - attack.execution\n  - attack.t1059.001\n";
     let blind = active.replace("process_creation", "file_access").replace("0001", "0002");
     let never = active.replace("condition: a", "condition: a and not a").replace("0001", "0003");
     for (name, text_of) in [("active.yml", active), ("blind.yml", &blind), ("never.yml", &never)] {
@@ -181,6 +181,11 @@ fn rules_prove_themselves_and_the_blind_say_so() {
     assert!(why.contains("no event"), "{why}");
     let coverage = node.json(&["detect", "coverage"]);
     assert_eq!(coverage["rules"]["active"], 2, "{coverage}");
+    // Covered is what was shown to fire: the rule that contradicts itself covers nothing.
+    let technique = &coverage["techniques"][0];
+    let counts =
+        ["rules_proved", "rules_active", "rules_other"].map(|name| technique[name].as_u64().unwrap());
+    assert_eq!((technique["covered"].as_bool(), counts), (Some(true), [1, 1, 1]), "{coverage}");
     node.run(&["detect", "rules", "remove", "active.yml"]);
 }
 

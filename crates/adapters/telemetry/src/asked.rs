@@ -22,8 +22,11 @@ pub(crate) struct Sought {
     /// The same.
     set: HashSet<Box<[u8]>>,
     /// Ranges of texts, from one up to another, which is not in it; ascending, apart from each other.
-    ranges: Vec<(Box<[u8]>, Box<[u8]>)>,
+    ranges: Vec<Between>,
 }
+
+/// From one text up to another, which is not in it.
+type Between = (Box<[u8]>, Box<[u8]>);
 
 impl Asked {
     pub(crate) fn new(values: &[Observable]) -> Self {
@@ -86,7 +89,7 @@ impl Sought {
     /// Sorts the ranges and joins those that touch.
     fn merge(&mut self) {
         self.ranges.sort_unstable();
-        let mut merged: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::with_capacity(self.ranges.len());
+        let mut merged: Vec<Between> = Vec::with_capacity(self.ranges.len());
         for (from, until) in self.ranges.drain(..) {
             match merged.last_mut() {
                 Some((_, end)) if from <= *end => {

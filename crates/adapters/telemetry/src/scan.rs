@@ -63,11 +63,11 @@ fn number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }
 
-/// Rows that the plan covers by time, and the times of the first and the last.
-fn covered(
-    group: &Group<'_>,
-    plan: &Plan,
-) -> Result<(Range<usize>, Option<(Timestamp, Timestamp)>), Unreadable> {
+/// Rows, and the times of the first and the last.
+type Span = (Range<usize>, Option<(Timestamp, Timestamp)>);
+
+/// Rows that the plan covers by time.
+fn covered(group: &Group<'_>, plan: &Plan) -> Result<Span, Unreadable> {
     let (first, last) = times(group.facts)?;
     let begins = plan.from.is_none_or(|from| from <= first);
     let ends = plan.until.is_none_or(|until| last < until);

@@ -3,6 +3,7 @@
 //! Rules and events are read from the shared data beside the project. The yardstick is the same engine fed with
 //! `serde_json` values, as one would without readers and classes of our own.
 #![expect(clippy::unwrap_used, reason = "a bench stops at what cannot be measured")]
+#![expect(clippy::disallowed_methods, reason = "a bench may read its data")]
 
 use std::hint::black_box;
 use std::io::Read;

@@ -163,6 +163,14 @@ fn show(coverage: &Value) {
     });
     let tests = ["passed", "failed", "untried"].map(|word| part(&format!("/self_tests/{word}")));
     let [passed, failed, untried] = tests;
+    let techniques = list("techniques");
+    if !techniques.is_empty() {
+        output::text(&format!(
+            "ATT&CK: {} techniques covered by rules that were shown to fire, of {} that rules name",
+            techniques.iter().filter(|one| one.get("covered") == Some(&Value::Bool(true))).count(),
+            techniques.len()
+        ));
+    }
     output::text(&format!("self-tests: {passed} passed, {failed} failed, {untried} could not be made"));
     output::text(&format!(
         "kept for hunts: {} events, and {} that wait to be written",

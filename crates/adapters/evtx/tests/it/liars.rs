@@ -24,8 +24,11 @@ fn liar(folder: &Path, script: &str, limits: Limits) -> Evtx {
     Evtx::new("/bin/sh".into(), vec!["-c".into(), script.into(), "sh".into(), folder.into()], limits)
 }
 
-/// Reads three files through a liar: of each its records, and `None` for all well or why it broke off and after how many.
-fn three(script: &str, limits: Limits) -> Vec<(Vec<String>, Option<(u64, String)>)> {
+/// Records of a file; `None` for all well, or after how many it broke off and why.
+type Heard = (Vec<String>, Option<(u64, String)>);
+
+/// Reads three files through a liar.
+fn three(script: &str, limits: Limits) -> Vec<Heard> {
     let folder = testkit::temp_dir();
     let paths = write(folder.path(), &[b"a", b"b", b"c"]);
     let told = |(records, end): (Vec<String>, Result<_, EvtxError>)| match end {

@@ -110,7 +110,7 @@ fn what_may_not_be_read_is_named_and_the_others_go_on() {
             let closed = dir.path().join("a.log");
             append(&closed, "a\n");
             append(&dir.path().join("b.log"), "b\n");
-            fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
             let mut caller = Caller::open(&quick(), &files(dir.path()), None);
             let fault = caller.until_fault().await;
             assert!(fault.contains("a.log") && fault.contains("may not be read"), "{fault}");

@@ -1,5 +1,5 @@
 //! Log sources against files that rotate, peers that misbehave and callers that die, all in this process.
-#![expect(clippy::unwrap_used, reason = "a failing helper is a failing test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing helper is a failing test")]
 
 mod caller;
 mod converted;

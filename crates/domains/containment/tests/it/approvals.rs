@@ -91,7 +91,8 @@ fn nothing_counts_before_the_dry_run_or_on_another_revision() {
 
 #[test]
 fn a_dry_run_that_contradicts_itself_is_none() {
-    let runs: [(&str, &dyn Fn(&mut shieldwall_containment::DryRun)); 6] = [
+    type Change<'c> = &'c dyn Fn(&mut shieldwall_containment::DryRun);
+    let runs: [(&str, Change<'_>); 6] = [
         ("before it begins", &|run| run.from = run.until),
         ("the future", &|run| run.until = at(DAY)),
         ("older than the proposal", &|run| (run.at, run.until) = (at(-1), at(-2))),

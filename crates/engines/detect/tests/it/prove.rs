@@ -160,7 +160,8 @@ fn networks_and_numbers() {
         ip.strip_prefix("192.0.2.").unwrap().parse::<u8>().unwrap() > 3
     });
     let port = |text: &str| text.parse::<f64>().unwrap();
-    let cases: [(&str, fn(f64) -> bool); 4] = [
+    type Holds = fn(f64) -> bool;
+    let cases: [(&str, Holds); 4] = [
         ("DestinationPort|gt: 1024", |port| port > 1024.0),
         ("DestinationPort|gte: 1024", |port| port >= 1024.0),
         ("DestinationPort|lt: 1024", |port| port < 1024.0),

@@ -157,8 +157,7 @@ fn check_suricata(text: &str) {
         "sid",
         "rev",
     ];
-    let mut sid = 1_700_000;
-    for rule in text.lines().filter(|line| !line.starts_with('#')) {
+    for (sid, rule) in (1_700_000..).zip(text.lines().filter(|line| !line.starts_with('#'))) {
         assert!(rule.starts_with("drop ") && rule.ends_with(";)"), "{rule}");
         assert!(rule.chars().all(|c| matches!(c, ' '..='~')), "{rule}");
         let options = options(rule);
@@ -166,7 +165,6 @@ fn check_suricata(text: &str) {
         let sids: Vec<_> = options.iter().filter(|(name, _)| name == "sid").collect();
         assert_eq!(sids.len(), 1, "{rule}");
         assert_eq!(sids[0].1, sid.to_string());
-        sid += 1;
         for (_, content) in options.iter().filter(|(name, _)| name == "content") {
             // Not negated, and hex in pairs of bars.
             assert!(content.starts_with('"') && content.matches('|').count() % 2 == 0, "{rule}");

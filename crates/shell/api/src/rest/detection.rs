@@ -294,6 +294,26 @@ fn not_watched(app: &App) -> Result<Vec<UnwatchedBody>, Problem> {
     Ok(unwatched.map(|one| UnwatchedBody { object: one.object.to_string(), reason: one.reason }).collect())
 }
 
+/// A technique of ATT&CK, and the rules that name it.
+#[derive(Serialize, ToSchema)]
+struct TechniqueCoverage {
+    /// Such as `T1059.001`.
+    id: String,
+    /// Tactics that its rules name.
+    tactics: Vec<String>,
+    /// Whether a rule looks for it that was shown to fire.
+    covered: bool,
+    /// Active rules that were shown to fire.
+    rules_proved: usize,
+    /// Other active rules.
+    rules_active: usize,
+    /// Rules in every other state.
+    rules_other: usize,
+    /// When one of them matched last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_fired: Option<String>,
+}
+
 /// What "no alert" means here.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DetectionCoverage {
@@ -307,6 +327,9 @@ pub(crate) struct DetectionCoverage {
     rules: BTreeMap<String, usize>,
     /// Active rules that were given an event of their own lately: whether they fired on it.
     self_tests: SelfTests,
+    /// ATT&CK techniques that rules name. One is covered only by a rule that is active and has fired on an event of its
+    /// own.
+    techniques: Vec<TechniqueCoverage>,
     /// How many active rules never matched anything.
     never_fired: usize,
     /// The first hundred of them.
@@ -421,12 +444,23 @@ pub(crate) async fn coverage(State(app): State<Shared>) -> Result<Json<Detection
         first_unwatched.truncate(NAMED);
         let (patterns, shared_rules) = detection.kept();
         let (passed, failed, untried) = detection.trials();
+        let techniques = app.core().techniques()?.techniques.into_iter().map(|technique| TechniqueCoverage {
+            covered: technique.is_covered(),
+            id: technique.id,
+            tactics: technique.tactics.into_iter().collect(),
+            rules_proved: technique.rules_proved,
+            rules_active: technique.rules_active,
+            rules_other: technique.rules_other,
+            last_fired: technique.last_fired.map(|last| last.to_string()),
+        });
+        let techniques = techniques.collect();
         Ok(Json(DetectionCoverage {
             values: detection.watch().index.len(),
             patterns,
             shared_rules,
             rules: states,
             self_tests: SelfTests { passed, failed, untried },
+            techniques,
             never_fired,
             first_never_fired,
             unwatched,

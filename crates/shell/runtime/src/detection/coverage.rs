@@ -79,6 +79,31 @@ impl Detection {
 }
 
 impl Core {
+    /// Which of ATT&CK's techniques are covered: by rules that are active and have fired on an event of their own, and by
+    /// nothing that a rule merely says of itself.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn techniques(&self) -> Result<detect::Coverage, DetectionError> {
+        let detection = self.detection()?;
+        let fired = self.store.read()?.fired(self.scope)?;
+        let fired: BTreeMap<&str, Timestamp> =
+            fired.iter().map(|fired| (fired.rule.as_str(), fired.last)).collect();
+        let rules = detection.rules();
+        let proofs = rules.iter().map(|rule| {
+            let name = match (&rule.object, &rule.card.id) {
+                (None, Some(id)) => id,
+                (Some(_), _) | (None, None) => &rule.card.file,
+            };
+            let proof = detect::Proof {
+                proved: rule.tried == Some(Tried::Passed),
+                last_fired: fired.get(name.as_str()).copied(),
+            };
+            (&rule.card, proof)
+        });
+        Ok(detect::coverage(proofs))
+    }
+
     /// Tries the next rules. Returns whether there are more.
     ///
     /// # Errors

@@ -263,7 +263,6 @@ impl Trust {
     }
 
     /// Asks the same policy, as the receiver, about something a party gave us: whether it may be taken in, or used so.
-    #[expect(clippy::too_many_arguments, reason = "a question to the policy, spelled out")]
     pub(crate) fn decide_inbound(
         &self,
         force: &InForce,

@@ -112,7 +112,7 @@ impl Need<'_> {
         self.is.iter().all(|matcher| refers(matcher) || passes(matcher))
             && !self.never.iter().any(|matcher| passes(matcher))
             && !(self.presence == Presence::There && nothing)
-            && !value.text().is_some_and(|text| self.taken.iter().any(|taken| *taken == text))
+            && value.text().is_none_or(|text| self.taken.iter().all(|taken| *taken != text))
     }
 
     fn passes(&self, matcher: &CompiledMatcher, value: &Value) -> bool {
