@@ -8,7 +8,7 @@ mod prove;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use logs::{ClassId, Event};
 use rsigma_eval::{CompiledRule, CorrelationEngine, Engine, EvaluationResult, MatchDetailLevel};
@@ -172,14 +172,30 @@ pub struct Card {
 /// Rules that are ready to be asked.
 pub struct Sigma {
     cards: Vec<Card>,
-    /// By the place of its card; `None` for what does not look at single events.
-    compiled: Vec<Option<CompiledRule>>,
+    /// By the place of its card.
+    compiled: Vec<Mutex<Compiled>>,
     filters: Vec<FilterRule>,
     groups: Vec<Group>,
     by_class: BTreeMap<ClassId, usize>,
     correlations: Vec<rsigma_parser::CorrelationRule>,
     /// Rules that correlations count, with their documents.
     counted: BTreeMap<CardId, SigmaRule>,
+}
+
+/// A rule on its way into engines: rules are large, so the last engine that wants it has it, and copies are made for others
+/// alone.
+struct Compiled {
+    /// `None` for what does not look at single events, and once every engine has it.
+    rule: Option<CompiledRule>,
+    /// Engines that are not built yet and want it.
+    wanted: usize,
+}
+
+impl Compiled {
+    fn give(&mut self) -> Option<CompiledRule> {
+        self.wanted = self.wanted.saturating_sub(1);
+        if self.wanted == 0 { self.rule.take() } else { self.rule.clone() }
+    }
 }
 
 /// Rules that are asked about the same classes of events.
@@ -216,7 +232,10 @@ impl Sigma {
         group.engine.get_or_init(|| {
             let mut engine = Engine::new();
             engine.set_match_detail(MatchDetailLevel::Full);
-            let rules = group.rules.iter().filter_map(|id| self.compiled.get(id.0 as usize)?.clone());
+            let rules = group.rules.iter().filter_map(|id| {
+                let compiled = self.compiled.get(id.0 as usize)?;
+                compiled.lock().unwrap_or_else(PoisonError::into_inner).give()
+            });
             engine.extend_compiled_rules(rules);
             for filter in &self.filters {
                 // It was tried when it was loaded.

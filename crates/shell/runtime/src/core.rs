@@ -363,6 +363,9 @@ impl Core {
         let changed = self.store.transact(|tx| tx.set_warning_list(self.scope.tenant, name, raw))?;
         if changed {
             *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            if let Some(detection) = self.detection.get() {
+                detection.lists_changed();
+            }
         }
         Ok(changed)
     }

@@ -113,10 +113,13 @@ fn bundle(file: &str, bytes: &[u8], gathered: &mut Gathered, rules: &mut Loader)
 
 fn list(bytes: &[u8], gathered: &mut Gathered) {
     let mut reader = Reader::new();
-    let mut each = |parsed: Parsed| {
-        if let Parsed::Value(entry) = parsed {
+    let mut each = |parsed: Parsed| match parsed {
+        Parsed::Value(entry) => {
             let title = entry.term.observable.to_string();
             gathered.add(None, title, &observable::pattern(&entry.term), None);
+        }
+        Parsed::Refused(refused) => {
+            gathered.all.refused.push((format!("line {}", refused.line), refused.reason.to_string()));
         }
     };
     reader.push(bytes, &mut each);

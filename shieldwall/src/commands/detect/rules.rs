@@ -84,7 +84,7 @@ async fn add(client: &Client, paths: &[PathBuf], as_json: bool) -> Outcome {
             .hint("name files or folders of Sigma rules"));
     }
     let mut names = BTreeSet::new();
-    let mut changed = 0;
+    let (mut changed, mut refused) = (0, 0);
     for file in &files {
         let name = name_of(file);
         let path = format!("/api/v1/detection/rules/{}", encode(&name));
@@ -95,15 +95,13 @@ async fn add(client: &Client, paths: &[PathBuf], as_json: bool) -> Outcome {
         let answer = response.into_body().collect().await?.to_bytes();
         if !status.is_success() {
             let why = problem(status, &answer);
-            let message = format!("{name}: {why}");
-            let failure = match why.exit {
-                Exit::Findings => Failure::refused(message),
-                _ => Failure::new(message),
-            };
-            return Err(match why.remedy() {
-                Some(remedy) => failure.hint(remedy),
-                None => failure,
-            });
+            // One file that is refused keeps no other from being added.
+            if why.exit == Exit::Findings {
+                refused += 1;
+                output::say(&output::inline(&format!("{name}: {why}")));
+                continue;
+            }
+            return Err(Failure::new(format!("{name}: {why}")));
         }
         let answer: Value = serde_json::from_slice(&answer)?;
         changed += u64::from(answer.get("changed").and_then(Value::as_bool) == Some(true));
@@ -130,7 +128,7 @@ async fn add(client: &Client, paths: &[PathBuf], as_json: bool) -> Outcome {
         ));
     }
     let broken = ["unsupported", "self-test-failed"].iter().any(|state| states.contains_key(*state));
-    Ok(if broken { Exit::Findings } else { Exit::Well })
+    Ok(if broken || refused > 0 { Exit::Findings } else { Exit::Well })
 }
 
 fn row(rule: &Value) -> Vec<String> {

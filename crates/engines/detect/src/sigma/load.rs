@@ -1,14 +1,14 @@
 //! From texts to rules that can be asked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use logs::{ClassId, Route, route};
 use rsigma_eval::{CompiledRule, CorrelationConfig, CorrelationEngine, Engine, compile_rule};
 use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, LogSource, SigmaRule, parse_sigma_yaml};
 
 use super::fields::excluded;
-use super::{CARD, Card, CardId, Group, Kind, Level, Sigma, Source, State, meaning};
+use super::{CARD, Card, CardId, Compiled, Group, Kind, Level, Sigma, Source, State, meaning};
 
 /// Longest text of one file, in bytes: the longest rule of the public collections has a tenth of it.
 const MAX_TEXT: usize = 1 << 20;
@@ -16,6 +16,29 @@ const MAX_TEXT: usize = 1 << 20;
 const MAX_COUNTED: usize = 100_000;
 /// Entries that one group of a correlation may hold.
 const MAX_ENTRIES: usize = 10_000;
+
+/// Brackets that may be open at once, those in texts included, of which the public rules have 69. The YAML reader takes time
+/// that grows with the square of the depth.
+const MAX_DEPTH: usize = 1_000;
+
+/// Whether brackets, or dashes on one line, nest deeper than any rule does. Brackets in texts count too: nearly all of them
+/// are closed again.
+fn nests_deeply(text: &str) -> bool {
+    let (mut depth, mut dashes) = (0_usize, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'-' | b'?' => dashes += 1,
+            b' ' => {}
+            _ => dashes = 0,
+        }
+        if depth > MAX_DEPTH || dashes > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
 
 /// Takes rules in, text by text.
 #[derive(Default)]
@@ -40,6 +63,10 @@ impl Loader {
         if text.len() > MAX_TEXT {
             let why = format!("{} bytes long; at most {MAX_TEXT} are read", text.len());
             return self.unreadable(file, why);
+        }
+        if nests_deeply(text) {
+            return self
+                .unreadable(file, format!("lists or maps in it are nested more than {MAX_DEPTH} deep"));
         }
         let collection = match parse_sigma_yaml(text) {
             Ok(collection) => collection,
@@ -179,7 +206,15 @@ impl Loader {
             self.correlations.iter().filter(|(card, _)| usable(card)).map(|(_, one)| one.clone()).collect();
         let documents = self.documents;
         let counted = documents.into_iter().filter(|(id, _)| counted.contains(id)).collect();
-        Sigma { cards: self.cards, compiled: self.compiled, filters, groups, by_class, correlations, counted }
+        let mut compiled: Vec<Compiled> =
+            self.compiled.into_iter().map(|rule| Compiled { rule, wanted: 0 }).collect();
+        for id in groups.iter().flat_map(|group: &Group| &group.rules) {
+            if let Some(compiled) = compiled.get_mut(id.0 as usize) {
+                compiled.wanted += 1;
+            }
+        }
+        let compiled = compiled.into_iter().map(Mutex::new).collect();
+        Sigma { cards: self.cards, compiled, filters, groups, by_class, correlations, counted }
     }
 
     /// A filter that cannot be compiled, or names rules which are not there, narrows nothing, and its author should know.

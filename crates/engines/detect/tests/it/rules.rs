@@ -150,3 +150,14 @@ fn a_filter_narrows_the_rules_that_it_names() {
     let alone = rules(&[filter]);
     assert!(alone.cards()[0].state.reason().contains("none of its rules"), "{:?}", alone.cards());
 }
+
+/// What takes a YAML reader minutes is refused before it is read.
+#[test]
+fn texts_that_nest_without_end() {
+    let deep = ["[", "{a: ", "[\n", "- ", "? "].map(|part| format!("title: {}", part.repeat(100_000)));
+    for text in &deep {
+        let sigma = crate::rules(&[text]);
+        let card = &sigma.cards()[0];
+        assert!(matches!(card.state, State::Unsupported(_)), "{:.20}: {:?}", text, card.state);
+    }
+}

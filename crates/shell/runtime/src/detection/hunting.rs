@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use detect::{Entry, PatternState, State, Windows};
+use detect::{PatternState, State, Windows};
 use logs::{Format, Reader, Settings};
 use model::{Digest, Seq, StixId, Timestamp, VersionId};
 use policy::Action;
@@ -557,21 +557,14 @@ impl Core {
             if object.id.type_name() != "indicator" {
                 continue;
             }
-            let Some(one) = one_of(&*read, self.scope, object.version_id, now)? else { continue };
+            let Some(one) = one_of(&*read, self, object.version_id)? else { continue };
             if self.may_use(&registry, &*read, object.version_id, Action::Detect, now)?.is_ok() {
                 arrived.insert(object.id.clone(), one);
             }
         }
         drop(read);
         let stats = detection.outside.telemetry.stats();
-        let mut arrived: Vec<OneIndicator> = arrived.into_values().collect();
-        // What everybody uses says nothing by itself, and is not looked for.
-        let warnings = self.warnings()?;
-        let harmless = |entry: &Entry| {
-            let hit = warnings.check(&entry.atom.observable);
-            hit.is_some_and(|hit| hit.category == lists::Category::FalsePositive)
-        };
-        arrived.retain(|one| !one.entries.iter().any(harmless));
+        let arrived: Vec<OneIndicator> = arrived.into_values().collect();
         if arrived.is_empty() || stats.events + stats.waiting == 0 {
             self.store.transact(|tx| tx.set_cursor(tenant, CURSOR, last))?;
             return Ok(more);

@@ -289,7 +289,7 @@ impl Core {
                 self.items_of_value(&registry, &*read, text, now, &mut items)?;
             }
             for id in &new.objects {
-                self.items_of_object(&*read, id, now, &mut items)?;
+                self.items_of_object(&*read, id, &mut items)?;
             }
             let known = self.known_of(&registry, &*read, &items, now)?;
             (items, known)

@@ -102,8 +102,14 @@ pub struct Detection {
     watch: RwLock<Arc<Watch>>,
     keeper: Mutex<watch::Keeper>,
     verdicts: Mutex<verdict::Verdicts>,
+    /// Whether everything that is held is watched, since the start: nothing is read before.
+    pub(crate) ready: tokio::sync::watch::Sender<bool>,
+    /// Moves whenever what is watched is swapped.
+    pub(crate) moved: tokio::sync::watch::Sender<u64>,
     /// Own rules were added or removed.
     rules_changed: AtomicBool,
+    /// Warning lists were changed.
+    pub(crate) lists_changed: AtomicBool,
     /// Hunts under way, and whether each was called off.
     under_way: Mutex<BTreeMap<Digest, Arc<AtomicBool>>>,
     /// Objects that were seen and whose answers are to be brought up.
@@ -139,7 +145,10 @@ impl Detection {
             watch: RwLock::default(),
             keeper: Mutex::default(),
             verdicts: Mutex::default(),
+            ready: tokio::sync::watch::Sender::new(false),
+            moved: tokio::sync::watch::Sender::new(0),
             rules_changed: AtomicBool::new(true),
+            lists_changed: AtomicBool::new(false),
             under_way: Mutex::default(),
             seen: Mutex::default(),
             lags: Mutex::default(),
@@ -163,13 +172,26 @@ impl Detection {
         Arc::clone(&self.watch.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Swaps what is watched. Whoever waits for events lets go of what was watched before, which may be large.
     fn set_watch(&self, watch: Watch) {
-        *self.watch.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(watch);
+        let watch = Arc::new(watch);
+        *self.watch.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&watch);
+        self.moved.send_modify(|count| *count += 1);
+        // One that is in use now renews itself.
+        if let Ok(mut pipes) = self.pushing.try_lock() {
+            pipes.values_mut().for_each(|(_, pipe)| pipe.renew(&watch));
+        }
     }
 
     /// Own rules were added or removed: they are loaded anew.
     pub fn rules_changed(&self) {
         self.rules_changed.store(true, Ordering::Release);
+        self.watched.notify_one();
+    }
+
+    /// Warning lists were changed: what is watched is judged by them anew.
+    pub(crate) fn lists_changed(&self) {
+        self.lists_changed.store(true, Ordering::Release);
         self.watched.notify_one();
     }
 

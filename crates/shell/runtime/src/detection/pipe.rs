@@ -252,6 +252,11 @@ impl Pipe {
         Ok(self.read(core, detection, batch)?.fired)
     }
 
+    /// Goes on with what is watched now.
+    pub(crate) fn renew(&mut self, watch: &Arc<Watch>) {
+        self.examiner.renew(watch);
+    }
+
     /// Takes in the next piece.
     pub(crate) fn take(
         &mut self,
@@ -259,7 +264,7 @@ impl Pipe {
         detection: &Detection,
         batch: &LogBatch,
     ) -> Result<Outcome, DetectionError> {
-        self.examiner.renew(&detection.watch());
+        self.renew(&detection.watch());
         self.read(core, detection, batch)
     }
 

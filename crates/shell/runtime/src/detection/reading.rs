@@ -32,6 +32,12 @@ pub(crate) async fn supervise(node: Arc<Node>) {
     if let Err(problem) = taken_up.await {
         warn!(%problem, "what was kept before the last stop cannot be taken up");
     }
+    // What is read before rules and indicators are loaded would count as looked at.
+    let mut ready = detection.ready.subscribe();
+    tokio::select! {
+        _ = ready.wait_for(|ready| *ready) => {}
+        _ = stop.changed() => return,
+    }
     while !*stop.borrow() {
         match wanted(&node).await {
             Ok(wanted) => adjust(&node, &detection, &mut running, wanted).await,
@@ -168,10 +174,15 @@ async fn through(
     let mut pipe = Box::new(Pipe::new(&record.name, spec, detection));
     info!(source = record.name, kind = record.kind, "a log source is read");
     let mut lost = stream.lag().lost;
+    let mut moved = detection.moved.subscribe();
     while !*stop.borrow() {
         let batch = tokio::select! {
             batch = stream.next() => batch,
             _ = stop.changed() => return Ok(()),
+            _ = moved.changed() => {
+                pipe.renew(&detection.watch());
+                continue;
+            }
         };
         let batch = match batch {
             Ok(batch) => batch,
@@ -324,6 +335,9 @@ impl Core {
         }
         let batch =
             LogBatch { name: part.to_owned(), begins: true, bytes, ends: true, ..LogBatch::default() };
+        if !*detection.ready.borrow() {
+            while self.watch_step()? {}
+        }
         let mut pipes = detection.pushing.lock().unwrap_or_else(PoisonError::into_inner);
         // What counts over several events goes on counting from one push to the next.
         let known = pipes.remove(name).filter(|(config, _)| *config == record.config);

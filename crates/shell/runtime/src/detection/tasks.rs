@@ -19,6 +19,8 @@ const TRIALS: Duration = Duration::from_secs(30);
 const FORGOTTEN: i64 = 180 * 86_400 * 1_000_000;
 /// How often leases are looked after.
 const LEASES: Duration = Duration::from_secs(1);
+/// How long changes of rules are gathered before they are loaded.
+const GATHER: Duration = Duration::from_millis(300);
 /// How often answers are brought up.
 const ANSWERS: Duration = Duration::from_secs(1);
 
@@ -57,7 +59,8 @@ async fn watching(node: Arc<Node>) {
         tokio::select! {
             _ = head.changed() => {}
             _ = stop.changed() => {}
-            () = detection.watched.notified() => {}
+            // Rules are often added one after the other, and are loaded together.
+            () = detection.watched.notified() => tokio::time::sleep(GATHER).await,
             () = tokio::time::sleep(node.options.idle) => {}
         }
     }

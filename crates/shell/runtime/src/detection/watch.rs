@@ -8,8 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use detect::{Card, CardId, Entry, Index, Loader, Patterns, Segment, SegmentBuilder, Sigma, State, Watched};
+use detect::{
+    Card, CardId, Entry, Index, Loader, PatternState, Patterns, Segment, SegmentBuilder, Sigma, State,
+    Watched, Windows,
+};
+use lists::{Category, WarningIndex};
 use model::{Finding, Seq, Severity, StixId, Timestamp, VersionId};
+use observable::Observable;
 use ports::{JournalKind, ObjectFilter, Read, StoreError, Stored};
 use tracing::{info, warn};
 
@@ -90,6 +95,8 @@ pub(crate) struct Keeper {
     /// Something that may be in the file was erased.
     erased: bool,
     swept: Option<Timestamp>,
+    /// Warning lists were changed.
+    relisted: bool,
     /// Values in the file when it was made, and values that came since.
     base: usize,
     added: usize,
@@ -105,6 +112,7 @@ impl Default for Keeper {
             refused: BTreeMap::new(),
             erased: false,
             swept: None,
+            relisted: false,
             base: 0,
             added: 0,
         }
@@ -117,6 +125,24 @@ struct Changes {
     entries: Vec<Entry>,
     patterns: bool,
     rules: bool,
+}
+
+/// What indicators are judged by when they are taken in.
+struct Standards {
+    now: Timestamp,
+    warnings: Arc<WarningIndex>,
+}
+
+impl Standards {
+    fn of(core: &Core) -> Result<Self, StoreError> {
+        Ok(Self { now: core.clock.now(), warnings: core.warnings()? })
+    }
+
+    /// Why a value is not looked for, if it is well known and benign.
+    fn harmless(&self, value: &Observable) -> Option<String> {
+        let hit = self.warnings.check(value).filter(|hit| hit.category == Category::FalsePositive)?;
+        Some(format!("`{value}` is on the warning list `{}`", hit.list))
+    }
 }
 
 /// What an indicator says of itself.
@@ -150,7 +176,7 @@ impl Keeper {
     ///
     /// `valid_from` is when something was known to be bad; what happened before is what hunts are for. So it only keeps an
     /// indicator back whose time has not come yet.
-    fn take(&mut self, stored: &Stored, now: Timestamp, entries: &mut Vec<Entry>, changes: &mut Changes) {
+    fn take(&mut self, stored: &Stored, by: &Standards, entries: &mut Vec<Entry>, changes: &mut Changes) {
         if stored.id.type_name() != "indicator" || !stored.latest {
             return;
         }
@@ -161,17 +187,23 @@ impl Keeper {
             return;
         }
         let Some(indicator) = read_indicator(&stored.raw) else { return };
-        let from = if indicator.from <= now { Timestamp::MIN } else { indicator.from };
+        let from = if indicator.from <= by.now { Timestamp::MIN } else { indicator.from };
         let subject = subject_of(stored.version_id);
         match indicator.pattern_type.as_str() {
             "stix" => match detect::watched(&indicator.pattern) {
-                Ok(Watched::Atoms(atoms)) => entries.extend(atoms.into_iter().map(|atom| Entry {
-                    atom,
-                    subject,
-                    from,
-                    until: indicator.until,
-                    confidence: indicator.confidence,
-                })),
+                Ok(Watched::Atoms(atoms)) => {
+                    match atoms.iter().find_map(|atom| by.harmless(&atom.observable)) {
+                        // Everybody uses it: it says nothing by itself.
+                        Some(why) => self.refuse(&stored.id, why),
+                        None => entries.extend(atoms.into_iter().map(|atom| Entry {
+                            atom,
+                            subject,
+                            from,
+                            until: indicator.until,
+                            confidence: indicator.confidence,
+                        })),
+                    }
+                }
                 Ok(Watched::Pattern(pattern)) => {
                     let watched = (subject, pattern, from, indicator.until);
                     self.patterns.insert(stored.id.clone(), watched);
@@ -237,11 +269,18 @@ impl Detection {
     /// Indicators that are not watched, at most 10,000.
     #[must_use]
     pub fn unwatched(&self) -> Vec<SubjectState> {
+        let watch = self.watch();
+        let mute: BTreeMap<u64, String> = watch
+            .patterns
+            .states(&Windows::new())
+            .filter(|(_, state)| !matches!(state, PatternState::Active | PatternState::Bounded(_)))
+            .map(|(subject, state)| (subject, state.reason()))
+            .collect();
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = keeper.refused.iter();
-        refused
-            .map(|(object, reason)| SubjectState { object: object.clone(), reason: reason.clone() })
-            .collect()
+        let patterns = keeper.patterns.iter();
+        let mute = patterns.filter_map(|(object, (subject, ..))| Some((object, mute.get(subject)?)));
+        let all = keeper.refused.iter().chain(mute);
+        all.map(|(object, reason)| SubjectState { object: object.clone(), reason: reason.clone() }).collect()
     }
 
     /// How many indicators are patterns, and how many hold rules.
@@ -264,7 +303,11 @@ impl Core {
             self.open_watch(detection, &mut keeper)?;
             keeper.opened = true;
         }
-        let now = self.clock.now();
+        let by = Standards::of(self)?;
+        let now = by.now;
+        if detection.lists_changed.swap(false, Ordering::AcqRel) {
+            keeper.relisted = true;
+        }
         let read = self.store.read()?;
         let rows = match read.journal(self.scope.tenant, keeper.at, STEP) {
             Ok(rows) => rows,
@@ -284,7 +327,7 @@ impl Core {
                     if object.id.type_name() == "indicator" =>
                 {
                     if let Some(stored) = read.version(self.scope, object.version_id)? {
-                        keeper.take(&stored, now, &mut entries, &mut changes);
+                        keeper.take(&stored, &by, &mut entries, &mut changes);
                     }
                 }
                 _ => {}
@@ -307,11 +350,14 @@ impl Core {
         let due = keeper.swept.is_none_or(|swept| now.as_micros() - swept.as_micros() > SWEEP);
         // Replaced versions stay in an index until it is made anew.
         let grown = keeper.added > keeper.base.max(4 * BESIDE);
-        if ((keeper.erased && due) || grown) && !more {
+        if ((keeper.erased && due) || keeper.relisted || grown) && !more {
             self.rebuild_watch(detection, &mut keeper)?;
             keeper.swept = Some(now);
         } else if detection.watch().index.delta_len() > BESIDE && !more {
             self.save_watch(detection, &keeper)?;
+        }
+        if !more {
+            detection.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
         }
         Ok(more)
     }
@@ -346,7 +392,7 @@ impl Core {
 
     /// Reads the file an earlier run left, or everything.
     fn open_watch(&self, detection: &Detection, keeper: &mut Keeper) -> Result<(), DetectionError> {
-        let now = self.clock.now();
+        let by = Standards::of(self)?;
         let at = self.store.read()?.named_cursor(self.scope.tenant, CURSOR)?;
         let Some(at) = at else { return self.rebuild_watch(detection, keeper) };
         let segments = &detection.outside.segments;
@@ -363,7 +409,7 @@ impl Core {
         let (mut entries, mut changes) = (Vec::new(), Changes::default());
         for subject in rest {
             if let Some(stored) = read.version(self.scope, version_of(subject))? {
-                keeper.take(&stored, now, &mut entries, &mut changes);
+                keeper.take(&stored, &by, &mut entries, &mut changes);
             }
         }
         drop(read);
@@ -377,7 +423,8 @@ impl Core {
 
     /// Reads every indicator that is held, and writes a new file.
     fn rebuild_watch(&self, detection: &Detection, keeper: &mut Keeper) -> Result<(), DetectionError> {
-        let begun = self.clock.now();
+        let by = Standards::of(self)?;
+        let begun = by.now;
         let read = self.store.read()?;
         let head = read.head(self.scope.tenant)?;
         drop(read);
@@ -388,7 +435,7 @@ impl Core {
         loop {
             let page = self.store.read()?.objects(self.scope, &filter, after, PAGE)?;
             for stored in &page {
-                fresh.take(stored, begun, &mut entries, &mut changes);
+                fresh.take(stored, &by, &mut entries, &mut changes);
             }
             for entry in entries.drain(..) {
                 if !builder.add(&entry) {
@@ -520,16 +567,17 @@ fn numbers(bytes: &[u8]) -> Option<Vec<u64>> {
 /// Everything indicators say that is held, for one version; used where an indicator is looked for once.
 pub(crate) fn one_of(
     read: &dyn Read,
-    scope: ports::Scope,
+    core: &Core,
     version: VersionId,
-    now: Timestamp,
 ) -> Result<Option<OneIndicator>, StoreError> {
-    let Some(stored) = read.version(scope, version)?.filter(|stored| stored.latest && !stored.revoked) else {
+    let Some(stored) = read.version(core.scope, version)?.filter(|stored| stored.latest && !stored.revoked)
+    else {
         return Ok(None);
     };
+    let by = Standards::of(core)?;
     let mut keeper = Keeper::default();
     let (mut entries, mut changes) = (Vec::new(), Changes::default());
-    keeper.take(&stored, now, &mut entries, &mut changes);
+    keeper.take(&stored, &by, &mut entries, &mut changes);
     let reason = keeper.refused.into_values().next();
     let pattern = keeper.patterns.into_values().next();
     let rule = keeper.rules.into_values().next().map(|(_, text)| text);

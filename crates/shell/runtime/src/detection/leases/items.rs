@@ -122,7 +122,6 @@ impl Core {
         &self,
         read: &dyn Read,
         id: &StixId,
-        now: Timestamp,
         items: &mut Vec<Item>,
     ) -> Result<(), DetectionError> {
         let stored = read.object(self.scope, id, None)?;
@@ -130,7 +129,7 @@ impl Core {
         if stored.revoked {
             return Err(refused(format!("`{id}` was revoked")));
         }
-        let one = one_of(read, self.scope, stored.version_id, now)?;
+        let one = one_of(read, self, stored.version_id)?;
         let (entries, reason) = one.map_or((Vec::new(), None), |one| (one.entries, one.reason));
         if entries.is_empty() {
             let why = reason.unwrap_or_else(|| "it is no indicator whose pattern names values".to_owned());
@@ -186,7 +185,7 @@ impl Core {
         if let Err(reason) = self.may_use(registry, read, stored.version_id, Action::Block, now)? {
             return Ok(Some(format!("`{id}` may not be used for blocking: {reason}")));
         }
-        let one = one_of(read, self.scope, stored.version_id, now)?;
+        let one = one_of(read, self, stored.version_id)?;
         let entries = one.map_or_else(Vec::new, |one| one.entries);
         let stands = |item: &Item| {
             entries.iter().any(|entry| {
