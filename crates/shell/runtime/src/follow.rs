@@ -298,7 +298,8 @@ fn state_of(core: &Core, id: SourceId) -> Result<SourceState, StoreError> {
     found.map(|(_, state)| state).ok_or_else(|| StoreError::Missing(format!("source {id}")))
 }
 
-async fn blocking<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+/// Runs what may block on the blocking pool.
+pub(crate) async fn blocking<T: Send + 'static, E: From<StoreError> + Send + 'static>(
     node: &Arc<Node>,
     job: impl FnOnce(&Core) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {

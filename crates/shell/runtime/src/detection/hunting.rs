@@ -22,7 +22,7 @@ use super::pipe::{ReadSpec, met_alert};
 use super::question::{Hunted, Sought, of_indicators};
 use super::sink::{Origin, Sink};
 use super::watch::{OneIndicator, one_of, subject_of, version_of};
-use super::{Detection, DetectionError, START, digest, shortened};
+use super::{Detection, DetectionError, START, digest, set, shortened};
 use crate::core::Core;
 
 /// Journal entries whose indicators are looked for at once.
@@ -627,12 +627,6 @@ fn mute(hunted: &Hunted, arrived: &[OneIndicator]) -> BTreeSet<VersionId> {
         }
     }
     mute
-}
-
-fn set(body: &mut Value, name: &str, value: Value) {
-    if let Some(object) = body.as_object_mut() {
-        object.insert(name.to_owned(), value);
-    }
 }
 
 fn view(work: Work) -> HuntView {

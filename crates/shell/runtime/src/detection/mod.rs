@@ -254,6 +254,13 @@ fn digest(parts: &[&[u8]]) -> Digest {
     Digest(hash.finalize().into())
 }
 
+/// Puts a member into a piece of work's body.
+fn set(body: &mut serde_json::Value, name: &str, value: serde_json::Value) {
+    if let Some(object) = body.as_object_mut() {
+        object.insert(name.to_owned(), value);
+    }
+}
+
 /// At most so many bytes of a text, cut between characters.
 fn shortened(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or_default()

@@ -443,12 +443,12 @@ fn header_of(format: Format, head: &[u8]) -> Vec<u8> {
         return Vec::new();
     }
     let mut header = Vec::new();
-    for line in head.split_inclusive(|byte| *byte == b'\n') {
+    for line in head.split(|byte| *byte == b'\n') {
         let first = header.is_empty() && format == Format::Csv;
-        if !(first || line.starts_with(b"#")) || header.len() + line.len() > HEADER {
+        if !first && !line.starts_with(b"#") {
             break;
         }
-        header.extend_from_slice(line);
+        add_header(format, &mut header, line);
     }
     header
 }

@@ -15,6 +15,7 @@ use super::pipe::{Outcome, Pipe, ReadSpec, detail};
 use super::{Detection, DetectionError};
 use crate::backoff::Backoff;
 use crate::core::Core;
+use crate::follow::blocking;
 use crate::node::Node;
 
 /// Keeps one task for each enabled source, and restarts it when its configuration changes.
@@ -27,7 +28,7 @@ pub(crate) async fn supervise(node: Arc<Node>) {
         for (record, state) in core.store.read()?.log_sources(core.scope.tenant)? {
             known.outside.telemetry.committed(&record.name, state.kept)?;
         }
-        Ok(())
+        Ok::<_, DetectionError>(())
     });
     if let Err(problem) = taken_up.await {
         warn!(%problem, "what was kept before the last stop cannot be taken up");
@@ -70,7 +71,7 @@ impl Reading {
 }
 
 async fn wanted(node: &Arc<Node>) -> Result<BTreeMap<String, LogSourceRecord>, DetectionError> {
-    let sources = blocking(node, |core| Ok(core.store.read()?.log_sources(core.scope.tenant)?)).await?;
+    let sources = blocking(node, |core| core.store.read()?.log_sources(core.scope.tenant)).await?;
     let records = sources.into_iter().map(|(record, _)| record);
     // What is pushed comes by itself.
     let wanted = records.filter(|record| record.enabled && record.kind != PUSH);
@@ -381,16 +382,4 @@ pub struct Pushed {
     pub malformed: u64,
     /// Records on which something matched.
     pub matched: u64,
-}
-
-/// Runs what may block on the blocking pool.
-pub(crate) async fn blocking<T: Send + 'static>(
-    node: &Arc<Node>,
-    job: impl FnOnce(&Core) -> Result<T, DetectionError> + Send + 'static,
-) -> Result<T, DetectionError> {
-    let core = Arc::clone(&node.core);
-    match tokio::task::spawn_blocking(move || job(&core)).await {
-        Ok(done) => done,
-        Err(panic) => Err(StoreError::Engine(format!("a step failed: {panic}")).into()),
-    }
 }

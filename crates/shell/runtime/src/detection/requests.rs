@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::answers::covered;
 use super::hunting::{Bounds, Ran};
 use super::question::{Hunted, Sought};
-use super::{DetectionError, digest};
+use super::{DetectionError, digest, set};
 use crate::core::Core;
 use crate::trust::{InForce, Registry};
 
@@ -657,12 +657,6 @@ fn letter_to(to: PartyId, agreement: AgreementId, text: String, now: Timestamp) 
         inline: Some(text),
         decision: None,
         not_before: now,
-    }
-}
-
-fn set(body: &mut Value, name: &str, value: Value) {
-    if let Some(object) = body.as_object_mut() {
-        object.insert(name.to_owned(), value);
     }
 }
 
