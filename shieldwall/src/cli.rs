@@ -11,6 +11,7 @@ pub mod detect;
 pub mod findings;
 pub mod hunt;
 pub mod logs;
+pub mod mute;
 pub mod releases;
 pub mod rules;
 pub mod terms;
@@ -380,6 +381,7 @@ impl Command {
             Self::Findings(findings) => &findings.node,
             Self::Detect(command) => return command.node(),
             Self::Detection(command) => command.node(),
+            Self::Object(Object::Mutes(command)) => command.node(),
             Self::Key(key) => return key.node(),
             Self::Peer(peer) => peer.node(),
             Self::Release(release) => release.node(),
@@ -492,6 +494,8 @@ pub enum Object {
     },
     /// Say what is thought of an object; whoever shared it is told
     Feedback(hunt::Feedback),
+    #[command(flatten)]
+    Mutes(mute::Mutes),
 }
 
 #[derive(Debug, Subcommand)]

@@ -21,7 +21,10 @@ pub(crate) fn environment() -> Result<PathBuf> {
     // Written last, so a half-made environment is made again.
     let made_for = folder.join("made-for.txt");
     let current = fs::read_to_string(&made_for).is_ok_and(|text| text == wanted);
-    if current && output(&mut command(&python, ["-c", "import duckdb, stix2, taxii2client"])).is_some() {
+    if current
+        && output(&mut command(&python, ["-c", "import duckdb, stix2, suricataparser, taxii2client"]))
+            .is_some()
+    {
         return Ok(python);
     }
 

@@ -171,7 +171,7 @@ pub struct Work {
     pub id: Digest,
     /// What kind of work.
     pub kind: WorkKind,
-    /// A word of its state machine.
+    /// A word of its state machine, of which each kind has its own: a store keeps it and looks at nothing in it.
     pub state: String,
     /// Whether it has come to its end.
     pub over: bool,

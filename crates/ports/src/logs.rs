@@ -129,8 +129,10 @@ impl fmt::Debug for LogBatch {
 pub struct Lag {
     /// Bytes on disk that have not been dealt with, packed files as they are; `None` for sockets.
     pub bytes: Option<u64>,
-    /// Records that were dropped by the kernel or refused, and connections that were refused, since it was opened.
+    /// Records that were dropped by the kernel or passed over, since it was opened.
     pub lost: u64,
+    /// Connections that were turned away, since it was opened.
+    pub refused: u64,
     /// Files that are followed, or connections that are open.
     pub parts: u64,
 }

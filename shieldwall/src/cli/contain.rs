@@ -53,7 +53,7 @@ pub struct NewLease {
     pub actuators: Vec<String>,
     #[command(flatten)]
     pub end: End,
-    /// Go on with the others when some must not be blocked
+    /// Go on with the others when some must not, or cannot, be blocked
     #[arg(long)]
     pub keep_rest: bool,
 }
@@ -87,7 +87,8 @@ pub enum Contain {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Approve one, or its extension: as officers with key files, or as oneself where the node has no keys
+    /// Approve one, or its extension: as officers with key files. Where the node has no keys whoever is at its machine
+    /// approves as one person, and others with their accounts
     Approve {
         #[command(flatten)]
         node: Node,

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use ::detect::Level;
-use clap::{Subcommand, ValueEnum};
+use ::logs::Format;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::Node;
 use super::contain::Contain;
@@ -48,24 +50,8 @@ impl Detection {
 #[derive(Debug, Subcommand)]
 pub enum Detect {
     /// Run rules over log files; nothing is kept
-    Scan {
-        /// Sigma rules: a file, or a folder with `.yml` files in it and below; may be repeated
-        #[arg(long, required_unless_present = "indicators", value_name = "PATH")]
-        rules: Vec<PathBuf>,
-        /// Indicators: lists with one value a line, or STIX 2.1 bundles; files or folders; may be repeated
-        #[arg(long, value_name = "PATH")]
-        indicators: Vec<PathBuf>,
-        /// Log files, folders of them, or `-` for standard input; packed with gzip or zstd or not. The format is found by
-        /// itself
-        #[arg(required = true, value_name = "LOG")]
-        logs: Vec<PathBuf>,
-        /// Only alerts of rules of this level or above
-        #[arg(long)]
-        level: Option<Severity>,
-        /// Also list rules and their states
-        #[arg(long)]
-        states: bool,
-    },
+    #[command(after_help = SCAN_ENDS)]
+    Scan(ScanLogs),
     /// Sigma rules that the node runs over what it reads
     #[command(subcommand)]
     Rules(DetectRules),
@@ -76,11 +62,55 @@ pub enum Detect {
     },
 }
 
+/// What a scan's exit code says.
+const SCAN_ENDS: &str = "Exit codes: 0 everything was read and nothing matched, 1 something matched or not everything \
+                         could be looked at, 2 nothing could be looked for, nothing could be read, or wrong usage.";
+
+/// What is looked for, and in which logs.
+#[derive(Debug, Clone, Args)]
+pub struct ScanLogs {
+    /// Sigma rules: a file, or a folder with `.yml` files in it and below; may be repeated
+    #[arg(long, required_unless_present = "indicators", value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// Indicators: lists with one value a line, or STIX 2.1 bundles; files or folders; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub indicators: Vec<PathBuf>,
+    /// Leave out indicators whose stated confidence is lower (0 to 100); those that state none are looked for
+    #[arg(long, requires = "indicators", value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_confidence: Option<u8>,
+    /// Leave out indicators for well-known benign values: warning lists as MISP publishes them, files or folders, and
+    /// those that every node has; may be repeated
+    #[arg(long, requires = "indicators", value_name = "PATH")]
+    pub warning_lists: Vec<PathBuf>,
+    /// Log files, folders of them, pipes, or `-` for standard input; packed with gzip or zstd or not. The format is found
+    /// by itself
+    #[arg(required = true, value_name = "LOG")]
+    pub logs: Vec<PathBuf>,
+    /// Format of all records, where it is not to be found by itself
+    #[arg(long, value_parser = formats())]
+    pub format: Option<Format>,
+    /// Zeek's stream, such as conn, where neither the file's name nor its records say it
+    #[arg(long, value_name = "NAME")]
+    pub stream: Option<String>,
+    /// Only alerts of rules of this level or above
+    #[arg(long)]
+    pub level: Option<Severity>,
+    /// Also list rules and their states
+    #[arg(long)]
+    pub states: bool,
+}
+
+/// Reads a format's name, and lists all of them.
+fn formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.iter().map(|format| format.as_str()))
+        .try_map(|name| name.parse::<Format>())
+}
+
 impl Detect {
     /// The node that is called, for commands that call one.
     pub const fn node(&self) -> Option<&Node> {
         Some(match self {
-            Self::Scan { .. } => return None,
+            Self::Scan(_) => return None,
             Self::Coverage { node }
             | Self::Rules(
                 DetectRules::Add { node, .. }

@@ -32,6 +32,9 @@ pub enum Hunt {
         node: Node,
         #[command(flatten)]
         sought: Sought,
+        /// Look for nothing if one line of the list is no value, instead of leaving that line out
+        #[arg(long, requires = "list")]
+        strict: bool,
         /// Only events from this instant on
         #[arg(long, value_name = "TIMESTAMP")]
         from: Option<String>,
@@ -42,10 +45,10 @@ pub enum Hunt {
         #[arg(long = "source", value_name = "NAME")]
         sources: Vec<String>,
         /// Seconds it may take; ten minutes unless said
-        #[arg(long, value_name = "SECONDS")]
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
         max_seconds: Option<u64>,
         /// Bytes it may read
-        #[arg(long, value_name = "BYTES")]
+        #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
         max_bytes: Option<u64>,
         /// What it is for; kept with it
         #[arg(long, default_value = "")]
@@ -82,6 +85,9 @@ pub enum Hunt {
         node: Node,
         #[command(flatten)]
         sought: Sought,
+        /// Ask nothing if one line of the list is no value, instead of leaving that line out
+        #[arg(long, requires = "list")]
+        strict: bool,
         /// The agreement's id, or the beginning of it
         #[arg(long)]
         agreement: String,

@@ -1,5 +1,7 @@
 //! What matched.
 
+use std::borrow::Cow;
+
 use ::detect::Level;
 use serde_json::{Value, json};
 
@@ -57,8 +59,18 @@ async fn list(client: &Client, asked: &AlertList, as_json: bool) -> Outcome {
     Ok(Exit::Well)
 }
 
-/// The longest value in a listing, in characters.
+/// The longest title and the longest value in a listing, in characters.
+const TITLE: usize = 100;
 const VALUE: usize = 60;
+
+/// A text that has at most so many characters, the last of them `…` where some were cut off.
+pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.char_indices().nth(most).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
+    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default().trim_end()))
+}
 
 fn row(alert: &Value) -> Vec<String> {
     let part = |pointer: &str| alert.pointer(pointer).map(plain).unwrap_or_default();
@@ -68,11 +80,11 @@ fn row(alert: &Value) -> Vec<String> {
         part("/number"),
         part("/last"),
         part("/level"),
-        part("/title"),
+        cut(&part("/title"), TITLE).into_owned(),
         part("/count"),
         part("/source"),
         part("/detail/device"),
-        part("/detail/evidence/0/value").chars().take(VALUE).collect(),
+        cut(&part("/detail/evidence/0/value"), VALUE).into_owned(),
         closed.or(past).unwrap_or_default().to_owned(),
     ]
 }
@@ -135,5 +147,21 @@ fn allowed(allowed: &Value) -> String {
             super::agreements::short(&part("agreement"))
         ),
         other => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn what_is_cut_says_so() {
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("longer", 5), "long…");
+        assert_eq!(cut("four words or more", 6), "four…");
+        // By characters, of which each may have several bytes.
+        assert_eq!(cut("Größenänderung", 6), "Größe…");
+        assert_eq!(cut("ééé", 3), "ééé");
+        assert_eq!(cut("ééé", 1), "…");
     }
 }

@@ -30,9 +30,10 @@ pub async fn answers(client: &Client, asked: &Answers, as_json: bool) -> Outcome
         stated => format!("it states {stated}"),
     };
     output::text(&format!(
-        "seen by {}, not seen by {}, not answered by {}, disputed by {}; its confidence comes to {} of 100 ({own})",
+        "seen by {}, not seen by {}, not looked for by {}, not answered by {}, disputed by {}; its confidence comes to {} of 100 ({own})",
         part("seen_by"),
         part("not_seen_by"),
+        part("cannot_look"),
         part("waiting"),
         part("disputed_by"),
         part("assessed")
@@ -46,7 +47,12 @@ fn row(party: &Value) -> Vec<String> {
         none if none.is_empty() => part("/given"),
         at => format!("taken back {at}"),
     };
-    let seen = party.get("answer").map_or_else(|| "no answer".to_owned(), seen);
+    let seen = match (party.get("answer"), part("/cannot_look")) {
+        (Some(answer), why) if why.is_empty() => seen(answer),
+        (Some(answer), why) => format!("{}; no longer looks: {why}", seen(answer)),
+        (None, why) if why.is_empty() => "no answer".to_owned(),
+        (None, why) => format!("does not look: {why}"),
+    };
     let opinion = match part("/explanation") {
         none if none.is_empty() => part("/opinion"),
         why => format!("{}: {why}", part("/opinion")),
@@ -75,7 +81,7 @@ fn seen(answer: &Value) -> String {
 /// What was looked at, as the party said: what it leaves out is left out.
 fn looked(coverage: &Value) -> String {
     let part = |name: &str| coverage.get(name).filter(|value| !value.is_null()).map(plain);
-    let events = part("events").map(|events| format!("{events} events"));
+    let events = part("events").map(|events| format!("at most {events} events"));
     let since = part("from").map(|from| format!("since {from}"));
     let partly =
         (coverage.get("complete").and_then(Value::as_bool) == Some(false)).then(|| "in part".to_owned());

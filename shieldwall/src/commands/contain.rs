@@ -55,6 +55,13 @@ pub async fn contain(client: &Client, command: &Contain, as_json: bool) -> Outco
             } else {
                 format!("{id}: counted; still needed: {missing}")
             };
+            let unproven = |approval: &Value| !part_is(approval, "/proven");
+            if !missing.is_empty() && items(&answer, "/lease/gathering").iter().any(unproven) {
+                output::say(
+                    "without keys each account is one person, and so is whoever is at this machine, whatever --author \
+                     says: somebody else approves with an account of their own",
+                );
+            }
             done(&answer, &sentence, as_json)
         }
         Contain::Refuse { id, reason, .. } => {
@@ -212,7 +219,13 @@ fn show(answer: &Value, as_json: bool) {
     dry_run(answer);
     for approval in items(answer, "/lease/granted").iter().chain(items(answer, "/lease/gathering")) {
         let part = |pointer: &str| self::part(approval, pointer);
-        output::text(&format!("approved by {} as {} at {}", part("/person"), part("/post"), part("/at")));
+        let proof = if part_is(approval, "/proven") { "" } else { ", without proof of person" };
+        output::text(&format!(
+            "approved by {} as {} at {}{proof}",
+            part("/person"),
+            part("/post"),
+            part("/at")
+        ));
     }
     in_place(answer);
     for receipt in items(answer, "/receipts").iter().rev().take(SHOWN) {
@@ -263,6 +276,9 @@ fn left(answer: &Value) {
             part(left, "/item/observable/value"),
             part(left, "/why")
         ));
+    }
+    for unread in items(answer, "/lease/unread").iter().take(SHOWN) {
+        output::text(&format!("not blocked: {}: {}", part(unread, "/text"), part(unread, "/why")));
     }
 }
 

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ::detect::Watched;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::admin::{done, list};
 use super::agreements::short;
+use super::alerts::cut;
 use super::lifecycle::plain;
 use super::{Outcome, read_file};
 use crate::cli::hunt::{Hunt, Sought};
@@ -19,23 +21,32 @@ use crate::output;
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest record that is shown, in characters.
 const RECORD: usize = 200;
+/// Lines of a list that are shown when they cannot be looked for.
+const LINES: usize = 20;
+/// The longest one of them, in characters.
+const LINE: usize = 80;
 
 pub async fn hunt(client: &Client, command: &Hunt, as_json: bool) -> Outcome {
     match command {
-        Hunt::Run { sought, from, until, sources, max_seconds, max_bytes, reason, detach, .. } => {
-            let mut body = question(sought)?;
+        Hunt::Run {
+            sought, strict, from, until, sources, max_seconds, max_bytes, reason, detach, ..
+        } => {
+            let (mut body, skipped) = question(sought, *strict)?;
             let sources = (!sources.is_empty()).then_some(sources);
             let bounds = json!({
                 "from": from, "until": until, "sources": sources,
                 "max_seconds": max_seconds, "max_bytes": max_bytes, "reason": reason,
             });
             join(&mut body, bounds);
-            let begun = client.post("/api/v1/hunts", &body).await?;
+            let mut begun = client.post("/api/v1/hunts", &body).await?;
             let id = begun.get("id").map(plain).unwrap_or_default();
             if *detach {
-                return done(&begun, &id, as_json);
+                note(&mut begun, &skipped);
+                return partly(done(&begun, &id, as_json), &skipped);
             }
-            result(&wait(client, &id).await?, as_json)
+            let mut hunt = wait(client, &id).await?;
+            note(&mut hunt, &skipped);
+            partly(result(&hunt, as_json), &skipped)
         }
         Hunt::List { limit, .. } => {
             let answer = client.get(&format!("/api/v1/hunts?limit={limit}")).await?;
@@ -60,15 +71,16 @@ pub async fn hunt(client: &Client, command: &Hunt, as_json: bool) -> Outcome {
             let state = if state == "running" { "it ends with its next step".to_owned() } else { state };
             done(&answer, &format!("{id}: {state}"), as_json)
         }
-        Hunt::Ask { sought, agreement, to, purpose, impact, from, until, .. } => {
-            let mut body = question(sought)?;
+        Hunt::Ask { sought, strict, agreement, to, purpose, impact, from, until, .. } => {
+            let (mut body, skipped) = question(sought, *strict)?;
             let matter = json!({
                 "agreement": agreement, "to": to, "purpose": purpose, "impact": impact,
                 "from": from, "until": until,
             });
             join(&mut body, matter);
-            let answer = client.post("/api/v1/hunt-requests", &body).await?;
-            asked(&answer, as_json)
+            let mut answer = client.post("/api/v1/hunt-requests", &body).await?;
+            note(&mut answer, &skipped);
+            partly(asked(&answer, as_json), &skipped)
         }
         Hunt::Requests { asking, .. } => requests(client, *asking, as_json).await,
         Hunt::Approve { id, reason, .. } => {
@@ -82,24 +94,100 @@ pub async fn hunt(client: &Client, command: &Hunt, as_json: bool) -> Outcome {
     }
 }
 
-/// What is looked for, as the interface takes it.
-fn question(sought: &Sought) -> Result<Value, Failure> {
-    let text = |file: &Path| {
-        String::from_utf8(read_file(file)?)
-            .map_err(|_| Failure::new(format!("`{}` is not text", file.display())).hint("save it as UTF-8"))
-    };
+/// What is looked for, as the interface takes it, and the lines of a list that are left out.
+fn question(sought: &Sought, strict: bool) -> Result<(Value, Vec<Value>), Failure> {
     if let Some(file) = &sought.sigma {
-        return Ok(json!({"sigma": text(file)?}));
+        let text = String::from_utf8(read_file(file)?).map_err(|_| {
+            Failure::new(format!("`{}` is not text", file.display())).hint("save it as UTF-8")
+        })?;
+        return Ok((json!({"sigma": text}), Vec::new()));
     }
     if let Some(pattern) = &sought.pattern {
-        return Ok(json!({"pattern": pattern}));
+        return Ok((json!({"pattern": pattern}), Vec::new()));
     }
     if let Some(file) = &sought.list {
-        let text = text(file)?;
-        let values = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        return Ok(json!({"values": values.collect::<Vec<_>>()}));
+        let (values, skipped) = listed(&read_file(file)?);
+        say_skipped(file, &skipped);
+        if values.is_empty() {
+            let name = file.display();
+            return Err(Failure::refused(format!("no line of `{name}` can be looked for"))
+                .hint("write one address, network, name, URL or hash on each line"));
+        }
+        if strict && !skipped.is_empty() {
+            let (count, name) = (skipped.len(), file.display());
+            return Err(Failure::refused(format!("{count} lines of `{name}` cannot be looked for"))
+                .hint("mend them, or leave out --strict to look for the rest"));
+        }
+        return Ok((json!({"values": values}), skipped));
     }
-    Ok(json!({"values": sought.values}))
+    Ok((json!({"values": sought.values}), Vec::new()))
+}
+
+/// The values of a list, and the lines that are none, each with its number and why. Empty lines and comments are neither.
+fn listed(bytes: &[u8]) -> (Vec<String>, Vec<Value>) {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let (mut values, mut skipped) = (Vec::new(), Vec::new());
+    for (number, line) in (1_u64..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim();
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        let why = match std::str::from_utf8(line) {
+            Ok(_) => unusable(text),
+            Err(_) => Some("it is not UTF-8".to_owned()),
+        };
+        match why {
+            None => values.push(text.to_owned()),
+            Some(why) => skipped.push(json!({"line": number, "text": cut(text, LINE), "why": why})),
+        }
+    }
+    (values, skipped)
+}
+
+/// Why a text cannot be looked for, by what the node says of it too.
+fn unusable(text: &str) -> Option<String> {
+    let Some(term) = observable::read(text) else {
+        return Some("it is no address, network, name, URL or hash".to_owned());
+    };
+    match ::detect::watched(&observable::pattern(&term)) {
+        Ok(Watched::Atoms(_)) => None,
+        Ok(Watched::Pattern(_)) => Some("it cannot be looked up".to_owned()),
+        Err(why) => Some(why),
+    }
+}
+
+fn say_skipped(file: &Path, skipped: &[Value]) {
+    for one in skipped.iter().take(LINES) {
+        let part = |name: &str| one.get(name).map(plain).unwrap_or_default();
+        let line = format!(
+            "{}:{}: `{}` cannot be looked for: {}",
+            file.display(),
+            part("line"),
+            part("text"),
+            part("why")
+        );
+        output::say(&output::inline(&line));
+    }
+    if skipped.len() > LINES {
+        output::say(&format!(
+            "{}: {} more lines cannot be looked for",
+            file.display(),
+            skipped.len() - LINES
+        ));
+    }
+}
+
+/// Adds the lines that are left out to what a program reads.
+fn note(answer: &mut Value, skipped: &[Value]) {
+    if !skipped.is_empty() {
+        join(answer, json!({"skipped": skipped}));
+    }
+}
+
+/// How a command ends that left out lines: it was not all well.
+fn partly(outcome: Outcome, skipped: &[Value]) -> Outcome {
+    outcome.map(|exit| if skipped.is_empty() { exit } else { Exit::Findings })
 }
 
 /// Puts the members of one object into another.
@@ -199,7 +287,8 @@ fn show_samples(found: &Value) {
     let samples = found.pointer("/tally/samples").and_then(Value::as_array);
     for sample in samples.into_iter().flatten() {
         let part = |name: &str| sample.get(name).map(plain).unwrap_or_default();
-        let record: String = part("record").chars().take(RECORD).collect();
+        let record = part("record");
+        let record = cut(&record, RECORD);
         let place = ["time", "source", "device"].map(part).into_iter().filter(|word| !word.is_empty());
         output::text(&format!("  {}: {record}", place.collect::<Vec<_>>().join(" ")));
     }
@@ -313,4 +402,20 @@ fn sums(result: &Value) -> String {
         _ => "",
     };
     format!("{seen}{days}, of {looked} events looked at{partly}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_line_keeps_no_other_out() {
+        let list = b"\xEF\xBB\xBF# suspects\r\n192.0.2.7\r\n\nwhat is this?\nbad[.]example.net\n\xff\xfe\n10.0.0.0/4\n";
+        let (values, skipped) = listed(list);
+        assert_eq!(values, ["192.0.2.7", "bad[.]example.net"]);
+        let lines: Vec<u64> = skipped.iter().map(|one| one["line"].as_u64().unwrap()).collect();
+        assert_eq!(lines, [4, 6, 7]);
+        assert!(skipped.iter().all(|one| !one["why"].as_str().unwrap().is_empty()));
+        assert!(listed(b"# nothing\n").0.is_empty());
+    }
 }

@@ -1,8 +1,9 @@
 //! `shieldwall import`: files and folders into the node, with a bar and a summary.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Method;
@@ -18,6 +19,9 @@ use crate::output;
 
 /// The fates that are counted, in the order they are shown.
 const FATES: [&str; 5] = ["accepted", "unchanged", "superseded", "held", "refused"];
+
+/// Between two lines that say how far an import is, where no bar is drawn.
+const EVERY: Duration = Duration::from_secs(10);
 
 /// What all files together came to.
 #[derive(Default)]
@@ -50,13 +54,16 @@ pub async fn import(
 ) -> Outcome {
     let files = gather(paths)?;
     ensure_source(client, source, default_label).await?;
-    let bytes: u64 = files.iter().filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).sum();
+    // Nobody knows how much comes through a pipe.
+    let length =
+        |file: &PathBuf| file.metadata().ok().filter(std::fs::Metadata::is_file).map(|meta| meta.len());
+    let bytes: Option<u64> = files.iter().map(length).sum();
     let bar = bar(bytes);
     let started = Instant::now();
     let mut total = Total::default();
     for file in &files {
         bar.set_message(file.file_name().map(|name| name.display().to_string()).unwrap_or_default());
-        match one(client, file, source, &bar, &total.fates).await {
+        match telling(&bar, bytes, one(client, file, source, &bar, &total.fates)).await {
             Ok(summary) => total.add(&summary),
             // One unreadable file does not keep the others out.
             Err(failure) => {
@@ -76,16 +83,22 @@ pub async fn import(
     Ok(if refused > 0 || !total.failures.is_empty() { Exit::Findings } else { Exit::Well })
 }
 
-/// Files as given; folders are walked in order of name, hidden entries and links left out.
+/// Files and pipes as given; folders are walked in order of name, hidden entries and links left out.
 pub(super) fn gather(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in paths {
-        if path.as_os_str() == "-" || path.is_file() {
+        if path.as_os_str() == "-" {
             files.push(path.clone());
-        } else if path.is_dir() {
+            continue;
+        }
+        let kind = path.metadata().map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Failure::new(format!("`{}` does not exist", path.display())),
+            _ => Failure::new(format!("`{}` cannot be read: {error}", path.display())),
+        })?;
+        if kind.is_dir() {
             walk(path, &mut files, 0)?;
         } else {
-            return Err(Failure::new(format!("`{}` does not exist", path.display())));
+            files.push(path.clone());
         }
     }
     if files.is_empty() {
@@ -134,16 +147,47 @@ async fn ensure_source(client: &Client, name: &str, default_label: &str) -> Resu
     client.post("/api/v1/sources", &body).await.map(|_| ())
 }
 
-fn bar(bytes: u64) -> ProgressBar {
+/// A bar for whoever watches, which counts for everybody.
+fn bar(bytes: Option<u64>) -> ProgressBar {
     if !output::watched() {
         return ProgressBar::hidden();
     }
-    let style = "{bar:30.cyan} {bytes}/{total_bytes} {bytes_per_sec} {msg} {prefix}";
-    let bar = ProgressBar::new(bytes);
+    let (bar, style) = match bytes {
+        Some(bytes) => {
+            (ProgressBar::new(bytes), "{bar:30.cyan} {bytes}/{total_bytes} {bytes_per_sec} {msg} {prefix}")
+        }
+        None => (ProgressBar::new_spinner(), "{spinner} {bytes} {bytes_per_sec} {msg} {prefix}"),
+    };
     if let Ok(style) = ProgressStyle::with_template(style) {
         bar.set_style(style);
     }
+    // It goes on moving while the node works on what it was given.
+    bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+/// Waits for something, and says now and then how far it is where no bar is drawn.
+async fn telling<T>(bar: &ProgressBar, bytes: Option<u64>, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        if let Ok(done) = tokio::time::timeout(EVERY, work.as_mut()).await {
+            return done;
+        }
+        if !output::watched() {
+            output::say(&so_far(bar, bytes));
+        }
+    }
+}
+
+/// How far an import is, in a line.
+fn so_far(bar: &ProgressBar, bytes: Option<u64>) -> String {
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let of = bytes.map_or_else(String::new, |bytes| format!(" of {:.1}", megabytes(bytes)));
+    let objects = match bar.prefix() {
+        none if none.is_empty() => String::new(),
+        objects => format!(", {objects}"),
+    };
+    format!("{}: {:.1}{of} MB sent{objects}", bar.message(), megabytes(bar.position()))
 }
 
 /// Streams one file to the node and follows its account of it. Returns the last line: the summary.
@@ -157,12 +201,14 @@ async fn one(
     let name =
         file.file_name().map_or_else(|| "standard input".to_owned(), |name| name.display().to_string());
     let failure = |error| Failure::new(format!("cannot be read: {error}"));
+    let counting = bar.clone();
+    let count = move |bytes: &[u8]| counting.inc(bytes.len() as u64);
     let body = if file.as_os_str() == "-" {
-        Body::from_stream(ReaderStream::with_capacity(tokio::io::stdin(), 1 << 16))
+        let counted = tokio_util::io::InspectReader::new(tokio::io::stdin(), count);
+        Body::from_stream(ReaderStream::with_capacity(counted, 1 << 16))
     } else {
         let open = tokio::fs::File::open(file).await.map_err(failure)?;
-        let bar = bar.clone();
-        let counted = tokio_util::io::InspectReader::new(open, move |bytes| bar.inc(bytes.len() as u64));
+        let counted = tokio_util::io::InspectReader::new(open, count);
         Body::from_stream(ReaderStream::with_capacity(counted, 1 << 16))
     };
     let path = format!("/api/v1/import?name={}&source={}", encode(&name), encode(source));
@@ -268,5 +314,20 @@ impl Total {
         for file in &self.refused_files {
             output::say(&format!("refused records are in {file}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_an_import_is() {
+        let bar = ProgressBar::hidden();
+        bar.set_message("feed.json");
+        bar.inc(1_500_000);
+        assert_eq!(so_far(&bar, Some(3_000_000)), "feed.json: 1.5 of 3.0 MB sent");
+        bar.set_prefix("7 objects");
+        assert_eq!(so_far(&bar, None), "feed.json: 1.5 MB sent, 7 objects");
     }
 }

@@ -55,9 +55,11 @@ pub async fn log_source(client: &Client, command: &LogSource, as_json: bool) -> 
                 ("malformed", "/state/malformed"),
                 ("matched", "/state/matched"),
                 ("lost", "/state/lost"),
+                ("refused", "/state/refused"),
                 ("behind", "/lag/bytes"),
                 ("last event", "/state/last_event"),
                 ("last error", "/state/last_error/message"),
+                ("last note", "/state/notes/0/message"),
             ];
             Ok(list(&answer, "log_sources", &columns, as_json))
         }
@@ -126,6 +128,7 @@ async fn add(client: &Client, new: &NewLogSource, as_json: bool) -> Outcome {
             ),
             (_, true) => format!("{name} is added and waits for records"),
         });
+        say_notes(&answer);
         say_malformed(&answer);
     }
     Ok(if failed.is_some() { Exit::Findings } else { Exit::Well })
@@ -143,6 +146,16 @@ async fn settled(client: &Client, name: &str, is_file: bool, wait: Duration) -> 
             return Ok(answer);
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Says what should be known, the oldest first.
+fn say_notes(source: &Value) {
+    let notes = source.pointer("/state/notes").and_then(Value::as_array);
+    for note in notes.into_iter().flatten().rev() {
+        let over = note.get("was_error").and_then(Value::as_bool) == Some(true);
+        let word = if over { "note, an error that is over" } else { "note" };
+        output::say(&format!("{word}: {}", note.get("message").map(plain).unwrap_or_default()));
     }
 }
 
@@ -256,6 +269,8 @@ struct Pieces {
     stream: Box<dyn Read + Send>,
     /// Read and not handed out yet.
     rest: Vec<u8>,
+    /// Why there is no more: what came before is handed out first.
+    broken: Option<std::io::Error>,
     /// What a piece may hold.
     most: usize,
     kind: Header,
@@ -266,14 +281,17 @@ struct Pieces {
 impl Pieces {
     /// Opens a file for a log source; `None` when there is nothing in it.
     fn open(file: &Path, source: &Value) -> Result<Option<Self>, Failure> {
-        let failure = |error| Failure::new(format!("cannot be read: {error}"));
+        let failure = |error: &std::io::Error| Failure::new(format!("cannot be read: {error}"));
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = if name == "-" { "standard input".to_owned() } else { name };
         let name: String = name.chars().filter(|c| !c.is_control()).collect();
         let name = name.get(..name.floor_char_boundary(NAME)).unwrap_or_default().to_owned();
-        let mut stream = unpacked(file).map_err(failure)?;
+        let mut stream = unpacked(file).map_err(|error| failure(&error))?;
         let mut rest = Vec::new();
-        stream.by_ref().take(HEAD as u64).read_to_end(&mut rest).map_err(failure)?;
+        let broken = stream.by_ref().take(HEAD as u64).read_to_end(&mut rest).err();
+        if let (Some(error), true) = (&broken, rest.is_empty()) {
+            return Err(failure(error));
+        }
         let stated =
             source.pointer("/config/format").and_then(Value::as_str).and_then(|name| name.parse().ok());
         // Where the log source names the columns, the first line is a record.
@@ -292,24 +310,38 @@ impl Pieces {
                 let most = if detected.framing == Framing::Lines { PIECE } else { WHOLE };
                 (header(detected.format), most)
             }
+            Err(NotLogs::Empty) if rest.contains(&0) => {
+                let whole = if rest.len() < HEAD { " and nothing else" } else { "" };
+                return Err(Failure::new(format!("begins with {} bytes of zeros{whole}", rest.len()))
+                    .hint("was it cut off by a crash or a full disk? Send a whole copy"));
+            }
             Err(NotLogs::Empty) => return Ok(None),
             Err(what) => match stated {
                 Some(format) if what == NotLogs::Unknown => (header(format), PIECE),
                 _ => return Err(Failure::new(what.to_string())),
             },
         };
-        Ok(Some(Self { name, stream, rest, most, kind, header: Vec::new(), first: true }))
+        Ok(Some(Self { name, stream, rest, broken, most, kind, header: Vec::new(), first: true }))
     }
 
     /// The next piece: whole lines, with the header of a table in front.
     fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         let room = self.most.saturating_sub(self.rest.len() + self.header.len());
-        let read = self.stream.by_ref().take(room as u64).read_to_end(&mut self.rest);
-        let read = read.map_err(|error| Failure::new(format!("broke off: {error}")))?;
-        if self.rest.is_empty() {
-            return Ok(None);
+        let mut ended = self.broken.is_some();
+        if !ended {
+            match self.stream.by_ref().take(room as u64).read_to_end(&mut self.rest) {
+                Ok(read) => ended = read < room,
+                // What came before the failure stands in the rest.
+                Err(error) => (self.broken, ended) = (Some(error), true),
+            }
         }
-        let ended = read < room;
+        if self.rest.is_empty() {
+            return match self.broken.take() {
+                Some(error) => Err(Failure::new(format!("broke off: {error}; what came before was sent"))
+                    .hint("it was cut off or is damaged: send a whole copy if there is one")),
+                None => Ok(None),
+            };
+        }
         if !ended && self.most == WHOLE {
             return Err(Failure::new(format!("one document of more than {} MiB is not sent", WHOLE >> 20))
                 .hint("let the node read it: `shieldwall log-source add NAME --kind file --path FILE`"));
@@ -385,6 +417,7 @@ mod tests {
             name: String::new(),
             stream: Box::new(std::io::Cursor::new(text.to_vec())),
             rest: Vec::new(),
+            broken: None,
             most,
             kind,
             header: Vec::new(),
@@ -406,6 +439,44 @@ mod tests {
             "a line that is too long\nx\n"
         );
         assert!(pieces(b"", 9, Header::None).is_empty());
+    }
+
+    /// Some text, and then a failure.
+    struct Broken(std::io::Cursor<Vec<u8>>);
+
+    impl Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+                length => Ok(length),
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_before_a_failure_is_sent_and_the_failure_told() {
+        for most in [6, 9, 100] {
+            let mut pieces = Pieces {
+                name: String::new(),
+                stream: Box::new(Broken(std::io::Cursor::new(b"one\ntwo\nthr".to_vec()))),
+                rest: Vec::new(),
+                broken: None,
+                most,
+                kind: Header::None,
+                header: Vec::new(),
+                first: true,
+            };
+            let mut all = Vec::new();
+            let failure = loop {
+                match pieces.next() {
+                    Ok(Some(piece)) => all.extend(piece),
+                    Ok(None) => panic!("the failure went untold"),
+                    Err(failure) => break failure,
+                }
+            };
+            assert_eq!(all, b"one\ntwo\nthr", "{most}");
+            assert!(failure.to_string().contains("broke off"), "{failure}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod import;
 mod keys;
 mod lifecycle;
 mod log_sources;
+mod mutes;
 mod objects;
 mod patterns;
 mod peers;

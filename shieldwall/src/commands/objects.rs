@@ -111,6 +111,7 @@ pub async fn object(client: &Client, command: &Object, as_json: bool) -> Outcome
             add(client, &text, as_json).await
         }
         Object::Feedback(asked) => super::answers::feedback(client, asked, as_json).await,
+        Object::Mutes(command) => super::mutes::mutes(client, command, as_json).await,
         Object::Erase { id, reason, .. } => {
             let path = format!("/api/v1/objects/{}", encode(id));
             let answer = client.call(Method::DELETE, &path, Some(&json!({"reason": reason}))).await?;

@@ -1,9 +1,12 @@
 //! Containment: proposed, looked up in the past, approved, in place, and taken away again.
 
+mod suricata;
+mod webhook;
+
 use std::path::{Path, PathBuf};
 
 use ports::Clock as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Node, eventually, run, text};
 
@@ -11,19 +14,27 @@ use crate::harness::{Node, eventually, run, text};
 const NAME: &str = "bad-updates.net";
 const ADDRESS: &str = "93.184.215.77";
 
+/// Whose word a lease needs, for nodes where one person is enough.
+const ALONE: &str = "persons = 1\nposts = []\n";
+
 /// Gives a node rules of its own with one actuator, a file in a folder beside it, and returns that file.
-fn ruled(node: &Node) -> PathBuf {
+fn ruled(node: &Node, approvals: &str) -> PathBuf {
     node.file("edge/about.txt", "blocks of one firewall");
     let blocks = node.beside("edge/blocks.txt");
+    let config = format!("{{ path = \"{}\" }}", text(&blocks));
+    set_rules(node, approvals, &format!("kind = \"file\"\nconfig = {config}"));
+    blocks
+}
+
+/// Gives a node rules of its own with one actuator, called `edge`.
+fn set_rules(node: &Node, approvals: &str, actuator: &str) {
     let rules = format!(
         "format = \"shieldwall-rules/1\"\n\n[detect]\ninternal_names = [\"corp-contain.net\"]\n\
-         internal_networks = [\"185.10.0.0/16\"]\n\n[containment]\nnever_block = [\"91.198.174.5\"]\n\n\
-         [[actuator]]\nname = \"edge\"\nkind = \"file\"\nconfig = {{ path = \"{}\" }}\n",
-        text(&blocks)
+         internal_networks = [\"185.10.0.0/16\"]\n\n[containment]\n{approvals}never_block = [\"91.198.174.5\"]\n\n\
+         [[actuator]]\nname = \"edge\"\n{actuator}\n"
     );
     let file = node.file("rules.toml", rules);
     node.run(&["rules", "set", text(&file), "--reason", "a test"]).exits(0);
-    blocks
 }
 
 /// One event of right now that names what is to be blocked.
@@ -78,7 +89,7 @@ fn officers_approve_what_is_blocked_and_one_person_ends_it() {
         let more = ["--name", person, "--public-key", &public, "--passphrase-file", open];
         node.run(&[&args[..], &more[..]].concat()).exits(0);
     }
-    let blocks = ruled(&node);
+    let blocks = ruled(&node, "");
     let serving = node.serve();
     event(&node);
 
@@ -114,6 +125,9 @@ fn officers_approve_what_is_blocked_and_one_person_ends_it() {
     let lease = waits_for(&node, &id, |lease| lease["state"] == "active");
     assert_eq!(lease["receipts"].as_array().unwrap().len(), 1, "{lease}");
     assert_eq!(lease["receipts"][0]["results"][0]["done"], true, "{lease}");
+    let granted = lease["lease"]["granted"].as_array().unwrap();
+    assert!(granted.len() == 2 && granted.iter().all(|approval| approval["proven"] == true), "{lease}");
+    assert!(!node.run(&["contain", "show", &id]).exits(0).text().contains("without proof"));
     for format in ["plain", "json", "nftables", "suricata", "rpz", "sigma", "openc2"] {
         let exported = node.run(&["contain", "export", &id, "--format", format]).exits(0).text();
         assert!(exported.contains(NAME) || exported.contains(ADDRESS), "{format}: {exported}");
@@ -137,13 +151,19 @@ fn officers_approve_what_is_blocked_and_one_person_ends_it() {
     let lease = waits_for(&node, &id, |lease| lease["over"] == true);
     assert_eq!((&lease["state"], lease["receipts"].as_array().unwrap().len()), (&"rolled-back".into(), 2));
     drop(serving);
+    // Whoever oversees us sees how often we blocked, and how often we ended it.
+    let report = key("q.report");
+    node.run(&["audit", "report", "--output", &report]).exits(0);
+    let said = run(&["audit", "verify", &report, "--quorum", "0"]).exits(0).text();
+    let figures = ["  node contain: 1\n", "  node contain-end: 1\n"];
+    assert!(figures.iter().all(|figure| said.contains(figure)) && !said.contains("contain-fail"), "{said}");
     node.sound();
 }
 
 #[test]
 fn what_must_not_be_blocked_is_refused_by_name_and_every_block_ends() {
     let node = Node::new("Careful CERT");
-    let blocks = ruled(&node);
+    let blocks = ruled(&node, "");
     let serving = node.serve();
     let propose = |what: &[&str], end: &[&str]| {
         let more = ["--purpose", "an incident", "--actuator", "edge"];
@@ -158,6 +178,8 @@ fn what_must_not_be_blocked_is_refused_by_name_and_every_block_ends() {
         ("91.198.174.5", "the house's list"),
         ("127.0.0.1", "our own network"),
         ("91.0.0.0/10", "wider than"),
+        ("0.0.0.0/0", "too wide"),
+        ("(none)", "no address"),
     ] {
         let refused = propose(&[ADDRESS, value], &day).exits(1);
         assert!(
@@ -173,21 +195,55 @@ fn what_must_not_be_blocked_is_refused_by_name_and_every_block_ends() {
     let more = ["--purpose", "p", "--actuator", "nowhere", "--for", "1h"];
     let refused = node.run(&[&["contain", "propose", ADDRESS][..], &more[..]].concat()).exits(1);
     assert!(refused.stderr.contains("edge"), "{}", refused.stderr);
-    assert_eq!(node.json(&["contain", "list"])["leases"], serde_json::json!([]));
+    assert_eq!(node.json(&["contain", "list"])["leases"], json!([]));
 
     // An indicator's values, and no more than may be blocked.
     let made = node.json(&["indicator", "add", NAME, "--name", NAME]);
     let indicator = made["results"][0]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
-    let id = proposed(&node, &["--object", &indicator, ADDRESS, "185.10.3.4", "--keep-rest"]);
+    let gone = "indicator--5c0e1f6a-0000-4000-8000-0000000000ff";
+    let none = ["185.10.3.4", "0.0.0.0/0", "--keep-rest", "--object", gone];
+    let refused = propose(&none, &day).exits(1);
+    assert!(
+        refused.stderr.contains("nothing else is left") && refused.stderr.contains("0.0.0.0/0"),
+        "{}",
+        refused.stderr
+    );
+    let asked = [ADDRESS, "185.10.3.4", "0.0.0.0/0", "(none)", "--keep-rest", "--object", gone];
+    let id = proposed(&node, &[&["--object", indicator.as_str()][..], &asked].concat());
     let lease = waits_for(&node, &id, has_dry_run);
     assert_eq!(lease["lease"]["items"].as_array().unwrap().len(), 2, "{lease}");
     assert_eq!(lease["lease"]["left"][0]["item"]["observable"]["value"], "185.10.3.4");
-    // Without keys there are no officers: two people of ours, the same one once.
-    for _ in 0..2 {
-        let counted = node.json(&["contain", "approve", &id, "--author", "anna"]);
-        assert_eq!(counted["missing"], serde_json::json!(["1 more person"]));
+    let unread = &lease["lease"]["unread"];
+    let texts: Vec<_> = unread.as_array().unwrap().iter().map(|unread| &unread["text"]).collect();
+    assert_eq!(texts, ["0.0.0.0/0", "(none)", gone], "{lease}");
+    let shown = node.run(&["contain", "show", &id]).exits(0).text();
+    assert!(shown.contains("not blocked: 0.0.0.0/0: ") && shown.contains("too wide"), "{shown}");
+    // Without keys there are no officers, and nothing shows who types: whoever is here is one person by any name.
+    for name in ["anna", "anna", "ben"] {
+        let counted = node.json(&["contain", "approve", &id, "--author", name]);
+        assert_eq!(counted["missing"], json!(["1 more person"]), "{name}");
     }
-    node.json(&["contain", "approve", &id, "--author", "ben"]);
+    let told = node.run(&["contain", "approve", &id, "--author", "cid"]).exits(0);
+    assert!(told.stderr.contains("whatever --author says"), "{}", told.stderr);
+    assert_eq!(lines(&blocks), [""; 0]);
+    // Somebody who signs in is another one.
+    let token = node.token("dana", "analyst", &[]);
+    let path = format!("/api/v1/leases/{id}/approve");
+    let counted = serving.post(&path, &token, "application/json", b"{}").json();
+    assert_eq!(counted["missing"], json!([]), "{counted}");
+    let granted: Vec<_> = counted["lease"]["granted"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["person"], &one["proven"]))
+        .collect();
+    let (local, dana, no) = (json!("local operator"), json!("dana"), json!(false));
+    assert_eq!(granted, [(&local, &no), (&dana, &no)]);
+    let shown = node.run(&["contain", "show", &id]).exits(0).text();
+    assert!(
+        shown.contains("approved by dana as ANALYST") && shown.contains("without proof of person"),
+        "{shown}"
+    );
     eventually(|| lines(&blocks), |found| found.len() == 2);
 
     // Nobody has to say that what is revoked goes.
@@ -205,4 +261,23 @@ fn what_must_not_be_blocked_is_refused_by_name_and_every_block_ends() {
     assert_eq!(lines(&blocks), [""; 0]);
     drop(serving);
     node.sound();
+}
+
+#[test]
+fn a_post_that_nobody_can_show_is_nobodys() {
+    let node = Node::new("Keyless CERT");
+    ruled(&node, "persons = 1\nposts = [\"SYSTEM_OWNER\"]\n");
+    let token = node.token("mere", "admin", &[]);
+    let serving = node.serve();
+    let id = proposed(&node, &[ADDRESS]);
+    waits_for(&node, &id, has_dry_run);
+    let refused = node.run(&["contain", "approve", &id]).exits(1);
+    assert!(
+        refused.stderr.contains("SYSTEM_OWNER") && refused.stderr.contains("key establish"),
+        "{}",
+        refused.stderr
+    );
+    let path = format!("/api/v1/leases/{id}/approve");
+    serving.post(&path, &token, "application/json", b"{}").is_problem(422);
+    assert_eq!(waits_for(&node, &id, has_dry_run)["lease"]["gathering"], json!([]));
 }

@@ -34,17 +34,19 @@ fn a_scan_tells_what_matched_and_how_the_rest_fared() {
     assert_eq!(alert["fields"]["Image"], "C:\\Windows\\System32\\whoami.exe");
     let summary = &summary["summary"];
     assert_eq!(summary["rules"], serde_json::json!({"active": 1, "unsupported": 1}));
-    assert_eq!((&summary["events"], &summary["alerts"]), (&2.into(), &1.into()));
+    assert_eq!((&summary["events"], &summary["events_matched"]), (&2.into(), &1.into()));
+    assert_eq!(summary["matches"], 1);
     assert_eq!(summary["malformed"]["truncated"], 1);
 
     // For people, and by level.
     let (code, out, _) = scan(dir, &["--rules", "rules", "events.json"]);
     assert!(
-        code == 1 && out.contains("high") && out.contains("1 active") && out.contains("1 alerts"),
+        code == 1 && out.contains("high") && out.contains("1 active") && out.contains("1 events matched"),
         "{out}"
     );
-    let (code, out, _) = scan(dir, &["--rules", "rules", "events.json", "--level", "critical"]);
-    assert!(code == 0 && out.contains("0 alerts"), "{out}");
+    std::fs::write(dir.join("whole.json"), format!("{harmless}\n{EVENT}\n")).unwrap();
+    let (code, out, _) = scan(dir, &["--rules", "rules", "whole.json", "--level", "critical"]);
+    assert!(code == 0 && out.contains("0 events matched, 0 matches"), "{out}");
     let (_, out, _) = scan(dir, &["--rules", "rules", "events.json", "--states"]);
     assert!(out.contains("unsupported") && out.contains("broken.yml"), "{out}");
 }

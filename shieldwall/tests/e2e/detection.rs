@@ -68,11 +68,11 @@ fn what_one_shares_another_looks_for_and_answers() {
     // In the past: four of twenty; and nothing.
     let (seen, unseen) = (shares(&kiwi, &hash(3)), shares(&kiwi, &hash(9)));
     let answer = eventually(|| answered(&kiwi, &seen), |answer| answer["count"] == 4);
-    assert_eq!(answer["looked_at"]["events"], 20, "{answer}");
+    assert_eq!(answer["looked_at"]["events"], 100, "{answer}");
     let answer = eventually(|| answered(&kiwi, &unseen), |answer| answer["count"] == 0);
     assert_eq!(
         (&answer["looked_at"]["events"], &answer["looked_at"]["complete"]),
-        (&json!(20), &json!(true))
+        (&json!(100), &json!(true))
     );
     let standing = kiwi.node.json(&["answers", &seen]);
     assert_eq!((&standing["seen_by"], &standing["waiting"]), (&json!(1), &json!(0)), "{standing}");

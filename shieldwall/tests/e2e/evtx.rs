@@ -111,7 +111,7 @@ fn damaged_event_logs_stop_nothing_and_are_named() {
         assert!(told.stderr.contains(words), "{words}: {}", told.stderr);
     }
     // What comes through a pipe cannot be read twice.
-    let piped = run_with(&["detect", "scan", "--rules", rule.to_str().unwrap(), "-"], &whole).exits(1);
+    let piped = run_with(&["detect", "scan", "--rules", rule.to_str().unwrap(), "-"], &whole).exits(2);
     assert!(piped.stderr.contains("name the file"), "{}", piped.stderr);
 }
 

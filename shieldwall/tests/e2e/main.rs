@@ -11,9 +11,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod analytics;
+mod answers;
+mod asking;
 mod clients;
 mod commands;
 mod contain;
+mod coverage;
 mod demo;
 mod detect;
 mod detection;
@@ -24,12 +28,15 @@ mod formats;
 mod generated;
 mod harness;
 mod hostile;
+mod hunts;
 mod kills;
+mod live;
 mod manners;
 mod objects;
 mod org;
 mod real_data;
 mod releases;
+mod scanning;
 mod serve;
 mod shape;
 mod sharing;

@@ -154,7 +154,7 @@ impl Actuator for FileActuator {
 
     /// The file stays, and has nothing in it: a zone or a list of rules that is not there would stop its reader.
     fn remove(&self, held: &[Handle], now: Timestamp) -> Result<Applied, ActuatorError> {
-        self.apply(&BlockSet { name: self.name.clone(), items: Vec::new() }, held, now)
+        self.apply(&BlockSet { name: self.name.clone(), ..BlockSet::default() }, held, now)
     }
 
     fn status(&self, _: Timestamp) -> Result<Status, ActuatorError> {

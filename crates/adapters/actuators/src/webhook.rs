@@ -325,7 +325,7 @@ impl Actuator for Webhook {
     }
 
     fn remove(&self, held: &[Handle], now: Timestamp) -> Result<Applied, ActuatorError> {
-        self.apply(&BlockSet { name: self.name.clone(), items: Vec::new() }, held, now)
+        self.apply(&BlockSet { name: self.name.clone(), ..BlockSet::default() }, held, now)
     }
 
     fn status(&self, now: Timestamp) -> Result<Status, ActuatorError> {

@@ -132,7 +132,7 @@ impl ParquetTelemetry {
         let found = wal::open_all(&disk)?;
         let sources = found.sources.into_iter().map(|source| (source.name.clone(), Arc::new(source)));
         Ok(Self {
-            sequence: AtomicU64::new(of_parts.max(found.highest) + 1),
+            sequence: AtomicU64::new(of_parts.max(found.highest).saturating_add(1)),
             sources: Mutex::new(sources.collect()),
             shelf: Mutex::new(Shelf::new(parts, holds)),
             footers: Footers::new(options.footers),

@@ -21,6 +21,13 @@ pub(crate) fn make(address: IpAddr, length: Option<u8>) -> Option<Observable> {
 
 /// Appends the key of such a text, and says of which kind it is.
 pub(crate) fn key(text: &str, out: &mut String) -> Option<Kind> {
+    if let Some(bits) = plain(text) {
+        hex(&bits.to_be_bytes(), out);
+        return Some(Kind::Ipv4);
+    }
+    if !text.bytes().any(|byte| matches!(byte, b'/' | b':')) {
+        return None;
+    }
     let (address, length) = match text.split_once('/') {
         None => (text.parse().ok()?, None),
         Some((address, length)) => {
@@ -65,13 +72,39 @@ fn append(address: IpAddr, length: Option<u8>, out: &mut String) -> Option<Kind>
     }
 }
 
-/// By hand, because every address of every event comes by here.
-fn hex(bytes: &[u8], out: &mut String) {
-    for byte in bytes {
-        for half in [byte >> 4, byte & 0xf] {
-            out.push(char::from_digit(u32::from(half), 16).unwrap_or('0'));
+/// The bits of an IPv4 address as everybody writes it: four numbers without zeros before them (RFC 6943 §3.1.1).
+pub(crate) fn plain(text: &str) -> Option<u32> {
+    if text.len() > 15 {
+        return None;
+    }
+    let (mut bits, mut dots, mut number, mut digits) = (0_u32, 0, 0_u32, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' if digits == 0 || (number != 0 && digits < 3) => {
+                number = 10 * number + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && number < 256 && dots < 3 => {
+                bits = bits << 8 | number;
+                (dots, number, digits) = (dots + 1, 0, 0);
+            }
+            _ => return None,
         }
     }
+    (digits > 0 && number < 256 && dots == 3).then_some(bits << 8 | number)
+}
+
+/// By hand, because every address of every event comes by here.
+fn hex(bytes: &[u8], out: &mut String) {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+    let mut text = [0; 32];
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 0xf)];
+    }
+    out.push_str(
+        text.get(..2 * bytes.len()).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default(),
+    );
 }
 
 /// The address of a key's hex part.
@@ -99,4 +132,22 @@ pub(crate) fn network(kind: Kind, key: &str) -> Option<(IpAddr, u8)> {
 pub(crate) fn covering(kind: Kind, key: &str) -> Vec<Observable> {
     let Some((address, length)) = network(kind, key) else { return Vec::new() };
     (0..length).rev().filter_map(|shorter| make(address, Some(shorter))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn plain_addresses_are_what_the_library_says(
+            text in r"(0{0,2}[0-9]{0,3}|25[0-9])(\.(0{0,1}[0-9]{0,3}|[0-2]5[0-9])){2,4}[. :x]{0,1}"
+        ) {
+            prop_assert_eq!(plain(&text), text.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits), "{}", text);
+        }
+    }
 }

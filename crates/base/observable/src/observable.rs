@@ -185,6 +185,20 @@ fn lower(text: &str, key: &mut String) {
     }
 }
 
+/// Hex digits as they are in keys, by byte; 0 is none.
+#[expect(clippy::indexing_slicing, reason = "the compiler does it, once")]
+const HEX: [u8; 256] = {
+    let mut hex = [0; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        if byte.is_ascii_hexdigit() {
+            hex[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    hex
+};
+
 fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
@@ -276,16 +290,15 @@ fn asn(text: &str, key: &mut String) -> Option<()> {
 }
 
 fn mac(text: &str, key: &mut String) -> Option<()> {
-    let mut digits = 0;
-    for c in text.chars().filter(|c| !matches!(c, ':' | '-' | '.')) {
-        if digits == 12 || !c.is_ascii_hexdigit() {
-            return None;
-        }
-        if matches!(digits, 2 | 4 | 6 | 8 | 10) {
-            key.push(':');
-        }
-        key.push(c.to_ascii_lowercase());
-        digits += 1;
+    let mut out = *b"00:00:00:00:00:00";
+    let mut places = [0, 1, 3, 4, 6, 7, 9, 10, 12, 13, 15, 16].into_iter();
+    for byte in text.bytes().filter(|byte| !matches!(byte, b':' | b'-' | b'.')) {
+        let digit = *HEX.get(usize::from(byte)).filter(|digit| **digit != 0)?;
+        *out.get_mut(places.next()?)? = digit;
     }
-    (digits == 12).then_some(())
+    if places.next().is_some() {
+        return None;
+    }
+    key.push_str(std::str::from_utf8(&out).ok()?);
+    Some(())
 }

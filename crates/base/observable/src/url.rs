@@ -7,12 +7,43 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::domain;
 use crate::kind::Kind;
 use crate::observable::{KeyBuf, Observable, key_into, normalise};
+use crate::{domain, ip};
 
 /// Appends the key of a URL to an empty text.
 pub(crate) fn key(text: &str, out: &mut String) -> Option<()> {
+    if plain_key(text, out).is_some() {
+        return Some(());
+    }
+    out.clear();
+    key_slowly(text, out)
+}
+
+/// As [`key`], of what is written plainly, as most are: `http` or `https`, a host without port or user, and behind it
+/// visible ASCII without escapes. `None` says nothing.
+fn plain_key(text: &str, out: &mut String) -> Option<()> {
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| text.starts_with(scheme))?;
+    let rest = text.get(scheme.len()..)?;
+    let is_host = |byte: &u8| domain::LETTERS.get(usize::from(*byte)).is_some_and(|letter| *letter != 0);
+    let end = rest.bytes().position(|byte| !is_host(&byte)).unwrap_or(rest.len());
+    let (host, tail) = rest.split_at_checked(end)?;
+    let plain = tail.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%');
+    if !plain || !(tail.is_empty() || tail.starts_with('/')) {
+        return None;
+    }
+    out.push_str(scheme);
+    if ip::plain(host).is_some() {
+        out.push_str(host);
+    } else {
+        domain::ascii_into(host, out)?;
+    }
+    out.push_str(if tail.is_empty() { "/" } else { tail });
+    Some(())
+}
+
+/// As [`key`], for whatever is written.
+fn key_slowly(text: &str, out: &mut String) -> Option<()> {
     let (scheme, rest) = text.split_once("://")?;
     if !is_scheme(scheme) || !is_visible(rest) {
         return None;
@@ -145,6 +176,9 @@ fn default_port(scheme: &str) -> Option<u16> {
 /// sign that begins no escape stands for itself and is written as one (RFC 3986 §2.4): left bare, it would make an
 /// escape of the characters decoded behind it.
 fn escapes(text: &str, out: &mut String) {
+    if !text.bytes().any(|byte| byte == b'%') {
+        return out.push_str(text);
+    }
     let mut rest = text;
     while let Some((plain, tail)) = rest.split_once('%') {
         out.push_str(plain);
@@ -163,4 +197,26 @@ fn escapes(text: &str, out: &mut String) {
         rest = tail.get(2..).unwrap_or_default();
     }
     out.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn what_is_plain_has_the_key_that_anything_has(
+            text in r"(https?|HTTP|ftp)://([a-c0-3A-C._\-]{0,6}|10\.0\.0\.[0-9]{1,3}|a@b\.c|[a-b]{1,3}\.[a-c]{2})(:[0-9]{0,3}|)([/?#\\a-c %ä.]{0,8})"
+        ) {
+            let (mut plain, mut slow) = (String::new(), String::new());
+            if plain_key(&text, &mut plain).is_some() {
+                prop_assert_eq!(key_slowly(&text, &mut slow), Some(()), "{}", &text);
+                prop_assert_eq!(plain, slow, "{}", text);
+            }
+        }
+    }
 }

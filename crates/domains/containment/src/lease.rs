@@ -10,7 +10,9 @@ use serde_json::json;
 
 use crate::guard::{NeverBlock, Verdicts};
 use crate::plan::{Failure, Placed};
-use crate::proposal::{Item, Left, MAX_LEASE, MAX_TEXT, Proposal, ProposalError, check, fits, is_day};
+use crate::proposal::{
+    Item, Left, MAX_LEASE, MAX_TEXT, Proposal, ProposalError, Unread, check, fits, is_day,
+};
 use crate::record::{VERSION, text};
 use crate::rule::{Approval, ApprovalRule};
 use crate::state::{Event, State};
@@ -48,6 +50,9 @@ pub enum LeaseError {
         /// The revision it is at.
         now: u32,
     },
+    /// Only signatures count here.
+    #[error("lease {0} is approved by signatures alone: approve with a key file")]
+    Unproven(String),
     /// The lease is over, or the instant lies before what it answers.
     #[error("{at} is not a time at which lease {lease} could be {what}")]
     Time {
@@ -164,6 +169,8 @@ pub(crate) struct Body {
     pub(crate) actuators: Vec<String>,
     pub(crate) items: Vec<Item>,
     pub(crate) left: Vec<Left>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unread: Vec<Unread>,
     pub(crate) dry_run: Option<DryRun>,
     /// Approvals of what is wanted next.
     pub(crate) gathering: Vec<Approval>,
@@ -205,8 +212,9 @@ impl Lease {
                 None => items.push(item),
             }
         }
-        if items.is_empty() || (!left.is_empty() && !proposal.keep_rest) {
-            return Err(ProposalError::Refused(left));
+        let refused = !left.is_empty() || !proposal.unread.is_empty();
+        if items.is_empty() || (refused && !proposal.keep_rest) {
+            return Err(ProposalError::Refused(left, proposal.unread));
         }
         items.sort_unstable();
         items.dedup();
@@ -222,6 +230,7 @@ impl Lease {
             actuators: proposal.actuators,
             items,
             left,
+            unread: proposal.unread,
             dry_run: None,
             gathering: Vec::new(),
             granted: Vec::new(),
@@ -267,7 +276,7 @@ impl Lease {
     ///
     /// # Errors
     /// [`LeaseError`] when nothing waits for approval, there is no dry run, or the approval is for another revision or
-    /// time.
+    /// time, or has no proof where the rule asks for one.
     pub fn approve(&mut self, approval: Approval, rule: &ApprovalRule) -> Result<bool, LeaseError> {
         let extending = self.0.state == State::Active && self.0.extension.is_some();
         if self.0.state != State::Proposed && !extending {
@@ -288,7 +297,13 @@ impl Lease {
         if !fits(&approval.person) || !fits(&approval.post) {
             return Err(LeaseError::Text("person and post of an approval"));
         }
-        if self.0.gathering.iter().any(|own| own.person == approval.person && own.post == approval.post) {
+        if rule.proven && !approval.proven {
+            return Err(LeaseError::Unproven(self.name()));
+        }
+        let same = |own: &Approval| {
+            own.person == approval.person && own.post == approval.post && own.proven == approval.proven
+        };
+        if self.0.gathering.iter().any(same) {
             return Ok(false);
         }
         self.0.gathering.push(approval);
@@ -299,6 +314,8 @@ impl Lease {
         let Some(state) = self.0.state.after(Event::Approve) else { return Err(self.not_now("approved")) };
         self.0.state = state;
         self.0.granted = std::mem::take(&mut self.0.gathering);
+        // What did not count is not what it stands on.
+        self.0.granted.retain(|own| own.proven || !rule.proven);
         if let Some(extension) = self.0.extension.take() {
             self.0.until = extension.until;
         }
@@ -606,6 +623,12 @@ impl Lease {
     #[must_use]
     pub fn left(&self) -> &[Left] {
         &self.0.left
+    }
+
+    /// What was asked for and could not even become an item.
+    #[must_use]
+    pub fn unread(&self) -> &[Unread] {
+        &self.0.unread
     }
 
     /// Its dry run.

@@ -29,7 +29,9 @@ mod state;
 pub use guard::{Guarded, InvalidGuard, NeverBlock, Verdicts};
 pub use lease::{DayHits, DryRun, Extension, Lease, LeaseError};
 pub use plan::{Asked, Failure, Held, Order, Outcome, Placed, Plan, Step, orders, wanted};
-pub use proposal::{Item, Left, MAX_ACTUATORS, MAX_ITEMS, MAX_LEASE, MAX_TEXT, Proposal, ProposalError};
+pub use proposal::{
+    Item, Left, MAX_ACTUATORS, MAX_ITEMS, MAX_LEASE, MAX_TEXT, Proposal, ProposalError, Unread,
+};
 pub use receipt::{ActuatorResult, Receipt};
 pub use record::RecordError;
 pub use rule::{Approval, ApprovalRule};

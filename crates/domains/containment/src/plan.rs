@@ -289,18 +289,20 @@ impl Asked {
 #[must_use]
 pub fn wanted<'l>(leases: impl IntoIterator<Item = &'l Lease>, actuator: &str, now: Timestamp) -> BlockSet {
     let mut merged: BTreeMap<(Observable, Option<u16>), BlockItem> = BTreeMap::new();
+    let mut wanting = BTreeSet::new();
     for lease in leases {
         if !lease.0.actuators.iter().any(|own| own == actuator) {
             continue;
         }
         for item in lease.wanted(now) {
+            wanting.insert(lease.id());
             let kept = merged.entry((item.observable.clone(), item.port)).or_insert_with(|| item.clone());
             if item.until > kept.until || (item.until == kept.until && item.reference < kept.reference) {
                 *kept = item;
             }
         }
     }
-    BlockSet { name: actuator.to_owned(), items: merged.into_values().collect() }
+    BlockSet { name: actuator.to_owned(), items: merged.into_values().collect(), leases: wanting }
 }
 
 /// What every actuator has to do, for all leases together; an actuator with nothing to do is not in it. All leases that

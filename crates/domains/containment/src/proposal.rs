@@ -47,11 +47,23 @@ pub struct Left {
     pub at: Timestamp,
 }
 
+/// Something that was asked for and that no item could be made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unread {
+    /// What was written: a value, or the id of an object.
+    pub text: String,
+    /// Why.
+    pub why: String,
+}
+
 /// What somebody wants to have blocked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     /// What.
     pub items: Vec<Item>,
+    /// What else was asked for; it is kept with the lease, and blocked nowhere.
+    pub unread: Vec<Unread>,
     /// What for: approvers read it.
     pub purpose: String,
     /// Where: names of actuators.
@@ -93,23 +105,26 @@ pub enum ProposalError {
         /// Why.
         why: &'static str,
     },
-    /// Items that must not be blocked, and why; the proposer did not say to keep the others, or there are none.
-    #[error("{} items must not be blocked; the first: {}", .0.len(), first(.0))]
-    Refused(Vec<Left>),
+    /// Items that must not be blocked and what cannot be blocked, and why; the proposer did not say to keep the others,
+    /// or there are none.
+    #[error("{} items must not be blocked; the first: {}", .0.len() + .1.len(), first(.0, .1))]
+    Refused(Vec<Left>, Vec<Unread>),
 }
 
-fn first(left: &[Left]) -> String {
-    left.first()
-        .map_or_else(String::new, |left| format!("{:?}: {}", left.item.observable.to_string(), left.why))
+fn first(left: &[Left], unread: &[Unread]) -> String {
+    let left = left.first().map(|left| (left.item.observable.to_string(), &left.why));
+    let first = left.or_else(|| unread.first().map(|unread| (unread.text.clone(), &unread.why)));
+    first.map_or_else(String::new, |(what, why)| format!("{what:?}: {why}"))
 }
 
 /// Whether a proposal can be looked at item by item.
 pub(crate) fn check(proposal: &Proposal, now: Timestamp) -> Result<(), ProposalError> {
-    if proposal.items.is_empty() {
+    let asked = proposal.items.len().saturating_add(proposal.unread.len());
+    if asked == 0 {
         return Err(ProposalError::NoItems);
     }
-    if proposal.items.len() > MAX_ITEMS {
-        return Err(ProposalError::TooManyItems(proposal.items.len()));
+    if asked > MAX_ITEMS {
+        return Err(ProposalError::TooManyItems(asked));
     }
     let different: BTreeSet<&String> = proposal.actuators.iter().collect();
     let counted = (1..=MAX_ACTUATORS).contains(&proposal.actuators.len());
@@ -127,6 +142,9 @@ pub(crate) fn check(proposal: &Proposal, now: Timestamp) -> Result<(), ProposalE
     let latest = now.plus_micros(MAX_LEASE);
     if proposal.until > latest {
         return Err(ProposalError::TooFar(proposal.until, latest));
+    }
+    if proposal.unread.iter().any(|unread| !fits(&unread.text) || !fits(&unread.why)) {
+        return Err(ProposalError::Text("words on what cannot be blocked"));
     }
     for item in &proposal.items {
         if let Some(why) = wrong(item) {

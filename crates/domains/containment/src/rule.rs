@@ -20,6 +20,10 @@ pub struct Approval {
     pub at: Timestamp,
     /// The revision they read.
     pub revision: u32,
+    /// Whether a signature shows who it was. Else it is the word of whoever was signed in, and a record that does not
+    /// say is taken for that.
+    #[serde(default)]
+    pub proven: bool,
 }
 
 /// How many persons have to say yes, and as what.
@@ -31,12 +35,14 @@ pub struct ApprovalRule {
     pub posts: Vec<String>,
     /// Whether the one who proposed counts as one of them.
     pub proposer_counts: bool,
+    /// Whether only approvals count for which a signature shows who gave them.
+    pub proven: bool,
 }
 
 impl Default for ApprovalRule {
-    /// Two persons, one of them the duty officer.
+    /// Two persons, one of them the duty officer, both by their signatures.
     fn default() -> Self {
-        Self { persons: 2, posts: vec!["DUTY_OFFICER".to_owned()], proposer_counts: true }
+        Self { persons: 2, posts: vec!["DUTY_OFFICER".to_owned()], proposer_counts: true, proven: true }
     }
 }
 
@@ -50,8 +56,10 @@ impl ApprovalRule {
     /// What is still needed, in words; empty when nothing is.
     #[must_use]
     pub fn missing(&self, approvals: &[Approval], proposer: &str) -> Vec<String> {
-        let counted: Vec<&Approval> =
-            approvals.iter().filter(|approval| self.proposer_counts || approval.person != proposer).collect();
+        let counts = |approval: &&Approval| {
+            (self.proposer_counts || approval.person != proposer) && (approval.proven || !self.proven)
+        };
+        let counted: Vec<&Approval> = approvals.iter().filter(counts).collect();
         let persons: BTreeSet<&str> = counted.iter().map(|approval| approval.person.as_str()).collect();
         let posts: BTreeSet<&str> = counted.iter().map(|approval| approval.post.as_str()).collect();
         let mut missing = Vec::new();

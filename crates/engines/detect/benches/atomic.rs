@@ -16,6 +16,10 @@ use model::Timestamp;
 use observable::{Kind, Observable, normalise};
 use shieldwall_detect::{Atom, Entry, Index, Scratch, Segment, SegmentBuilder};
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const INDICATORS: u64 = 1_000_000;
 const EVENTS: u64 = 50_000;
 /// As much as is read of a file at a time.

@@ -10,8 +10,8 @@
 //! - A value hits the same value, in whatever spelling either is written: both are compared by their keys.
 //! - An address also hits the networks it lies in; a network the ones around it.
 //! - A name hits `*.x` if it lies below `x`. It hits no name above it: `domain-name:value = 'x'` is `x` and nothing else.
-//! - A URL also hits what its host hits, with the port it leads to. One that a reader put together of the target of a
-//!   request and a host leads to no port: the host stands in the event by itself.
+//! - A URL also hits what its host hits, with the port it leads to; but for one that a reader put together of the target of
+//!   a request and a host, as that host stands in the event by itself.
 //! - An entry with a port hits only where that port stands beside the value, at whichever end of the connection.
 
 mod index;

@@ -40,6 +40,12 @@ const MIN_HELD: usize = 64;
 const MAX_BYTES: usize = 64 << 20;
 /// What an observation takes beside the bytes of its event: its objects and their names.
 const OBJECTS: usize = 2048;
+/// What all patterns may take together once they are compiled, in bytes, by a rough and rather high measure.
+const MAX_TOTAL: usize = 1 << 30;
+/// What a regular expression (`MATCHES`) may take, over text and over octets.
+const REGEX: usize = 1 << 20;
+/// What a byte of a pattern's text takes.
+const BYTE: usize = 40;
 /// How long an observation is kept for a pattern that says nothing of it: a day, in microseconds.
 const DAY: i64 = 86_400 * 1_000_000;
 
@@ -149,7 +155,21 @@ impl Patterns {
     pub fn new(patterns: impl IntoIterator<Item = (u64, Pattern, Timestamp, Option<Timestamp>)>) -> Self {
         let mut made = Self::default();
         let mut values = Vec::new();
+        let mut spent = 0_usize;
         for (subject, pattern, from, until) in patterns {
+            let text = pattern.to_string();
+            let cost = text.matches("MATCHES").count() * REGEX + text.len() * BYTE;
+            if spent + cost > MAX_TOTAL {
+                let why = format!(
+                    "it would take up to {} MiB of memory, and the patterns before it leave {} of the {} that all of them may take: narrow or remove patterns",
+                    cost.div_ceil(1 << 20),
+                    (MAX_TOTAL - spent) >> 20,
+                    MAX_TOTAL >> 20
+                );
+                made.silent.push((subject, PatternState::Unusable(why)));
+                continue;
+            }
+            spent += cost;
             if let Err(state) = made.add(subject, pattern, from, until, &mut values) {
                 made.silent.push((subject, state));
             }

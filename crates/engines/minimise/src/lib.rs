@@ -22,4 +22,4 @@ pub use addresses::AddressKey;
 pub use detect::{Detectors, Found};
 pub use pseudonym::PersonKey;
 pub use release::{Contributor, Personal, Plan, Profile, Released, release};
-pub use sums::sums;
+pub use sums::{coarse, sums};

@@ -73,8 +73,10 @@ fn whole(value: Value<'_>) -> Option<u64> {
     value.as_i64().and_then(|number| u64::try_from(number).ok())
 }
 
-/// The order of magnitude: 0 stays 0, everything else is the next power of ten.
-fn coarse(number: u64) -> u64 {
+/// The order of magnitude of a count, as others are told it: 0 stays 0, everything else becomes the next power of ten, at
+/// most 100,000,000. Two counts that differ a little nearly always come to the same, and what is coarse stays as it is.
+#[must_use]
+pub const fn coarse(number: u64) -> u64 {
     const MOST: u64 = 100_000_000;
     if number == 0 {
         return 0;
@@ -148,5 +150,16 @@ mod tests {
         for (number, rough) in of {
             assert_eq!(coarse(number), rough);
         }
+    }
+
+    #[test]
+    fn what_is_coarse_says_no_less_the_second_time_and_hides_small_differences() {
+        for number in [0, 1, 2, 9, 10, 37, 99_999, 1_234_567, u64::MAX] {
+            assert_eq!(coarse(coarse(number)), coarse(number));
+            // Only nothing is told as nothing.
+            assert_eq!(coarse(number) == 0, number == 0);
+        }
+        // A minute more of ordinary traffic is not to be read off.
+        assert_eq!(coarse(1_204_311), coarse(1_204_377));
     }
 }

@@ -129,6 +129,7 @@ actions! {
     HuntApprove = "hunt.approve",
     AnswerRead = "answer.read",
     ObjectFeedback = "object.feedback",
+    ObjectMute = "object.mute",
     TelemetryRead = "telemetry.read",
     TelemetryHold = "telemetry.hold",
 }

@@ -41,18 +41,22 @@ pub fn plain(set: &BlockSet, now: Timestamp) -> Export {
 }
 
 /// The whole set as one JSON object: `format`, `name`, `at`, and `items` with `kind`, `value`, `port` (or null), `until`
-/// and `reference`. Whoever reads it replaces what it had of ours.
+/// and `reference`; where leases are known, `leases` with their numbers. Whoever reads it replaces what it had of ours.
 #[must_use]
 pub fn json(set: &BlockSet, now: Timestamp) -> Export {
     let (items, mut sorting) = Sorting::of(set, now);
     sorting.written = items.len();
     let items: Vec<serde_json::Value> = items.into_iter().map(item).collect();
-    let body = serde_json::json!({
+    let mut body = serde_json::json!({
         "format": "shieldwall-block-set/1",
         "name": set.name,
         "at": now.to_string(),
         "items": items,
     });
+    if let Some(members) = body.as_object_mut().filter(|_| !set.leases.is_empty()) {
+        let leases: Vec<String> = set.leases.iter().map(ToString::to_string).collect();
+        members.insert("leases".to_owned(), leases.into());
+    }
     sorting.export(body.to_string())
 }
 

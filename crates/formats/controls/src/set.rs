@@ -1,9 +1,9 @@
 //! The set itself, and what became of its items when it was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::Timestamp;
+use model::{Digest, Timestamp};
 use observable::{Kind, Observable, normalise};
 
 /// Most items that are written: whoever blocks more than this wants another tool.
@@ -16,6 +16,8 @@ pub struct BlockSet {
     pub name: String,
     /// Its items, in any order. Of items that differ only in their end, the latest end counts.
     pub items: Vec<BlockItem>,
+    /// Numbers of the leases that want something in it, so that whoever receives it can ask about them.
+    pub leases: BTreeSet<Digest>,
 }
 
 /// One thing to be blocked.

@@ -17,7 +17,7 @@ pub enum SuricataAction {
     Drop,
     /// Only alerts.
     Alert,
-    /// Drops, alerts, and tells both ends.
+    /// Drops, alerts, and tells whoever sent the packet.
     Reject,
 }
 

@@ -138,7 +138,7 @@ impl<'e> Found<'e> {
     }
 }
 
-fn raw_texts(raw: &Raw<'_>, each: &mut dyn FnMut(&str)) {
+pub(crate) fn raw_texts(raw: &Raw<'_>, each: &mut dyn FnMut(&str)) {
     match raw {
         Raw::Json(value) => json_texts(*value, each),
         Raw::Text(text, _) => each(text),
@@ -146,7 +146,7 @@ fn raw_texts(raw: &Raw<'_>, each: &mut dyn FnMut(&str)) {
     }
 }
 
-fn json_texts(value: Value<'_>, each: &mut dyn FnMut(&str)) {
+pub(crate) fn json_texts(value: Value<'_>, each: &mut dyn FnMut(&str)) {
     if value.kind() == Kind::Array {
         value.items().for_each(|item| json_texts(item, each));
     } else if let Some(text) = scalar(value) {
@@ -200,6 +200,10 @@ impl<'r> Event<'r> {
 
     pub(crate) fn shape(&self) -> &'static Class {
         self.shape
+    }
+
+    pub(crate) fn slots(&self) -> &Slots<'r> {
+        &self.slots
     }
 
     /// The value that a rule means by this name: the class's place for it, else the record's own field of this name,

@@ -4,9 +4,10 @@
 //! Sysmon's list, addresses with the port beside them, URLs out of command lines. What is handed out is text as it
 //! stands in the event: `observable::normalise` decides whether it is one.
 
+mod plan;
+
 use std::net::IpAddr;
 
-use memchr::memmem;
 use observable::Kind;
 
 use crate::event::Event;
@@ -56,6 +57,9 @@ pub struct Sighted<'s> {
     pub field: &'static str,
     /// The port beside an address or name.
     pub port: Option<u16>,
+    /// Whether this is a URL that was put together of the target of a request and a host. The host is handed out by
+    /// itself, and nothing is said of the port.
+    pub made: bool,
 }
 
 /// The most URLs taken out of one text.
@@ -121,6 +125,14 @@ pub(crate) const COMMON: Sights = &[
 impl Event<'_> {
     /// Hands out every value that may be an observable. The same value can come more than once.
     pub fn observables(&self, each: &mut dyn FnMut(Sighted<'_>)) {
+        match plan::of(self.shape()) {
+            Some(plan) => plan.walk(self, &mut |(field, what), text| self.sight(field, what, text, each)),
+            None => self.observables_by_path(each),
+        }
+    }
+
+    /// As [`Event::observables`], by a look-up for each field.
+    fn observables_by_path(&self, each: &mut dyn FnMut(Sighted<'_>)) {
         for &(field, what) in self.shape().sights.iter().flat_map(|table| table.iter()) {
             if let Some(found) = self.path(field) {
                 found.texts(&mut |text| self.sight(field, what, text, each));
@@ -133,7 +145,9 @@ impl Event<'_> {
         if matches!(text, "" | "-" | "(empty)") {
             return;
         }
-        let mut say = |kind: Kind, text: &str, port: Option<u16>| each(Sighted { kind, text, field, port });
+        let mut say = |kind: Kind, text: &str, port: Option<u16>| {
+            each(Sighted { kind, text, field, port, made: false });
+        };
         match what {
             What::Is(kind) => say(kind, text, None),
             What::Host(port) => {
@@ -183,25 +197,28 @@ impl Event<'_> {
                     }
                 }
             }
-            What::Request(at) => self.request(text, at, &mut |kind, text| say(kind, text, None)),
+            What::Request(at) => self.request(text, at, &mut |kind, text, made| {
+                each(Sighted { kind, text, field, port: None, made });
+            }),
         }
     }
 
     /// The target of a request and, with its host, the URL. `CONNECT host:443` names a host alone.
-    fn request(&self, target: &str, host_at: &str, say: &mut dyn FnMut(Kind, &str)) {
-        if let Some(scheme) = target.find("://").filter(|at| *at <= 8) {
-            say(Kind::Url, target);
+    fn request(&self, target: &str, host_at: &str, say: &mut dyn FnMut(Kind, &str, bool)) {
+        if target.starts_with('/') {
+            say(Kind::HttpTarget, target, false);
+            if let Some(host) = self.path(host_at).and_then(|found| found.text()) {
+                let url = ["http://", &host, target].concat();
+                say(Kind::Url, &url, true);
+            }
+        } else if let Some(scheme) = target.find("://").filter(|at| *at <= 8) {
+            say(Kind::Url, target, false);
             let rest = target.get(scheme + 3..).unwrap_or_default();
             if let Some(path) = rest.find('/').and_then(|at| rest.get(at..)) {
-                say(Kind::HttpTarget, path);
-            }
-        } else if target.starts_with('/') {
-            say(Kind::HttpTarget, target);
-            if let Some(host) = self.path(host_at).and_then(|found| found.text()) {
-                say(Kind::Url, &format!("http://{host}{target}"));
+                say(Kind::HttpTarget, path, false);
             }
         } else if let Some((kind, host, _)) = host(target) {
-            say(kind, host);
+            say(kind, host, false);
         }
     }
 
@@ -215,6 +232,36 @@ impl Event<'_> {
 
 /// What kind of host a text names, the host without port, brackets or interface, and the port.
 fn host(text: &str) -> Option<(Kind, &str, Option<u16>)> {
+    match plain_host(text.as_bytes()) {
+        Some(kind) => kind.map(|kind| (kind, text, None)),
+        None => any_host(text),
+    }
+}
+
+/// What kind of host a text is that is written in letters, digits and dots alone, as most are; `Some(None)` if it is none.
+fn plain_host(text: &[u8]) -> Option<Option<Kind>> {
+    let (mut dots, mut lettered) = (0, false);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => {}
+            b'.' => dots += 1,
+            b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => lettered = true,
+            _ => return None,
+        }
+    }
+    Some(match dots {
+        0 => None,
+        3 if !lettered => Some(Kind::Ipv4),
+        // A single label is a name of this network, and nobody shares those.
+        _ => {
+            let end = text.iter().rposition(|byte| *byte != b'.').unwrap_or(0);
+            text.get(..end)?.contains(&b'.').then_some(Kind::Domain)
+        }
+    })
+}
+
+/// As [`host`], for whatever is written.
+fn any_host(text: &str) -> Option<(Kind, &str, Option<u16>)> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, digits)) if !host.contains(':') || host.ends_with(']') => (host, digits.parse().ok()),
         _ => (text, None),
@@ -299,23 +346,37 @@ fn links(text: &str, say: &mut dyn FnMut(&str)) {
     let mut from = 0;
     for _ in 0..MAX_LINKS {
         let rest = text.get(from..).unwrap_or_default();
-        let Some(found) = memmem::find(rest.as_bytes(), b"://") else { return };
+        let Some(found) = scheme_end(rest.as_bytes()) else { return };
         let before = rest.as_bytes().get(..found).unwrap_or_default();
         let letter = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
         let scheme = before.iter().rev().take(16).take_while(letter).count();
         let behind = rest.get(found + 3..).unwrap_or_default();
-        let end = behind.find(|c: char| {
-            c.is_whitespace()
-                || c.is_control()
-                || matches!(c, '"' | '\'' | '`' | '<' | '>' | '|' | '^' | '{' | '}')
-        });
-        let end = found + 3 + end.unwrap_or(behind.len());
+        let end = found + 3 + url_end(behind);
         let url = rest.get(found - scheme..end).unwrap_or_default();
         let url = url.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']']);
         if scheme > 0 && url.len() > scheme + 3 {
             say(url);
         }
         from += end;
+    }
+}
+
+/// Where `://` is.
+fn scheme_end(text: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b':', text).find(|at| text.get(at + 1..at + 3) == Some(b"//"))
+}
+
+/// How many bytes of a text belong to the URL that it begins with.
+fn url_end(text: &str) -> usize {
+    let ends = |byte: u8| {
+        byte <= b' ' || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b'|' | b'^' | b'{' | b'}' | 0x7f)
+    };
+    let end = text.bytes().position(ends).unwrap_or(text.len());
+    let begin = text.get(..end).unwrap_or_default();
+    if begin.is_ascii() {
+        end
+    } else {
+        begin.find(|c: char| c.is_whitespace() || c.is_control()).unwrap_or(end)
     }
 }
 
@@ -419,5 +480,52 @@ mod tests {
             registry(r"\REGISTRY\MACHINE\SOFTWARE\x", &mut |key| say(Kind::RegistryKey, key, None))
         });
         assert_eq!(found, [r"registry-key HKLM\SOFTWARE\x"]);
+    }
+
+    /// The record's values, one way and the other.
+    fn both_ways(record: &str, class: crate::ClassId) -> [Vec<String>; 2] {
+        let settings = crate::Settings { class: Some(class), ..crate::Settings::default() };
+        let mut reader = crate::Reader::new(crate::Format::JsonLines, settings);
+        let event = reader.read(record.as_bytes(), model::Timestamp::EPOCH).unwrap().unwrap();
+        let (mut walked, mut asked) = (Vec::new(), Vec::new());
+        event.observables(&mut |sighted| walked.push(format!("{sighted:?}")));
+        event.observables_by_path(&mut |sighted| asked.push(format!("{sighted:?}")));
+        walked.sort();
+        asked.sort();
+        [walked, asked]
+    }
+
+    #[test]
+    fn one_pass_finds_what_looking_for_each_field_does() {
+        const VALUES: [&str; 5] = [
+            "192.0.2.7",
+            "www.example.com",
+            "http://example.com/a",
+            "d41d8cd98f00b204e9800998ecf8427e",
+            "/a/b.php",
+        ];
+        let mut found = 0;
+        for class in crate::class::classes() {
+            for (field, _) in class.sights.iter().flat_map(|table| table.iter()) {
+                for value in VALUES.map(|value| format!("\"{value}\"")) {
+                    let nested = field
+                        .split('.')
+                        .rev()
+                        .fold(value.clone(), |inner, name| format!("{{\"{name}\":{inner}}}"));
+                    let listed = field
+                        .split('.')
+                        .rev()
+                        .fold(value.clone(), |inner, name| format!("{{\"{name}\":[{inner},7,{inner}]}}"));
+                    let flat =
+                        format!("{{\"{field}\":{value},\"dest_port\":443,\"{field}\":\"second.example\"}}");
+                    for record in [nested, listed, flat] {
+                        let [walked, asked] = both_ways(&record, class.id);
+                        assert_eq!(walked, asked, "{} {record}", class.name);
+                        found += walked.len();
+                    }
+                }
+            }
+        }
+        assert!(found > 1000, "{found}");
     }
 }

@@ -121,6 +121,11 @@ impl<'r> Slots<'r> {
         }
     }
 
+    /// Every value with its name and the name's [`print`].
+    pub(crate) fn prints(&self) -> impl Iterator<Item = (u64, &str, &Raw<'r>)> {
+        self.0.iter().map(|slot| (slot.print, slot.name.as_ref(), &slot.value))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Raw<'r>)> {
         self.0.iter().map(|slot| (slot.name.as_ref(), &slot.value))
     }
@@ -137,7 +142,7 @@ pub(crate) fn scalar(value: Value<'_>) -> Option<Cow<'_, str>> {
 
 /// A number that equal names share and different names of real logs hardly ever do: the length, the first eight and
 /// the last eight bytes. Comparing it first makes a miss cost nothing.
-fn print(name: &str) -> u64 {
+pub(crate) fn print(name: &str) -> u64 {
     let bytes = name.as_bytes();
     let (head, tail) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),

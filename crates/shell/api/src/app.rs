@@ -1,5 +1,6 @@
 //! What every handler shares, and the one way from async code to the synchronous store.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub(crate) bodies: Arc<Semaphore>,
     /// Changes of accounts and sources are checked against what is there, so they come one after another.
     pub(crate) administration: Mutex<()>,
+    /// Log sources whose records are being taken in.
+    pub(crate) taking: std::sync::Mutex<BTreeSet<String>>,
     /// Turned to `true` when the server goes down: live streams end.
     pub(crate) draining: watch::Sender<bool>,
     blocking: Arc<Semaphore>,
@@ -116,6 +119,7 @@ impl Api {
             imports: Arc::new(Semaphore::new(settings.max_imports)),
             bodies: Arc::new(Semaphore::new(settings.body_budget.max(settings.max_body) / 1024 + 1)),
             administration: Mutex::new(()),
+            taking: std::sync::Mutex::default(),
             draining: watch::Sender::new(false),
             blocking: Arc::new(Semaphore::new(settings.max_blocking)),
             node,

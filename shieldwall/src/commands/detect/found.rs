@@ -12,7 +12,7 @@ const COLUMNS: usize = 60;
 /// Instants that are kept for it; after that every further one only counts.
 const KEPT: usize = 100_000;
 
-/// What an alert is about.
+/// What a match is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Which {
     Rule(CardId),
@@ -20,35 +20,71 @@ pub(super) enum Which {
     Indicator(u64),
 }
 
-/// Alerts, counted.
+/// Events that match: an event may match several rules, and an indicator in several fields.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    events: u64,
+    /// The last one, counted from 1.
+    last: u64,
+}
+
+impl Tally {
+    /// Counts an event; returns whether it is another one than the last.
+    const fn add(&mut self, event: u64) -> bool {
+        let is_new = self.last != event;
+        if is_new {
+            self.last = event;
+            self.events += 1;
+        }
+        is_new
+    }
+}
+
+/// Matches and the events that match, counted.
 #[derive(Default)]
 pub(super) struct Found {
-    counts: BTreeMap<Which, u64>,
+    by: BTreeMap<Which, Tally>,
+    all: Tally,
     times: Vec<Timestamp>,
-    total: u64,
+    matches: u64,
+    /// The present event's number.
+    event: u64,
 }
 
 impl Found {
+    /// Another event is looked at.
+    pub(super) const fn next_event(&mut self) {
+        self.event += 1;
+    }
+
+    /// The present event matches.
     pub(super) fn add(&mut self, which: Which, time: Option<Timestamp>) {
-        *self.counts.entry(which).or_default() += 1;
-        self.total += 1;
-        if self.times.len() < KEPT {
+        self.matches += 1;
+        self.all.add(self.event);
+        let is_new = self.by.entry(which).or_default().add(self.event);
+        if is_new && self.times.len() < KEPT {
             self.times.extend(time);
         }
     }
 
-    pub(super) const fn total(&self) -> u64 {
-        self.total
+    /// Matches: a line each.
+    pub(super) const fn matches(&self) -> u64 {
+        self.matches
     }
 
-    /// A line for each rule, the worst first, and when it happened.
+    /// Events that match at least once.
+    pub(super) const fn events(&self) -> u64 {
+        self.all.events
+    }
+
+    /// A line for each rule and indicator with the events that match, the worst first, and when it happened.
     pub(super) fn show<'n>(&self, name: impl Fn(Which) -> Option<(Option<Level>, &'n str)>) {
         let mut rows: Vec<(Option<Level>, u64, &str)> = self
-            .counts
+            .by
             .iter()
-            .filter_map(|(which, count)| {
+            .filter_map(|(which, tally)| {
                 let (level, title) = name(*which)?;
-                Some((level, *count, title))
+                Some((level, tally.events, title))
             })
             .collect();
         rows.sort_by_key(|(level, count, title)| (std::cmp::Reverse((*level, *count)), *title));
@@ -64,7 +100,7 @@ impl Found {
         }
     }
 
-    /// How many alerts there were over the time they span.
+    /// How many events matched over the time they span.
     fn line(&self) -> Option<String> {
         const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
         let (first, last) = (*self.times.iter().min()?, *self.times.iter().max()?);
@@ -86,5 +122,22 @@ impl Found {
             BARS.get(height).copied().unwrap_or('█')
         };
         Some(format!("\n{first} {} {last}", columns.iter().map(bar).collect::<String>()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_matches_twice_is_one_event() {
+        let mut found = Found::default();
+        for indicators in [&[1, 1, 2][..], &[], &[2]] {
+            found.next_event();
+            indicators.iter().for_each(|number| found.add(Which::Indicator(*number), None));
+        }
+        assert_eq!((found.matches(), found.events()), (4, 2));
+        let events: Vec<u64> = found.by.values().map(|tally| tally.events).collect();
+        assert_eq!(events, [1, 2]);
     }
 }

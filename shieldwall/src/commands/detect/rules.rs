@@ -38,7 +38,7 @@ pub async fn run(client: &Client, command: &Detect, as_json: bool) -> Outcome {
                 output::line(&json!({"total": rules.len(), "rules": rules}));
             } else {
                 let rows: Vec<_> = rules.iter().map(row).collect();
-                output::table(&["state", "level", "title", "from", "fired", "last", "why"], &rows);
+                output::table(&["state", "level", "title", "from", "read", "fired", "last", "why"], &rows);
             }
             Ok(Exit::Well)
         }
@@ -120,6 +120,10 @@ async fn add(client: &Client, paths: &[PathBuf], as_json: bool) -> Outcome {
             let part = |name: &str| rule.get(name).map(plain).unwrap_or_default();
             output::say(&format!("{:<20} {}: {}", state(rule), part("title"), part("reason")));
         }
+        for rule in &rules {
+            let title = rule.get("title").map(plain).unwrap_or_default();
+            notes(rule).for_each(|note| output::say(&format!("{:<20} {title}: {note}", "note")));
+        }
         let counts: Vec<String> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
         output::text(&format!(
             "{changed} of {} files are new or changed; rules: {}",
@@ -131,13 +135,38 @@ async fn add(client: &Client, paths: &[PathBuf], as_json: bool) -> Outcome {
     Ok(if broken || refused > 0 { Exit::Findings } else { Exit::Well })
 }
 
+/// What is odd about a rule that can be used.
+fn notes(rule: &Value) -> impl Iterator<Item = String> {
+    rule.get("notes").and_then(Value::as_array).into_iter().flatten().map(plain)
+}
+
+/// Why a rule is silent, or may be.
+fn why(rule: &Value) -> String {
+    let part = |name: &str| rule.get(name).map(plain).unwrap_or_default();
+    let hungry = part("state") == "active"
+        && rule.get("source_events").and_then(Value::as_u64) == Some(0)
+        && rule.get("classes").and_then(Value::as_array).is_some_and(|classes| !classes.is_empty());
+    let hungry = hungry.then(|| "nothing of its log source was read since the start".to_owned());
+    let reason = Some(part("reason")).filter(|reason| !reason.is_empty());
+    reason.into_iter().chain(hungry).chain(notes(rule)).collect::<Vec<_>>().join("; ")
+}
+
 fn row(rule: &Value) -> Vec<String> {
     let part = |name: &str| rule.get(name).map(plain).unwrap_or_default();
     let from = match part("file") {
         none if none.is_empty() => part("object"),
         file => file,
     };
-    vec![part("state"), part("level"), part("title"), from, part("fired"), part("last_fired"), part("reason")]
+    vec![
+        part("state"),
+        part("level"),
+        part("title"),
+        from,
+        part("source_events"),
+        part("fired"),
+        part("last_fired"),
+        why(rule),
+    ]
 }
 
 fn show(coverage: &Value) {
@@ -159,6 +188,28 @@ fn show(coverage: &Value) {
             format!("Sigma rules: {}; {} active ones never matched", states.join(", "), part("/never_fired"))
         }
     });
+    if let Some(hungry) = coverage.get("never_fed").and_then(Value::as_u64).filter(|count| *count > 0) {
+        output::text(&format!(
+            "nothing to look at: {hungry} active rules; no event of their log source was read since the start"
+        ));
+    }
+    match coverage.pointer("/watch/behind").and_then(Value::as_u64).unwrap_or_default() {
+        0 => {}
+        behind => output::text(&format!(
+            "not looked for yet: what the last {behind} entries of the journal brought"
+        )),
+    }
+    let since = |name: &str| coverage.pointer(&format!("/watch/{name}_since")).map(plain);
+    if let Some(since) = since("rebuilding") {
+        output::text(&format!(
+            "the index of indicators is made anew since {since}; what came after waits for it"
+        ));
+    }
+    if let Some(since) = since("loading") {
+        output::text(&format!(
+            "rules are being loaded since {since}; those that were loaded before run meanwhile"
+        ));
+    }
     let tests = ["passed", "failed", "untried"].map(|word| part(&format!("/self_tests/{word}")));
     let [passed, failed, untried] = tests;
     let techniques = list("techniques");

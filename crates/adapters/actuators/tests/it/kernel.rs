@@ -76,6 +76,7 @@ fn item(value: &str, valid_until: Option<Timestamp>) -> Item {
 fn approved(items: Vec<Item>, begin: Timestamp) -> Lease {
     let proposal = Proposal {
         items,
+        unread: Vec::new(),
         purpose: "a test".to_owned(),
         actuators: vec!["edge".to_owned()],
         until: begin.plus_micros(3_600_000_000),
@@ -99,6 +100,7 @@ fn approved(items: Vec<Item>, begin: Timestamp) -> Lease {
             post: post.to_owned(),
             at: begin,
             revision: lease.revision(),
+            proven: true,
         };
         lease.approve(approval, &ApprovalRule::default()).unwrap();
     }

@@ -33,7 +33,7 @@ fn block(kind: Kind, value: &str, port: Option<u16>, until: Timestamp) -> BlockI
 }
 
 fn set(items: Vec<BlockItem>) -> BlockSet {
-    BlockSet { name: "edge".to_owned(), items }
+    BlockSet { name: "edge".to_owned(), items, ..BlockSet::default() }
 }
 
 /// One test at a time starts programs: a script that is still open in another one's child cannot be run.

@@ -318,7 +318,7 @@ impl Ledger {
 
     pub(super) fn lag(&self) -> Lag {
         let behind = self.entries.values().map(Entry::behind).fold(self.waiting, u64::saturating_add);
-        Lag { bytes: Some(behind), lost: 0, parts: self.followed }
+        Lag { bytes: Some(behind), parts: self.followed, ..Lag::default() }
     }
 }
 

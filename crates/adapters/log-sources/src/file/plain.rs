@@ -131,6 +131,13 @@ impl Tail {
             self.ledger().change(file.part, |entry| {
                 (entry.offset, entry.read, entry.told, entry.print) = (end, end, true, print);
             });
+            if end >= size && !std::mem::replace(&mut file.hollow, true) {
+                let path = file.found.path.display();
+                self.fault(format!(
+                    "`{path}` holds {end} bytes of zeros and nothing else: was it cut off by a crash or a full disk? Put back a \
+                     whole copy, or remove it; what is written behind them is read"
+                ));
+            }
             return Ok(Flow::Busy);
         }
         if file.blank && start > 0 {

@@ -47,6 +47,8 @@ pub(super) struct Tracked {
     pub(super) pending: bool,
     /// Whether nothing but zeros was read of it yet.
     pub(super) blank: bool,
+    /// Whether it was said that there is nothing but zeros in it.
+    pub(super) hollow: bool,
     /// Whether two looks found it unchanged.
     pub(super) stable: bool,
     /// It may be what the file that is named was before, and is read only if it is.
@@ -80,6 +82,7 @@ impl Tracked {
             known: false,
             pending: true,
             blank: false,
+            hollow: false,
             stable,
             sibling: false,
             at_end: None,

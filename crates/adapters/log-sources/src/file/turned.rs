@@ -39,8 +39,8 @@ impl Tail {
         let mut unpacker = Unpacker::new(self.selection.open(&file.found)?, packing)?;
         let mut first = vec![0; DEEP];
         match unpacker.fill(&mut first) {
-            // It is being written; what there is may be too little to know it again.
-            Ok(_) if unpacker.is_cut_off() && !file.is_quiet(self.pace, now) => return Ok(Known::Later),
+            // It may be being written, and be too little as yet to show that it holds what another held.
+            Ok(_) if unpacker.is_cut_off() && !file.rests(self.pace.grace, now) => return Ok(Known::Later),
             Ok(length) => first.truncate(length),
             Err(Unpacking::CutOff) if !file.is_quiet(self.pace, now) => return Ok(Known::Later),
             Err(failure) => {

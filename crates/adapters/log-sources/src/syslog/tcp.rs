@@ -76,8 +76,7 @@ async fn accept(
         };
         let name = shown(from).to_string();
         if connections.len() >= CONNECTIONS {
-            gauge.lose(1);
-            gauge.note(format!("a connection from {name} was refused: {CONNECTIONS} are open"));
+            gauge.refuse(format!("a connection from {name} was refused: {CONNECTIONS} are open"));
             continue;
         }
         part += 1;
@@ -113,8 +112,7 @@ struct Connection {
 
 impl Connection {
     fn refuse(&self, why: &str) {
-        self.gauge.lose(1);
-        self.gauge.note(format!("the TLS handshake with {} {why}", self.name));
+        self.gauge.refuse(format!("the TLS handshake with {} {why}", self.name));
     }
 
     /// Reads to the end, as fast as the batches are taken.

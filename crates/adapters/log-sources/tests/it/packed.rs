@@ -120,6 +120,24 @@ async fn a_file_that_is_cut_off_is_waited_for_and_then_named() {
     assert!(!caller.records.is_empty(), "what came before counts");
 }
 
+/// So little that nothing more can be told of it: it is handed out all the same, and what comes later goes on behind it.
+#[tokio::test]
+async fn what_there_is_of_a_short_file_that_is_cut_off_is_handed_out() {
+    let lines: String = (0..8_000).map(|number| format!("{number}\n")).collect();
+    let whole = gzip(lines.as_bytes());
+    let (begin, rest) = whole.split_at(whole.len() / 2);
+    let dir = testkit::temp_dir();
+    let path = dir.path().join("a.gz");
+    fs::write(&path, begin).unwrap();
+    let mut caller = Caller::open(&quick(), &files(dir.path()), None);
+    caller.until(1_000).await;
+    assert!(caller.records.len() < 8_000);
+    append(&path, rest);
+    caller.until(8_000).await;
+    let expect: Vec<String> = (0..8_000).map(|number| format!("a.gz: {number}")).collect();
+    assert!(caller.records == expect && caller.faults.is_empty(), "{:?}", caller.faults);
+}
+
 #[tokio::test]
 async fn what_is_not_what_its_name_says_is_named() {
     let broken = |path: &Path| {

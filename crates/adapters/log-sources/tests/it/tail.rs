@@ -153,3 +153,18 @@ async fn zeros_of_a_file_truncated_under_its_writer_are_passed_over() {
     append(&path, "more\n");
     assert_eq!(caller.until(2).await.records[1], "a.log: more");
 }
+
+/// After a crash a file can have its length and nothing of what was in it.
+#[tokio::test]
+async fn a_file_of_zeros_alone_is_named_once_and_followed_all_the_same() {
+    let dir = testkit::temp_dir();
+    let path = dir.path().join("a.log");
+    std::fs::write(&path, vec![0; 3_000]).unwrap();
+    let mut caller = Caller::open(&quick(), &files(&path), None);
+    let fault = caller.until_fault().await;
+    assert!(fault.contains("a.log") && fault.contains("3000 bytes of zeros"), "{fault}");
+    append(&path, vec![0; 100]);
+    append(&path, "one\n");
+    assert_eq!(caller.until(1).await.records, ["a.log: one"]);
+    assert_eq!(caller.faults.len(), 1);
+}

@@ -123,8 +123,29 @@ async fn without_a_certificate_nobody_is_let_in_where_one_is_asked_for() {
     };
     tokio::join!(clients, caller.until(1));
     assert_eq!(caller.records, ["127.0.0.1: <34>1 good"]);
-    assert_eq!(caller.stream.lag().lost, 1);
+    // A connection is no record: nobody knows what it would have brought.
+    assert_eq!((caller.stream.lag().lost, caller.stream.lag().refused), (0, 1));
     assert!(caller.notes.iter().any(|note| note.contains("handshake")), "{:?}", caller.notes);
+}
+
+/// Whoever has the wrong authority would otherwise wait for records for ever, and not know why.
+#[tokio::test]
+async fn where_everybody_is_turned_away_it_is_said_without_a_record() {
+    let pki = Pki::new();
+    let (mut caller, port) = listen(&pki.config(true));
+    let client = async {
+        if let Ok(mut stream) = pki.connect(port, false).await {
+            let _ = stream.read(&mut [0; 1]).await;
+        }
+    };
+    let told = async {
+        while !caller.notes.iter().any(|note| note.contains("handshake")) {
+            caller.step().await;
+        }
+    };
+    tokio::join!(client, told);
+    assert!(caller.records.is_empty());
+    assert_eq!(caller.stream.lag().refused, 1);
 }
 
 #[tokio::test]

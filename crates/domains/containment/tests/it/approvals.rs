@@ -1,6 +1,6 @@
 //! Whose word counts, on what, and when.
 
-use shieldwall_containment::{Approval, ApprovalRule, LeaseError, State};
+use shieldwall_containment::{Approval, ApprovalRule, Lease, LeaseError, State};
 
 use crate::{DAY, HOUR, active, approval, approved, at, dry_run, proposed};
 
@@ -45,6 +45,7 @@ fn the_rule_is_data() {
         persons: 3,
         posts: vec!["DUTY_OFFICER".to_owned(), "SYSTEM_OWNER".to_owned()],
         proposer_counts: false,
+        proven: true,
     };
     let mut lease = proposed();
     assert_eq!(
@@ -61,8 +62,41 @@ fn the_rule_is_data() {
         assert_eq!(lease.approve(approval(&lease, person, post, 120), &strict).unwrap(), enough, "{person}");
     }
     // Nobody at all is never enough.
-    let none = ApprovalRule { persons: 0, posts: Vec::new(), proposer_counts: true };
+    let none = ApprovalRule { persons: 0, posts: Vec::new(), proposer_counts: true, proven: true };
     assert!(!none.is_met(&[], "ann"));
+}
+
+#[test]
+fn a_word_without_proof_counts_only_where_the_rule_takes_words() {
+    let proven = ApprovalRule::default();
+    let words = ApprovalRule { proven: false, ..ApprovalRule::default() };
+    let mut lease = proposed();
+    lease.attach(dry_run(60)).unwrap();
+    let word = |lease: &Lease, person: &str, post: &str| Approval {
+        proven: false,
+        ..approval(lease, person, post, 120)
+    };
+    let given = word(&lease, "ann", "DUTY_OFFICER");
+    assert!(matches!(lease.approve(given.clone(), &proven), Err(LeaseError::Unproven(_))));
+    assert!(!lease.approve(given, &words).unwrap());
+    assert_eq!(lease.missing(&words), ["1 more person"]);
+    // Keys were made since: the same name with a signature is not the word that was given before.
+    assert_eq!(lease.missing(&proven), ["2 more persons", "a person who holds DUTY_OFFICER"]);
+    assert!(!lease.approve(approval(&lease, "ben", "ANALYST", 130), &proven).unwrap());
+    assert_eq!(lease.missing(&proven), ["1 more person", "a person who holds DUTY_OFFICER"]);
+    assert!(lease.approve(approval(&lease, "ann", "DUTY_OFFICER", 140), &proven).unwrap());
+    assert!(lease.approvals().iter().all(|approval| approval.proven) && lease.approvals().len() == 2);
+
+    // Words alone, where that is the rule; the lease says so for ever.
+    let mut lease = proposed();
+    lease.attach(dry_run(60)).unwrap();
+    assert!(!lease.approve(word(&lease, "ann", "ANALYST"), &words).unwrap());
+    assert!(lease.approve(word(&lease, "ben", "DUTY_OFFICER"), &words).unwrap());
+    let text = lease.to_json();
+    assert_eq!(text.matches(r#""proven":false"#).count(), 2, "{text}");
+    // A record that does not say is taken for a word.
+    let silent = text.replace(r#","proven":false"#, "");
+    assert_eq!(Lease::from_json(&silent).unwrap(), lease);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use observable::{Kind, Observable};
 use shieldwall_containment::{
-    Guarded, Item, Lease, MAX_ACTUATORS, MAX_ITEMS, NeverBlock, Proposal, ProposalError, State, Verdicts,
+    Guarded, Item, Lease, MAX_ACTUATORS, MAX_ITEMS, NeverBlock, Proposal, ProposalError, State, Unread,
+    Verdicts,
 };
 
 use crate::{DAY, ONE, Silent, TWO, at, id, item, items, proposal, proposed};
@@ -99,7 +100,7 @@ impl Verdicts for Strict {
 #[test]
 fn one_refused_item_stops_all_unless_the_proposer_said_otherwise() {
     let strict = |proposal: Proposal| Lease::propose(id(1), proposal, &NeverBlock::default(), &Strict, at(0));
-    let Err(ProposalError::Refused(left)) = strict(proposal(items())) else { panic!("taken") };
+    let Err(ProposalError::Refused(left, _)) = strict(proposal(items())) else { panic!("taken") };
     let why: Vec<_> = left.iter().map(|left| left.why.as_str()).collect();
     assert_eq!(
         why,
@@ -108,7 +109,7 @@ fn one_refused_item_stops_all_unless_the_proposer_said_otherwise() {
             "clause `look-only` of agreement 3f permits detection alone"
         ]
     );
-    let message = ProposalError::Refused(left).to_string();
+    let message = ProposalError::Refused(left, Vec::new()).to_string();
     assert!(message.starts_with("2 items must not be blocked; the first: \"198.18.0.7\":"), "{message}");
 
     let lease = strict(Proposal { keep_rest: true, ..proposal(items()) }).unwrap();
@@ -118,7 +119,30 @@ fn one_refused_item_stops_all_unless_the_proposer_said_otherwise() {
     // Nothing is left to keep.
     let only = vec![item(Kind::Ipv4, "198.18.0.7", ONE)];
     let refused = strict(Proposal { keep_rest: true, ..proposal(only) });
-    assert!(matches!(refused, Err(ProposalError::Refused(_))), "{refused:?}");
+    assert!(matches!(refused, Err(ProposalError::Refused(..))), "{refused:?}");
+}
+
+#[test]
+fn what_no_item_can_be_made_of_stops_all_unless_the_proposer_said_otherwise() {
+    let everything = Unread { text: "0.0.0.0/0".to_owned(), why: "it is too wide".to_owned() };
+    let with = |items: Vec<Item>, keep_rest: bool| {
+        let proposal = Proposal { unread: vec![everything.clone()], keep_rest, ..proposal(items) };
+        Lease::propose(id(1), proposal, &NeverBlock::default(), &Strict, at(0))
+    };
+    let message = with(items(), false).unwrap_err().to_string();
+    assert!(message.starts_with("3 items must not be blocked; the first: \"198.18.0.7\":"), "{message}");
+    let name = || vec![item(Kind::Domain, "bad.example", ONE)];
+    let message = with(name(), false).unwrap_err().to_string();
+    assert_eq!(message, "1 items must not be blocked; the first: \"0.0.0.0/0\": it is too wide");
+
+    let lease = with(items(), true).unwrap();
+    assert_eq!((lease.items().len(), lease.left().len()), (1, 2));
+    assert_eq!(lease.unread(), std::slice::from_ref(&everything));
+    // Nobody is asked to approve what is blocked nowhere.
+    assert!(!lease.statement().contains("0.0.0.0/0"), "{}", lease.statement());
+    assert_eq!(Lease::from_json(&lease.to_json()).unwrap(), lease);
+    // Nothing is left to keep.
+    assert!(matches!(with(Vec::new(), true), Err(ProposalError::Refused(left, _)) if left.is_empty()));
 }
 
 #[test]

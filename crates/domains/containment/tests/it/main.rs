@@ -45,6 +45,7 @@ fn items() -> Vec<Item> {
 fn proposal(items: Vec<Item>) -> Proposal {
     Proposal {
         items,
+        unread: Vec::new(),
         purpose: "command and control of case 17".to_owned(),
         actuators: vec!["edge".to_owned(), "resolver".to_owned()],
         until: at(DAY),
@@ -89,7 +90,13 @@ fn dry_run(made: i64) -> DryRun {
 }
 
 fn approval(lease: &Lease, person: &str, post: &str, seconds: i64) -> Approval {
-    Approval { person: person.to_owned(), post: post.to_owned(), at: at(seconds), revision: lease.revision() }
+    Approval {
+        person: person.to_owned(),
+        post: post.to_owned(),
+        at: at(seconds),
+        revision: lease.revision(),
+        proven: true,
+    }
 }
 
 fn approved() -> Lease {

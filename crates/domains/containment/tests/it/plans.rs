@@ -106,6 +106,7 @@ fn an_order_is_the_whole_of_what_an_actuator_holds() {
         [("198.18.0.7".to_owned(), at(2 * DAY)), ("198.18.0.9".to_owned(), at(2 * DAY))],
         "each thing once, with the latest end"
     );
+    assert!(edge.set.leases.iter().eq([&id(1), &id(2)]), "who wants it can be asked");
     assert_eq!(wanted(&leases, "edge", at(200)), edge.set);
     assert!(wanted(&leases, "elsewhere", at(200)).items.is_empty());
 
@@ -120,6 +121,7 @@ fn an_order_is_the_whole_of_what_an_actuator_holds() {
     let found = orders(&[one.clone(), two.clone()], at(DAY));
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].set.items.len(), 2);
+    assert!(found[0].set.leases.iter().eq([&id(2)]));
     for lease in [&mut one, &mut two] {
         lease.record("edge", at(DAY), &done(&[])).unwrap();
     }

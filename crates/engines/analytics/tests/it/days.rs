@@ -1,5 +1,7 @@
 //! Generated days: programs that call home, people who browse, clocks that keep time badly.
 
+mod ordinary;
+
 use shieldwall_analytics::{AnomalyKind, BeaconConfig, Beacons, Unscored};
 
 use crate::{DAY, FAR, HOME, Random, at, conn, feed, following, near, pair, pair_to, score};

@@ -104,6 +104,8 @@ pub struct Scratch {
     room: Room,
     /// Hits of this event: subject, field and the value's hash.
     seen: Vec<(u64, &'static str, u64)>,
+    /// Hashes of everything that the event's values could be.
+    hashes: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -264,8 +266,11 @@ impl Index {
         if self.kinds == 0 {
             return;
         }
+        if !self.may_hit(event, scratch) {
+            return;
+        }
         let at = at.as_micros();
-        let Scratch { value, room, seen } = scratch;
+        let Scratch { value, room, seen, .. } = scratch;
         seen.clear();
         event.observables(&mut |sighted| {
             if related(sighted.kind) & self.kinds == 0 {
@@ -273,10 +278,8 @@ impl Index {
             }
             let Some(kind) = key_into(sighted.kind, sighted.text, value) else { return };
             let asked = Asked { port: sighted.port, at };
-            self.probe(kind, value.key(), asked, room, &mut |found| {
-                if found.card.port.is_some() && sighted.kind == Kind::Url && is_made(event, sighted.field) {
-                    return;
-                }
+            // The host of a URL that the reader put together is handed out by itself.
+            let mut hit = |found: Found<'_>| {
                 let mark = (found.card.subject, sighted.field, found.hash);
                 if seen.contains(&mark) {
                     return;
@@ -296,8 +299,73 @@ impl Index {
                     from: found.card.from(),
                     until: found.card.until(),
                 });
-            });
+            };
+            if sighted.made {
+                self.exact(kind, value.key(), asked, &mut hit);
+            } else {
+                self.probe(kind, value.key(), asked, room, &mut hit);
+            }
         });
+    }
+
+    /// Whether any value of the event may be an indicator's, which hardly one event's is. All hashes are taken first and
+    /// looked up together: then the memory answers many of them at once, instead of one after the other.
+    fn may_hit(&self, event: &Event<'_>, scratch: &mut Scratch) -> bool {
+        let Scratch { value, room, hashes, .. } = scratch;
+        hashes.clear();
+        let mut inside = false;
+        event.observables(&mut |sighted| {
+            if related(sighted.kind) & self.kinds == 0 {
+                return;
+            }
+            let Some(kind) = key_into(sighted.kind, sighted.text, value) else { return };
+            let key = value.key();
+            if kind != Kind::Url {
+                inside |= self.hashes(kind, key, hashes);
+                return;
+            }
+            self.mark(kind, key, hashes);
+            // The host of a URL that the reader put together is handed out by itself.
+            if !sighted.made
+                && self.kinds & (ADDRESSES | NAMES) != 0
+                && let Some((kind, _)) = host_key_into(key, &mut room.host)
+            {
+                inside |= self.hashes(kind, room.host.key(), hashes);
+            }
+        });
+        inside || self.segments().any(|(segment, _)| segment.may_hold_any(hashes))
+    }
+
+    /// Takes the hashes of what a value could be, as [`Index::value`] asks for them; returns whether it lies in a network.
+    fn hashes(&self, kind: Kind, key: &str, hashes: &mut Vec<u64>) -> bool {
+        self.mark(kind, key, hashes);
+        match kind {
+            Kind::Ipv4 | Kind::Ipv6 | Kind::Cidr4 | Kind::Cidr6 if self.kinds & NETWORKS != 0 => {
+                let mut inside = false;
+                if let Some((family, block)) = Block::of(kind, key) {
+                    for (segment, _) in self.segments() {
+                        segment.around(family, block, &mut |_, _| inside = true);
+                    }
+                }
+                inside
+            }
+            Kind::Domain | Kind::DomainSuffix if self.kinds & bit(Kind::DomainSuffix) != 0 => {
+                let mut below = key;
+                while let Some((above, _)) = below.rsplit_once('.') {
+                    self.mark(Kind::DomainSuffix, above, hashes);
+                    below = above;
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn mark(&self, kind: Kind, key: &str, hashes: &mut Vec<u64>) {
+        // Networks are not found by hashes.
+        if self.kinds & bit(kind) & !NETWORKS != 0 {
+            hashes.push(hash(kind, key));
+        }
     }
 
     /// Hands out subject and confidence (255 if there is none) of every entry that an event with this value, and this
@@ -437,12 +505,6 @@ impl Index {
     fn note_kinds(&mut self) {
         self.kinds = self.segments().fold(0, |kinds, (segment, _)| kinds | segment.kinds());
     }
-}
-
-/// Whether a URL of this field was put together by the reader, of the target of a request and a host. It says nothing of
-/// the port then; the host is named by another field, with the port beside it.
-fn is_made(event: &Event<'_>, field: &str) -> bool {
-    event.field(field).is_some_and(|found| found.as_text().is_some_and(|text| !text.contains("://")))
 }
 
 impl fmt::Debug for Index {

@@ -269,6 +269,11 @@ impl Segment {
         }
     }
 
+    /// Whether an entry may have one of these hashes.
+    pub(super) fn may_hold_any(&self, hashes: &[u64]) -> bool {
+        self.layout.may_hold_any(self.bytes(), hashes)
+    }
+
     /// The entries of every network that these addresses lie in.
     pub(super) fn around(&self, family: Family, block: Block, each: &mut dyn FnMut(Block, Card)) {
         let (bytes, networks) = (self.bytes(), self.layout.networks(family));

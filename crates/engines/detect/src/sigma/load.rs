@@ -1,5 +1,7 @@
 //! From texts to rules that can be asked.
 
+mod bounds;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -10,115 +12,214 @@ use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, LogSource, Si
 use super::fields::excluded;
 use super::{CARD, Card, CardId, Compiled, Group, Kind, Level, Sigma, Source, State, meaning};
 
-/// Longest text of one file, in bytes: the longest rule of the public collections has a tenth of it.
-const MAX_TEXT: usize = 1 << 20;
 /// Groups that correlations may count at the same time, over all of them.
 const MAX_COUNTED: usize = 100_000;
 /// Entries that one group of a correlation may hold.
 const MAX_ENTRIES: usize = 10_000;
-
-/// Brackets that may be open at once, those in texts included, of which the public rules have 69. The YAML reader takes time
-/// that grows with the square of the depth.
-const MAX_DEPTH: usize = 1_000;
-
-/// Whether brackets, or dashes on one line, nest deeper than any rule does. Brackets in texts count too: nearly all of them
-/// are closed again.
-fn nests_deeply(text: &str) -> bool {
-    let (mut depth, mut dashes) = (0_usize, 0_usize);
-    for byte in text.bytes() {
-        match byte {
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'-' | b'?' => dashes += 1,
-            b' ' => {}
-            _ => dashes = 0,
-        }
-        if depth > MAX_DEPTH || dashes > MAX_DEPTH {
-            return true;
-        }
-    }
-    false
-}
+/// Filters that are applied at the same time: each is put into every rule that it narrows.
+const MAX_FILTERS: usize = 64;
+/// Rules that one correlation may count.
+const MAX_PARTS: usize = 1_000;
+/// Longest reason that a card gives, in characters.
+const MAX_REASON: usize = 300;
+/// What the parser says of a rule that it takes all the same begins with one of these.
+const REMARKS: [&str; 5] =
+    ["invalid level: ", "invalid status: ", "'related' ", "related[", "invalid sigma-version: "];
+/// The one of them that leaves a rule without a level.
+const NO_LEVEL: &str = "invalid level: ";
 
 /// Takes rules in, text by text.
-#[derive(Default)]
 pub struct Loader {
     cards: Vec<Card>,
     compiled: Vec<Option<CompiledRule>>,
+    /// Rules that can be asked.
     documents: BTreeMap<CardId, SigmaRule>,
+    /// What correlations call rules, and filters too: ids and names. The first of a name has it.
+    names: BTreeMap<String, CardId>,
+    titles: BTreeSet<String>,
+    /// Files of cards by their ids.
+    ids: BTreeMap<String, String>,
+    notes: BTreeMap<CardId, Vec<String>>,
     correlations: Vec<(CardId, CorrelationRule)>,
     filters: Vec<(CardId, FilterRule)>,
+    /// What all rules may take, and what they take so far, in bytes.
+    budget: u64,
+    spent: u64,
+    /// What configurations call log sources by words of their own.
+    own: Vec<(Source, ClassId)>,
+    /// Whether filters are taken.
+    filtered: bool,
+}
+
+impl Default for Loader {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Loader {
-    /// A loader that has taken in nothing yet.
+    /// A loader that has taken in nothing yet. Rules of our own may take 2 GiB of memory together, by a rough measure.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::within(bounds::OWN, true)
+    }
+
+    /// A loader for rules that others shared: they may take a quarter of what our own may. Filters are not taken: with one
+    /// of them, one party could silence the rules of all others.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self::within(bounds::SHARED, false)
+    }
+
+    const fn within(budget: u64, filtered: bool) -> Self {
+        Self {
+            cards: Vec::new(),
+            compiled: Vec::new(),
+            documents: BTreeMap::new(),
+            names: BTreeMap::new(),
+            titles: BTreeSet::new(),
+            ids: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            correlations: Vec::new(),
+            filters: Vec::new(),
+            budget,
+            spent: 0,
+            own: Vec::new(),
+            filtered,
+        }
+    }
+
+    /// The same, with log sources that the configuration calls by words of its own.
+    #[must_use]
+    pub fn with_own(mut self, own: Vec<(Source, ClassId)>) -> Self {
+        self.own = own;
+        self
+    }
+
+    /// What is odd about rules that can be used all the same, by card: a level that there is none of, an id that another
+    /// rule has. Of everything that was taken in so far.
+    #[must_use]
+    pub const fn notes(&self) -> &BTreeMap<CardId, Vec<String>> {
+        &self.notes
     }
 
     /// Takes in a text of one or more YAML documents. What is wrong with it ends up as the state of a card, so that
     /// one bad file keeps no other from being used. `file` is what the cards call it.
     pub fn add(&mut self, file: &str, text: &str) {
-        if text.len() > MAX_TEXT {
-            let why = format!("{} bytes long; at most {MAX_TEXT} are read", text.len());
-            return self.unreadable(file, why);
-        }
-        if nests_deeply(text) {
-            return self
-                .unreadable(file, format!("lists or maps in it are nested more than {MAX_DEPTH} deep"));
+        if let Some(why) = bounds::refused(text) {
+            return self.unreadable(file, &why);
         }
         let collection = match parse_sigma_yaml(text) {
             Ok(collection) => collection,
-            Err(error) => return self.unreadable(file, error.to_string()),
+            Err(error) => return self.unreadable(file, &error.to_string()),
         };
         let none = collection.rules.is_empty()
             && collection.correlations.is_empty()
             && collection.filters.is_empty()
             && collection.errors.is_empty();
         if none {
-            self.unreadable(file, "no Sigma rule in it".to_owned());
+            self.unreadable(file, "no Sigma rule in it");
         }
-        for error in collection.errors {
-            self.unreadable(file, error);
+        let is_remark = |error: &String| REMARKS.iter().any(|begin| error.starts_with(begin));
+        let (remarks, errors): (Vec<_>, Vec<_>) = collection.errors.into_iter().partition(is_remark);
+        for error in errors {
+            self.unreadable(file, &error);
         }
+        // Cards of this text, and whether each lacks a level.
+        let mut made = Vec::new();
         for rule in collection.rules {
-            self.rule(file, rule);
+            let lacks = rule.level.is_none();
+            made.push((self.rule(file, rule), lacks));
         }
-        for mut rule in collection.correlations {
-            meaning::together(&mut rule);
-            let (id, title, level) = (rule.id.clone(), rule.title.clone(), rule.level);
-            let card = self.card(Card {
-                kind: Kind::Correlation,
-                id,
-                title,
-                level: level.map(Level::from),
-                tags: rule.tags.clone(),
-                file: file.to_owned(),
-                source: Source::default(),
-                state: State::Active,
-                classes: Vec::new(),
-            });
-            self.correlations.push((card, rule));
+        for rule in collection.correlations {
+            let lacks = rule.level.is_none();
+            made.push((self.correlation(file, rule), lacks));
         }
-        for mut filter in collection.filters {
-            meaning::unbound(&mut filter.detection);
-            let card = self.card(Card {
-                kind: Kind::Filter,
-                id: filter.id.clone(),
-                title: filter.title.clone(),
-                level: None,
-                tags: filter.tags.clone(),
-                file: file.to_owned(),
-                source: filter.logsource.as_ref().map(source).unwrap_or_default(),
-                state: State::Active,
-                classes: Vec::new(),
-            });
-            self.filters.push((card, filter));
+        for filter in collection.filters {
+            made.push((self.filter(file, filter), true));
+        }
+        self.remark(file, remarks, &mut made);
+    }
+
+    /// Puts what the parser remarked to the cards that it is about, as far as it says which.
+    fn remark(&mut self, file: &str, remarks: Vec<String>, made: &mut [(CardId, bool)]) {
+        for remark in remarks {
+            let level = remark.starts_with(NO_LEVEL);
+            let about = made.iter_mut().find(|(_, lacks)| *lacks || !level);
+            match about {
+                Some((card, lacks)) if level => {
+                    *lacks = false;
+                    let words = "use informational, low, medium, high or critical";
+                    self.note(*card, &format!("{remark}: it is read as if it had none; {words}"));
+                }
+                Some((card, _)) => self.note(*card, &remark),
+                // Its rule cannot be read either, which is said with more words.
+                None if self.cards.iter().rev().any(|card| card.file == file) => {}
+                None => self.unreadable(file, &remark),
+            }
         }
     }
 
-    fn unreadable(&mut self, file: &str, why: String) {
+    fn note(&mut self, card: CardId, note: &str) {
+        self.notes.entry(card).or_default().push(shortened(note));
+    }
+
+    fn correlation(&mut self, file: &str, mut rule: CorrelationRule) -> CardId {
+        meaning::together(&mut rule);
+        let parts = rule.rules.len();
+        let state = if parts > MAX_PARTS {
+            unsupported(&format!("it counts {parts} rules; at most {MAX_PARTS} may be counted: split it"))
+        } else {
+            State::Active
+        };
+        let usable = state == State::Active;
+        let card = self.card(Card {
+            kind: Kind::Correlation,
+            id: rule.id.clone(),
+            title: rule.title.clone(),
+            level: rule.level.map(Level::from),
+            tags: rule.tags.clone(),
+            file: file.to_owned(),
+            source: Source::default(),
+            state,
+            classes: Vec::new(),
+        });
+        if usable {
+            self.correlations.push((card, rule));
+        }
+        card
+    }
+
+    fn filter(&mut self, file: &str, mut filter: FilterRule) -> CardId {
+        meaning::unbound(&mut filter.detection);
+        let state = if !self.filtered {
+            unsupported(
+                "a filter that others share could silence any rule: add it to your own rules if you want it",
+            )
+        } else if self.filters.len() == MAX_FILTERS {
+            unsupported(&format!("{MAX_FILTERS} filters are applied at most: put several into one"))
+        } else {
+            State::Active
+        };
+        let usable = state == State::Active;
+        let card = self.card(Card {
+            kind: Kind::Filter,
+            id: filter.id.clone(),
+            title: filter.title.clone(),
+            level: None,
+            tags: filter.tags.clone(),
+            file: file.to_owned(),
+            source: filter.logsource.as_ref().map(source).unwrap_or_default(),
+            state,
+            classes: Vec::new(),
+        });
+        if usable {
+            self.filters.push((card, filter));
+        }
+        card
+    }
+
+    fn unreadable(&mut self, file: &str, why: &str) {
         let name = file.rsplit('/').next().unwrap_or(file).to_owned();
         self.card(Card {
             kind: Kind::Unreadable,
@@ -128,19 +229,41 @@ impl Loader {
             tags: Vec::new(),
             file: file.to_owned(),
             source: Source::default(),
-            state: State::Unsupported(why),
+            state: unsupported(why),
             classes: Vec::new(),
         });
     }
 
     fn card(&mut self, card: Card) -> CardId {
         let id = CardId(u32::try_from(self.cards.len()).unwrap_or(u32::MAX));
+        if let Some(own) = &card.id {
+            if let Some(first) = self.ids.get(own).cloned() {
+                self.note(id, &format!("the rule in `{first}` has the same id: give one of them its own"));
+            } else {
+                self.ids.insert(own.clone(), card.file.clone());
+            }
+        }
         self.cards.push(card);
         self.compiled.push(None);
         id
     }
 
-    fn rule(&mut self, file: &str, mut rule: SigmaRule) {
+    /// Takes what a rule costs from what is left for all of them.
+    fn afford(&mut self, cost: u64) -> Result<(), String> {
+        let spent = self.spent.saturating_add(cost);
+        if spent > self.budget {
+            return Err(format!(
+                "it would take some {} MiB of memory, and the rules before it leave {} of the {} that all of them may take: remove or split rules",
+                cost.div_ceil(1 << 20),
+                (self.budget - self.spent) >> 20,
+                self.budget >> 20
+            ));
+        }
+        self.spent = spent;
+        Ok(())
+    }
+
+    fn rule(&mut self, file: &str, mut rule: SigmaRule) -> CardId {
         meaning::unbound(&mut rule.detection);
         let source = source(&rule.logsource);
         let mut card = Card {
@@ -154,26 +277,36 @@ impl Loader {
             state: State::Active,
             classes: Vec::new(),
         };
-        let compiled = match compile_rule(&rule) {
-            Ok(compiled) => Some(compiled),
-            Err(error) => {
-                card.state = State::Unsupported(error.to_string());
-                None
+        // Nothing is built of a rule before it is known what it costs, and nothing is spent on one that cannot match.
+        let compiled = bounds::cost(&rule.detection).and_then(|cost| {
+            (card.state, card.classes) = placed(&card.source, &rule, &self.own);
+            if card.state != State::Active {
+                return Ok(None);
             }
-        };
-        if compiled.is_some() {
-            (card.state, card.classes) = placed(&card.source, &rule);
-        }
-        let usable = card.state == State::Active;
+            self.afford(cost)?;
+            compile_rule(&rule).map(Some).map_err(|error| {
+                self.spent -= cost;
+                error.to_string()
+            })
+        });
+        let compiled = compiled.unwrap_or_else(|why| {
+            (card.state, card.classes) = (unsupported(&why), Vec::new());
+            None
+        });
         let id = self.card(card);
-        if let Some(mut compiled) = compiled.filter(|_| usable) {
+        for name in [&rule.id, &rule.name].into_iter().flatten() {
+            self.names.entry(name.clone()).or_insert(id);
+        }
+        self.titles.insert(rule.title.clone());
+        if let Some(mut compiled) = compiled {
             let attributes = Arc::make_mut(&mut compiled.custom_attributes);
             attributes.insert(CARD.to_owned(), id.0.into());
             if let Some(slot) = self.compiled.get_mut(id.0 as usize) {
                 *slot = Some(compiled);
             }
+            self.documents.insert(id, rule);
         }
-        self.documents.insert(id, rule);
+        id
     }
 
     /// Everything that was taken in, ready to be asked.
@@ -217,31 +350,38 @@ impl Loader {
         Sigma { cards: self.cards, compiled, filters, groups, by_class, correlations, counted }
     }
 
-    /// A filter that cannot be compiled, or names rules which are not there, narrows nothing, and its author should know.
+    /// A filter that cannot be compiled, costs too much, or names rules which are not there, narrows nothing, and its
+    /// author should know.
     fn check_filters(&mut self) {
-        for (card, filter) in &self.filters {
-            if let Err(error) = Engine::new().apply_filter(filter)
+        let filters = std::mem::take(&mut self.filters);
+        for (card, filter) in &filters {
+            if let Err(why) = self.check_filter(filter)
                 && let Some(card) = self.cards.get_mut(card.0 as usize)
             {
-                card.state = State::Unsupported(error.to_string());
-                continue;
-            }
-            let FilterRuleTarget::Specific(targets) = &filter.rules else { continue };
-            let known = |target: &&String| {
-                self.documents.values().any(|rule| {
-                    rule.id.as_ref() == Some(*target)
-                        || rule.name.as_ref() == Some(*target)
-                        || rule.title == **target
-                })
-            };
-            let missing: Vec<_> = targets.iter().filter(|target| !known(target)).cloned().collect();
-            if missing.len() == targets.len()
-                && let Some(card) = self.cards.get_mut(card.0 as usize)
-            {
-                card.state =
-                    State::Unsupported(format!("none of its rules is loaded: {}", missing.join(", ")));
+                card.state = unsupported(&why);
             }
         }
+        self.filters = filters;
+    }
+
+    fn check_filter(&mut self, filter: &FilterRule) -> Result<(), String> {
+        let cost = bounds::cost(&filter.detection)?;
+        let narrowed = match &filter.rules {
+            FilterRuleTarget::Any => self.documents.len(),
+            FilterRuleTarget::Specific(targets) => {
+                let known =
+                    |target: &&String| self.names.contains_key(*target) || self.titles.contains(*target);
+                let missing: Vec<&str> =
+                    targets.iter().filter(|target| !known(target)).map(String::as_str).collect();
+                if missing.len() == targets.len() {
+                    return Err(format!("none of its rules is loaded: {}", missing.join(", ")));
+                }
+                targets.len()
+            }
+        };
+        // Each rule that it narrows has a copy.
+        self.afford(cost.saturating_mul(narrowed as u64))?;
+        Engine::new().apply_filter(filter).map_err(|error| error.to_string())
     }
 
     /// Correlations whose rules are all there; returns the rules that they count.
@@ -255,35 +395,43 @@ impl Loader {
             .collect();
         for (card, correlation) in &self.correlations {
             let mut missing = Vec::new();
+            let mut classes = BTreeSet::new();
             if let Err(error) = CorrelationEngine::new(config()).add_correlation(correlation) {
                 missing.push(error.to_string());
             }
             for wanted in &correlation.rules {
-                let found = self
-                    .documents
-                    .iter()
-                    .find(|(_, rule)| rule.id.as_ref() == Some(wanted) || rule.name.as_ref() == Some(wanted));
-                match found {
-                    Some((id, _)) => {
-                        let silent = self.cards.get(id.0 as usize).filter(|card| card.state != State::Active);
-                        match silent {
-                            Some(rule) => missing.push(format!("{wanted} ({})", rule.state.as_str())),
-                            None => {
-                                counted.insert(*id);
-                            }
-                        }
+                let found = self.names.get(wanted).copied();
+                match found.and_then(|id| Some((id, self.cards.get(id.0 as usize)?))) {
+                    Some((id, rule)) if rule.state == State::Active => {
+                        counted.insert(id);
+                        classes.extend(rule.classes.iter().copied());
                     }
+                    Some((_, rule)) => missing.push(format!("{wanted} ({})", rule.state.as_str())),
                     None if names.contains(wanted) => {}
                     None => missing.push(format!("{wanted} (not loaded)")),
                 }
             }
-            if !missing.is_empty()
-                && let Some(card) = self.cards.get_mut(card.0 as usize)
-            {
-                card.state = State::Unsupported(format!("it cannot count: {}", missing.join(", ")));
+            if let Some(card) = self.cards.get_mut(card.0 as usize) {
+                if missing.is_empty() {
+                    card.classes = classes.into_iter().collect();
+                } else {
+                    card.state = unsupported(&format!("it cannot count: {}", missing.join(", ")));
+                }
             }
         }
         counted
+    }
+}
+
+/// The state of what cannot be used, whose reason is not longer than anybody reads.
+fn unsupported(why: &str) -> State {
+    State::Unsupported(shortened(why))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_REASON) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -292,13 +440,25 @@ fn source(of: &LogSource) -> Source {
 }
 
 /// Which classes a rule looks at, and whether it can.
-fn placed(source: &Source, rule: &SigmaRule) -> (State, Vec<ClassId>) {
+fn placed(source: &Source, rule: &SigmaRule, own: &[(Source, ClassId)]) -> (State, Vec<ClassId>) {
+    let agrees = |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
+    let fits = |has: &Source| {
+        *source != Source::default()
+            && agrees(&source.product, &has.product)
+            && agrees(&source.category, &has.category)
+            && agrees(&source.service, &has.service)
+    };
+    let mut found: Vec<ClassId> = own.iter().filter(|(has, _)| fits(has)).map(|(_, class)| *class).collect();
     let classes = match route(&source.as_logs()) {
-        Route::Classes(classes) => classes,
+        Route::Classes(classes) => {
+            found.extend(classes);
+            found
+        }
+        _ if !found.is_empty() => found,
         Route::Nothing(why) => return (State::SourceMissing(why.to_owned()), Vec::new()),
         Route::Unknown => {
             let why = format!("nothing here reads events of {source}");
-            return (State::SourceMissing(why), Vec::new());
+            return (State::SourceMissing(shortened(&why)), Vec::new());
         }
     };
     let excluded = excluded(rule);

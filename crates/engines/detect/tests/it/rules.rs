@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use logs::{Format, Framing};
-use shieldwall_detect::{Kind, Matcher, State};
+use model::Timestamp;
+use shieldwall_detect::{Kind, Loader, Matcher, PatternState, Patterns, State, Watched, Windows, watched};
 
 use crate::{alerts, rules, titles};
 
@@ -160,4 +161,177 @@ fn texts_that_nest_without_end() {
         let card = &sigma.cards()[0];
         assert!(matches!(card.state, State::Unsupported(_)), "{:.20}: {:?}", text, card.state);
     }
+}
+
+/// The reason why the only rule of a text is not used.
+fn refusal(text: &str) -> String {
+    let sigma = rules(&[text]);
+    let states: Vec<&State> = sigma.cards().iter().map(|card| &card.state).collect();
+    assert!(matches!(states.as_slice(), [State::Unsupported(_)]), "{states:?}");
+    let reason = states.first().map(|state| state.reason()).unwrap_or_default();
+    assert!(reason.chars().count() <= 301, "{reason}");
+    reason
+}
+
+/// A rule with a value on each line.
+fn listing(modifier: &str, values: impl Iterator<Item = String>) -> String {
+    let values: Vec<String> = values.map(|value| format!("      - '{value}'\n")).collect();
+    rule("r", CREATION, &format!("  a:\n    CommandLine|{modifier}:\n{}  condition: a", values.concat()))
+}
+
+/// What somebody writes who wants this node's memory: each is refused before anything is built from it, and says which
+/// bound it is and what to do.
+#[test]
+fn rules_that_would_take_all_memory() {
+    let one = |modifier: &str, value: &str| listing(modifier, std::iter::once(value.to_owned()));
+    for (text, words) in [
+        (listing("re", (0..30_000).map(|at| format!("a{at}b+"))), "more than 500 regular expressions"),
+        (listing("contains", (0..30_000).map(|at| format!("a*{at}"))), "more than 500 regular expressions"),
+        (one("re", "(a{1000}){1000}"), "states"),
+        (one("re", "x{0,100000}"), "states"),
+        (one("re", r"(\w{100}){100}"), "states"),
+        (one("re", &"a".repeat(10_000)), "10000 bytes"),
+        (listing("contains", (0..50_000).map(|at| format!("a{at}"))), "more than 20000 values"),
+        (
+            listing("cidr", (0..30_000).map(|at| format!("10.{}.{}.0/24", at / 256, at % 256))),
+            "more than 20000 values",
+        ),
+        // Eight dashes are 390,625 texts.
+        (one("windash|contains", "a-b-c-d-e-f-g-h-i"), "more than 20000 values"),
+        (listing("contains", (0..800).map(|at| format!("{at:0500}"))), "MiB"),
+    ] {
+        let reason = refusal(&text);
+        assert!(reason.contains(words), "{words}: {reason}");
+        assert!(reason.contains(": ") && !reason.contains("Compiled regex"), "{reason}");
+    }
+    // A list as long as people write them is used.
+    let large = rules(&[&listing("contains", (0..2_000).map(|at| format!("SHA256={at:064}")))]);
+    assert_eq!(large.cards()[0].state, State::Active);
+}
+
+/// Conditions that ask for more selections than an event is worth.
+#[test]
+fn conditions_that_would_take_all_time() {
+    let names: Vec<String> = (0..300).map(|at| format!("  s{at}:\n    User: x\n")).collect();
+    let asked = vec!["1 of s*"; 100].join(" and ");
+    let reason = refusal(&rule("r", CREATION, &format!("{}  condition: {asked}", names.concat())));
+    assert!(reason.contains("30000 selections"), "{reason}");
+}
+
+/// The parser of conditions calls itself for each parenthesis and each `not`: what would end the process is not given to it,
+/// however it is written.
+#[test]
+fn conditions_that_nest_without_end() {
+    let with = |condition: &str| rule("r", CREATION, &format!("  a:\n    User: x\n  condition: {condition}"));
+    let deep = 60_000;
+    for condition in [
+        "(".repeat(deep),
+        format!("{}a{}", "(".repeat(deep), ")".repeat(deep)),
+        format!("\"{}\"", "( ".repeat(deep)),
+        format!("\"{}\"", "(\\n".repeat(deep)),
+        format!("\"{}\"", "\\x28".repeat(deep)),
+        format!("\"{}\"", "\\u0028".repeat(deep)),
+        format!("{}a", "not ".repeat(15_000)),
+        format!("\"{}a\"", "n\\x6ft ".repeat(15_000)),
+        format!("\"{}a\"", "no\\\n      t ".repeat(15_000)),
+        format!("{}a", "not (".repeat(15_000)),
+    ] {
+        let reason = refusal(&with(&condition));
+        assert!(reason.contains("parentheses"), "{reason}");
+    }
+    assert_eq!(titles(&rules(&[&with("not (not (not (not a)))")]), &[PROCESS]), ["r"]);
+    // Parentheses in what is compared are no condition's.
+    let many = listing("contains", (0..400).map(|at| format!("f{at}(((")));
+    assert_eq!(rules(&[&many]).cards()[0].state, State::Active);
+}
+
+/// A text that is a thousand times as long once it is read.
+#[test]
+fn texts_that_repeat_themselves() {
+    let part: Vec<String> = (0..10_000).map(|at| format!("  - v{at}\n")).collect();
+    let part = part.concat();
+    let aliases = "  - *part\n".repeat(10_000);
+    let reason = refusal(&format!("title: r\nreferences: &part\n{part}tags:\n{aliases}"));
+    assert!(reason.contains("names parts of itself"), "{reason}");
+    let global = format!("action: global\ndescription: '{}'\n", "d".repeat(100_000));
+    let reason = refusal(&format!("{global}{}", "---\naction: repeat\n".repeat(4_000)));
+    assert!(reason.contains("4001 documents"), "{reason}");
+    // A value that begins with an asterisk names nothing.
+    let stars = listing("endswith", (0..100).map(|at| format!("*\\{at}.exe & more")));
+    assert_eq!(rules(&[&stars]).cards()[0].state, State::Active);
+}
+
+/// What others share has a budget of its own. Who came first keeps what he has.
+#[test]
+fn shared_rules_together() {
+    let texts: Vec<String> = (0..14)
+        .map(|rule| listing("contains", (0..500).map(|at| format!("{rule:0200}-{at:0100}"))))
+        .collect();
+    let states = |mut loader: Loader| -> Vec<&'static str> {
+        texts.iter().enumerate().for_each(|(at, text)| loader.add(&at.to_string(), text));
+        loader.finish().cards().iter().map(|card| card.state.as_str()).collect()
+    };
+    let shared = states(Loader::shared());
+    let first = shared.iter().position(|state| *state == "unsupported").unwrap();
+    assert!(first > 5 && shared[..first].iter().all(|state| *state == "active"), "{shared:?}");
+    assert!(shared[first..].iter().all(|state| *state == "unsupported"), "{shared:?}");
+    assert!(states(Loader::new()).iter().all(|state| *state == "active"), "our own may be more");
+    let mut loader = Loader::shared();
+    texts.iter().for_each(|text| loader.add("x", text));
+    let sigma = loader.finish();
+    let reason = sigma.cards()[first].state.reason();
+    assert!(reason.contains("of the 512") && reason.contains("remove or split"), "{reason}");
+}
+
+/// A level that there is none of is said once, and the rule runs; so does one whose id another rule has.
+#[test]
+fn what_is_odd_about_a_rule_is_a_note() {
+    let detection = "  a:\n    User: x\n  condition: a";
+    let urgent = rule("urgent", CREATION, detection).replace("level: high", "level: urgent");
+    let mut loader = Loader::new();
+    loader.add("first.yml", &urgent);
+    loader.add("second.yml", &rule("again", CREATION, detection));
+    let notes = loader.notes().clone();
+    let sigma = Arc::new(loader.finish());
+    let cards: Vec<_> = sigma.cards().iter().map(|card| (card.title.as_str(), card.state.as_str())).collect();
+    assert_eq!(cards, [("urgent", "active"), ("again", "active")]);
+    assert_eq!(sigma.cards()[0].level, None);
+    let notes: Vec<_> = notes.values().map(Vec::as_slice).collect();
+    let [[level], [same]] = notes.as_slice() else { panic!("{notes:?}") };
+    assert!(level.contains("'urgent'") && level.contains("informational"), "{level}");
+    assert!(same.contains("`first.yml`"), "{same}");
+    assert_eq!(titles(&sigma, &[PROCESS]).len(), 2, "both run");
+}
+
+#[test]
+fn a_reason_is_no_longer_than_anybody_reads() {
+    let condition = format!("{} and", "a and ".repeat(5_000));
+    let text = rule("r", CREATION, &format!("  a:\n    User: x\n  condition: {condition}"));
+    let reason = refusal(&text);
+    assert!(reason.ends_with('…') && reason.chars().count() == 301, "{reason}");
+}
+
+/// Which events a rule that counts looks at: those of the rules that it counts.
+#[test]
+fn a_correlation_has_the_classes_of_its_rules() {
+    let sigma = rules(&[LOGON, MANY]);
+    assert!(!sigma.cards()[1].classes.is_empty());
+    assert_eq!(sigma.cards()[0].classes, sigma.cards()[1].classes);
+}
+
+/// Patterns are bounded together as rules are: each may have a hundred expressions of half a megabyte.
+#[test]
+fn patterns_together() {
+    let pattern = |at: u64| match watched(&format!("[file:name MATCHES 'a{at}b+']")) {
+        Ok(Watched::Pattern(pattern)) => (at, pattern, Timestamp::MIN, None),
+        other => panic!("{:?}", other.is_ok()),
+    };
+    let patterns = Patterns::new((0..1_100).map(pattern));
+    let refused: Vec<_> = patterns
+        .states(&Windows::new())
+        .filter(|(_, state)| matches!(state, PatternState::Unusable(_)))
+        .collect();
+    assert!((50..200).contains(&refused.len()), "{}", refused.len());
+    assert!(refused.iter().all(|(subject, _)| *subject > 900), "the first stay");
+    assert!(refused[0].1.reason().contains("narrow or remove"), "{:?}", refused[0]);
 }

@@ -44,10 +44,11 @@ fn least_role(action: Action) -> Option<Role> {
         | ("token" | "status" | "courier", _)
         | ("store", _)
         | ("ledger", "report") => Some(Role::Admin),
-        // Whoever watches closes alerts, hunts, answers for hunts of others, and says what is wrong with an object.
-        ("alert", "close") | ("log", "push") | ("hunt", "run" | "approve") | ("object", "feedback") => {
-            Some(Role::Analyst)
-        }
+        // Whoever watches closes alerts, hunts, answers for hunts of others, says what is wrong with an object, and mutes it.
+        ("alert", "close")
+        | ("log", "push")
+        | ("hunt", "run" | "approve")
+        | ("object", "feedback" | "mute") => Some(Role::Analyst),
         // Posts are told by signatures, whoever hands them in.
         ("contain", "propose" | "approve" | "release") => Some(Role::Analyst),
         (_, "write" | "withdraw" | "decide" | "pull" | "explain" | "ask" | "draft") => Some(Role::Analyst),
@@ -213,6 +214,7 @@ fn detection_is_read_by_viewers_worked_by_analysts_and_wired_by_admins() {
             Action::HuntAsk,
             Action::HuntApprove,
             Action::ObjectFeedback,
+            Action::ObjectMute,
             Action::ContainPropose,
             Action::ContainApprove,
             Action::ContainRelease,

@@ -1,7 +1,10 @@
 //! One set in every format, as files. `UPDATE_EXPECT=1` writes them anew.
 
+use std::collections::BTreeSet;
+
 use expect_test::expect_file;
-use shieldwall_controls::{Format, Options, Why, export};
+use model::Digest;
+use shieldwall_controls::{BlockSet, Format, Options, Why, export};
 
 use crate::{mixed, now};
 
@@ -34,6 +37,11 @@ fn json() {
     let (text, left_out) = written(Format::Json);
     assert!(left_out.is_empty(), "{left_out:?}");
     expect_file!["goldens/block-set.json"].assert_eq(&text);
+    // Whoever is told can ask about the leases.
+    let set = BlockSet { leases: BTreeSet::from([Digest([7; 32]), Digest([3; 32])]), ..mixed() };
+    let text = export(Format::Json, &set, now(), &Options::default()).text;
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["leases"], serde_json::json!(["03".repeat(32), "07".repeat(32)]));
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn attacks_stay_values() {
     for attack in ATTACKS {
         let items = items(attack);
         assert!(!items.is_empty(), "{attack:?}");
-        check(&BlockSet { name: format!("x{attack}"), items });
+        check(&BlockSet { name: format!("x{attack}"), items, ..BlockSet::default() });
     }
 }
 
@@ -237,6 +237,6 @@ proptest! {
         ),
     ) {
         let text = text.concat();
-        check(&BlockSet { name: text.clone(), items: items(&text) });
+        check(&BlockSet { name: text.clone(), items: items(&text), ..BlockSet::default() });
     }
 }

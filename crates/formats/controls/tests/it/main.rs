@@ -12,6 +12,7 @@ mod nftables;
 mod openc2;
 mod sigma;
 mod skipping;
+mod suricata;
 
 use model::Timestamp;
 use observable::{Kind, normalise};
@@ -35,7 +36,7 @@ fn item(kind: Kind, value: &str, port: Option<u16>, seconds: i64) -> BlockItem {
 }
 
 fn set(items: Vec<BlockItem>) -> BlockSet {
-    BlockSet { name: "case-17".to_owned(), items }
+    BlockSet { name: "case-17".to_owned(), items, ..BlockSet::default() }
 }
 
 /// A set with one thing of most kinds, in no order.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::legible::agreement_name;
 use super::sharing::name_of;
-use super::wire::stix_id;
+use super::wire::{Reason, instant, stix_id};
 use crate::app::Shared;
 use crate::auth::By;
 use crate::extract::{JsonBody, Path};
@@ -33,6 +33,8 @@ pub(crate) struct AnswersBody {
     seen_by: u64,
     /// How many looked and saw nothing.
     not_seen_by: u64,
+    /// How many say that they do not look for it. Those of them that looked before count there too.
+    cannot_look: u64,
     /// How many have not answered.
     waiting: u64,
     /// How many say that it is wrong.
@@ -60,6 +62,10 @@ struct PartyAnswer {
     withdrawn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<SightedAnswer>,
+    /// Why it does not look for it, or no longer does, where it says so: `unsupported` (such a pattern cannot be matched
+    /// there), `well-known` (what it names is in everybody's traffic) or `muted`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cannot_look: Option<&'static str>,
     /// How long it took to answer, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     took_ms: Option<i64>,
@@ -111,6 +117,7 @@ impl From<Answer> for SightedAnswer {
 impl PartyAnswer {
     fn new(registry: &Registry, answering: Answering) -> Self {
         let took_ms = answering.took().map(|micros| micros / 1_000);
+        let cannot_look = answering.cannot_look();
         let (opinion, explanation) = answering.opinion.unzip();
         Self {
             party: name_of(registry, answering.party),
@@ -119,6 +126,7 @@ impl PartyAnswer {
             given: answering.given.to_string(),
             withdrawn: answering.withdrawn.map(|at| at.to_string()),
             answer: answering.answer.map(SightedAnswer::from),
+            cannot_look,
             took_ms,
             opinion,
             explanation: explanation.flatten(),
@@ -139,6 +147,7 @@ impl AnswersBody {
             others: others.collect(),
             seen_by: standing.seen_by,
             not_seen_by: standing.not_seen_by,
+            cannot_look: standing.unable,
             waiting: standing.waiting,
             disputed_by: standing.disputed_by,
             confidence: standing.confidence,
@@ -207,6 +216,103 @@ pub(crate) async fn feedback(
     app.blocking(move |app| {
         let made = app.core().feed_back(&id, opinion, body.explanation.trim(), caller.name())?;
         Ok((StatusCode::CREATED, Json(OpinionMade { id: made.to_string() })))
+    })
+    .await
+}
+
+/// Why an object is muted, and for how long.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MuteOrder {
+    /// Why; must not be empty.
+    reason: String,
+    /// When it ends by itself; left out, somebody has to end it.
+    #[serde(default)]
+    until: Option<String>,
+}
+
+/// An object that is muted here.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Mute)]
+pub(crate) struct MuteBody {
+    /// The indicator, which may hold a rule.
+    object: String,
+    reason: String,
+    /// Who muted it, or changed that last.
+    by: String,
+    /// When.
+    since: String,
+    /// When it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+}
+
+/// What is muted here.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MuteList {
+    mutes: Vec<MuteBody>,
+}
+
+/// List what is muted
+#[utoipa::path(get, path = "/mutes", tag = "detection", responses((status = 200, body = MuteList)))]
+pub(crate) async fn mutes(State(app): State<Shared>) -> Result<Json<MuteList>, Problem> {
+    app.blocking(move |app| {
+        let mutes = app.core().mutes()?.into_iter().map(|mute| MuteBody {
+            object: mute.object.to_string(),
+            reason: mute.reason,
+            by: mute.by,
+            since: mute.since.to_string(),
+            until: mute.until.map(|until| until.to_string()),
+        });
+        Ok(Json(MuteList { mutes: mutes.collect() }))
+    })
+    .await
+}
+
+/// Mute an indicator, or the rule that it holds
+///
+/// What it matches raises no alert here until that ends; nothing is deleted, and whatever it blocks stays blocked. Whoever
+/// gave it is told that it is not looked for, and neither why nor for how long. Muting it again changes reason and end.
+#[utoipa::path(
+    put, path = "/objects/{id}/mute", tag = "detection", params(("id" = String, Path, description = "STIX id")),
+    request_body = MuteOrder,
+    responses((status = 204), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
+)]
+pub(crate) async fn mute(
+    State(app): State<Shared>,
+    By(caller): By,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<MuteOrder>,
+) -> Result<StatusCode, Problem> {
+    let id = stix_id(&id)?;
+    let reason = Reason::of(body.reason).given()?;
+    let until = body.until.as_deref().map(instant).transpose()?;
+    app.blocking(move |app| {
+        app.core().mute(&id, &reason, until, caller.name())?;
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}
+
+/// End a mute
+///
+/// What was kept meanwhile is looked through for it.
+#[utoipa::path(
+    delete, path = "/objects/{id}/mute", tag = "detection", params(("id" = String, Path, description = "STIX id")),
+    request_body = Reason,
+    responses((status = 204), (status = 404, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
+)]
+pub(crate) async fn unmute(
+    State(app): State<Shared>,
+    By(caller): By,
+    Path(id): Path<String>,
+    JsonBody(reason): JsonBody<Reason>,
+) -> Result<StatusCode, Problem> {
+    let id = stix_id(&id)?;
+    let reason = reason.given()?;
+    app.blocking(move |app| {
+        app.core().unmute(&id, &reason, caller.name())?;
+        Ok(StatusCode::NO_CONTENT)
     })
     .await
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use model::Timestamp;
+use model::{Seq, Timestamp};
 use ports::detection::{Fired, LogSourceRecord, LogSourceState, RuleText};
-use runtime::detection::RuleView;
+use runtime::detection::{Progress, RuleView};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -29,6 +29,8 @@ const STRETCHES: usize = 100;
 const NAMED: usize = 100;
 /// A log source from which nothing came for this long is silent, in microseconds: one hour.
 const SILENT: i64 = 3_600_000_000;
+/// The longest reason that is given, in characters.
+const REASON: usize = 300;
 /// The states a rule can be in.
 const STATES: [&str; 5] =
     ["active", "waiting-for-fields", "source-missing", "unsupported", "self-test-failed"];
@@ -67,14 +69,23 @@ struct DetectionRule {
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<String>,
     state: &'static str,
-    /// Why it is in that state; empty for active rules.
+    /// Why it is in that state, in at most 300 characters; empty for active rules.
     reason: String,
+    /// What is odd about it, though it can be used: a level that there is none of, an id that another rule has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     level: Option<&'static str>,
     /// Where its events come from, in Sigma's words: product, category, service.
     log_source: String,
     /// The classes of events that it looks at.
     classes: Vec<&'static str>,
+    /// How many events of these classes log sources gave since the node was started, from which on alone it is counted. An
+    /// active rule with none looks at nothing.
+    source_events: u64,
+    /// When one of them was read last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_last_read: Option<String>,
     tags: Vec<String>,
     /// What became of an event that was made to match it: `passed`, `failed` or `untried`; absent until its turn comes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,16 +114,30 @@ impl DetectionRule {
             file,
             object,
             state: card.state.as_str(),
-            reason: card.state.reason(),
+            reason: shortened(card.state.reason()),
+            notes: view.notes,
             level: card.level.map(|level| level.as_str()),
             log_source: card.source.to_string(),
             classes: card.classes.iter().map(|class| class.class().name).collect(),
+            source_events: view.delivered.events,
+            source_last_read: view.delivered.last.map(|last| last.to_string()),
             tags: card.tags,
             self_test: view.tried.as_ref().map(|tried| tried.as_str()),
-            self_test_reason: view.tried.map(|tried| tried.reason().to_owned()).filter(|why| !why.is_empty()),
+            self_test_reason: view
+                .tried
+                .map(|tried| shortened(tried.reason().to_owned()))
+                .filter(|why| !why.is_empty()),
             fired: fired.map_or(0, |fired| fired.count),
             last_fired: fired.map(|fired| fired.last.to_string()),
         }
+    }
+}
+
+/// A reason that is not longer than anybody reads.
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(REASON) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
     }
 }
 
@@ -291,7 +316,9 @@ pub(crate) async fn unwatched(State(app): State<Shared>) -> Result<Json<Unwatche
 
 fn not_watched(app: &App) -> Result<Vec<UnwatchedBody>, Problem> {
     let unwatched = app.core().detection()?.unwatched().into_iter();
-    Ok(unwatched.map(|one| UnwatchedBody { object: one.object.to_string(), reason: one.reason }).collect())
+    Ok(unwatched
+        .map(|one| UnwatchedBody { object: one.object.to_string(), reason: shortened(one.reason) })
+        .collect())
 }
 
 /// A technique of ATT&CK, and the rules that name it.
@@ -334,9 +361,14 @@ pub(crate) struct DetectionCoverage {
     never_fired: usize,
     /// The first hundred of them.
     first_never_fired: Vec<SilentRule>,
+    /// How many active rules look at nothing: no event of their log source was read since the node was started.
+    never_fed: usize,
+    /// The first hundred of them.
+    first_never_fed: Vec<SilentRule>,
+    watch: WatchBody,
     /// How many indicators are held and not looked for; counted up to 10,000.
     unwatched: usize,
-    /// The first hundred of them.
+    /// The first hundred of them; none while the index is made anew.
     first_unwatched: Vec<UnwatchedBody>,
     /// Where logs come from, and whether they do.
     log_sources: Vec<SourceCoverage>,
@@ -352,12 +384,45 @@ struct SelfTests {
     untried: usize,
 }
 
-/// An active rule that never matched anything.
+/// How far behind what is held is what is looked for.
+#[derive(Serialize, ToSchema)]
+struct WatchBody {
+    /// The place in the journal up to which everything is looked for.
+    watched_to: u64,
+    /// Entries of the journal that came after it.
+    behind: u64,
+    /// Since when the index of indicators is being made anew, as after something was erased or warning lists changed: what
+    /// comes meanwhile is looked for afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rebuilding_since: Option<String>,
+    /// Since when rules are being loaded: those that were loaded before run meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loading_since: Option<String>,
+}
+
+impl WatchBody {
+    fn new(progress: Progress, head: Seq) -> Self {
+        Self {
+            watched_to: progress.at.0,
+            behind: head.0.saturating_sub(progress.at.0),
+            rebuilding_since: progress.rebuilding.map(|since| since.to_string()),
+            loading_since: progress.loading.map(|since| since.to_string()),
+        }
+    }
+}
+
+/// An active rule that never matched anything, or has nothing to look at.
 #[derive(Serialize, ToSchema)]
 struct SilentRule {
     /// What alerts would call it.
     rule: String,
     title: String,
+}
+
+impl SilentRule {
+    fn new(view: &RuleView) -> Self {
+        Self { rule: called(view).to_owned(), title: view.card.title.clone() }
+    }
 }
 
 /// Whether a log source is alive.
@@ -419,19 +484,34 @@ impl SourceCoverage {
 )]
 pub(crate) async fn coverage(State(app): State<Shared>) -> Result<Json<DetectionCoverage>, Problem> {
     app.blocking(|app| {
-        settle(app)?;
         let detection = app.core().detection()?;
+        // Before it is caught up with: what is committed meanwhile is nothing that was missed.
+        let head = app.core().store.read()?.head(app.core().scope.tenant)?;
+        // While the index is made anew that is what is told, instead of waiting for its end.
+        let rebuilding = detection.progress().rebuilding.is_some();
+        if !rebuilding {
+            settle(app)?;
+        }
         let fired = fired(app)?;
         let mut states: BTreeMap<String, usize> = BTreeMap::new();
         let (mut never_fired, mut first_never_fired) = (0, Vec::new());
+        let (mut never_fed, mut first_never_fed) = (0, Vec::new());
         for view in detection.rules() {
             let state = view.card.state.as_str();
             *states.entry(state.to_owned()).or_default() += 1;
-            if state == "active" && !fired.contains_key(called(&view)) {
+            if state != "active" || view.is_filter() {
+                continue;
+            }
+            if !fired.contains_key(called(&view)) {
                 never_fired += 1;
                 if first_never_fired.len() < NAMED {
-                    let rule = called(&view).to_owned();
-                    first_never_fired.push(SilentRule { rule, title: view.card.title });
+                    first_never_fired.push(SilentRule::new(&view));
+                }
+            }
+            if view.delivered.events == 0 {
+                never_fed += 1;
+                if first_never_fed.len() < NAMED {
+                    first_never_fed.push(SilentRule::new(&view));
                 }
             }
         }
@@ -439,9 +519,14 @@ pub(crate) async fn coverage(State(app): State<Shared>) -> Result<Json<Detection
         let sources = app.core().store.read()?.log_sources(app.core().scope.tenant)?;
         let log_sources =
             sources.into_iter().map(|(record, state)| SourceCoverage::new(app, record, state, now)).collect();
-        let mut first_unwatched = not_watched(app)?;
-        let unwatched = first_unwatched.len();
-        first_unwatched.truncate(NAMED);
+        let (unwatched, first_unwatched) = if rebuilding {
+            (detection.progress().refused, Vec::new())
+        } else {
+            let mut all = not_watched(app)?;
+            let count = all.len();
+            all.truncate(NAMED);
+            (count, all)
+        };
         let (patterns, shared_rules) = detection.kept();
         let (passed, failed, untried) = detection.trials();
         let techniques = app.core().techniques()?.techniques.into_iter().map(|technique| TechniqueCoverage {
@@ -463,6 +548,9 @@ pub(crate) async fn coverage(State(app): State<Shared>) -> Result<Json<Detection
             techniques,
             never_fired,
             first_never_fired,
+            never_fed,
+            first_never_fed,
+            watch: WatchBody::new(detection.progress(), head),
             unwatched,
             first_unwatched,
             log_sources,

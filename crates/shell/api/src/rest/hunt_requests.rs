@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::agreements::{agreement_named, one_of};
-use super::hunts::{check_bounds, in_a_line, sought, text};
+use super::hunts::{in_a_line, sought, text};
 use super::page_size;
 use super::parties::party_named;
 use super::sharing::name_of;
@@ -51,7 +51,7 @@ pub(crate) struct HuntRequestBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     party: Option<String>,
     /// `sent`, `waiting` for a person, `approved`, `answered`, `refused`, `expired` or `failed`.
-    state: String,
+    state: &'static str,
     begun: String,
     changed: String,
     agreement: String,
@@ -70,7 +70,8 @@ pub(crate) struct HuntRequestBody {
     /// Why it was not answered.
     #[serde(skip_serializing_if = "String::is_empty")]
     reason: String,
-    /// The answer: sums, and what was looked at.
+    /// The answer: sums, and what was looked at, in whole days and orders of magnitude. Of a question about noise that is a
+    /// Sigma rule, `levels` counts by the level of the rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     result: Option<Value>,
@@ -98,7 +99,7 @@ impl HuntRequestBody {
             reason: text(&view.body, "/reason"),
             result: part("result"),
             expires: text(&view.body, "/expires"),
-            state: view.state,
+            state: view.state.as_str(),
         }
     }
 }
@@ -154,12 +155,18 @@ pub(crate) struct NewHuntRequest {
     /// Whether only the noise is asked about: how much it would match there, before anybody blocks or alerts on it.
     #[serde(default)]
     impact: bool,
-    /// Only events from this instant on.
+    /// Only events from this instant on; there it is begun with the day.
     #[serde(default)]
     from: Option<String>,
-    /// Only events before this instant.
+    /// Only events before this instant; there it is ended with the day.
     #[serde(default)]
     until: Option<String>,
+    /// How long it may take there, in seconds, at least 1. Each party has a bound of its own, and the smaller one counts.
+    #[serde(default)]
+    max_seconds: Option<u64>,
+    /// How much it may read there, in bytes, at least 1, in the same way.
+    #[serde(default)]
+    max_bytes: Option<u64>,
 }
 
 /// Whom a question went to.
@@ -191,14 +198,16 @@ pub(crate) async fn ask(
     By(caller): By,
     JsonBody(body): JsonBody<NewHuntRequest>,
 ) -> Result<(StatusCode, Json<HuntAsked>), Problem> {
-    check_bounds(body.from.as_deref(), body.until.as_deref())?;
     let request = NewRequest {
         sought: sought(body.values, body.sigma, body.pattern)?,
         impact: body.impact,
         purpose: body.purpose,
         from: body.from,
         until: body.until,
+        max_seconds: body.max_seconds,
+        max_bytes: body.max_bytes,
     };
+    request.check().map_err(|problem| Problem::bad(problem.to_string()))?;
     app.blocking(move |app| {
         let registry = app.core().registry()?;
         let agreement = agreement_named(&registry, &body.agreement)?;

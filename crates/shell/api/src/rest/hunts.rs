@@ -13,7 +13,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::agreements::one_of;
 use super::page_size;
-use super::wire::instant;
 use crate::app::{App, Shared};
 use crate::auth::By;
 use crate::extract::{JsonBody, Path, Query};
@@ -42,8 +41,8 @@ pub(crate) struct HuntList {
 #[derive(Serialize, ToSchema)]
 struct HuntLine {
     id: String,
-    /// `waiting`, `running`, `done`, `cancelled` or `failed`.
-    state: String,
+    /// `waiting`, `running`, `done`, `partial` if its time or bytes were used up first, `cancelled` or `failed`.
+    state: &'static str,
     begun: String,
     changed: String,
     /// Who asked for it.
@@ -62,8 +61,8 @@ struct HuntLine {
 #[schema(as = Hunt)]
 pub(crate) struct HuntBody {
     id: String,
-    /// `waiting`, `running`, `done`, `cancelled` or `failed`.
-    state: String,
+    /// `waiting`, `running`, `done`, `partial` if its time or bytes were used up first, `cancelled` or `failed`.
+    state: &'static str,
     begun: String,
     changed: String,
     /// Who asked for it.
@@ -77,7 +76,7 @@ pub(crate) struct HuntBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     progress: Option<Value>,
-    /// What was found, with samples, and what was looked at.
+    /// What was found, with samples, and what was looked at. Of a hunt that is `partial`, `ended_by` is `seconds` or `bytes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     result: Option<Value>,
@@ -100,7 +99,7 @@ impl From<HuntView> for HuntBody {
             progress: part("progress"),
             result: part("result"),
             error: view.body.get("error").and_then(Value::as_str).map(str::to_owned),
-            state: view.state,
+            state: view.state.as_str(),
         }
     }
 }
@@ -115,7 +114,7 @@ impl From<HuntView> for HuntLine {
             reason: text(&view.body, "/hunt/reason"),
             what: in_a_line(view.body.get("hunt").unwrap_or(&Value::Null)),
             hits: view.body.pointer("/result/hits").and_then(Value::as_u64),
-            state: view.state,
+            state: view.state.as_str(),
         }
     }
 }
@@ -156,15 +155,6 @@ pub(super) fn sought(
     }
 }
 
-/// The bounds of a question, checked.
-pub(super) fn check_bounds(from: Option<&str>, until: Option<&str>) -> Result<(), Problem> {
-    let (from, until) = (from.map(instant).transpose()?, until.map(instant).transpose()?);
-    if from.zip(until).is_some_and(|(from, until)| from >= until) {
-        return Err(Problem::bad("`from` is not before `until`, so nothing would be looked at"));
-    }
-    Ok(())
-}
-
 /// List hunts
 #[utoipa::path(get, path = "/hunts", tag = "detection", params(HuntQuery), responses((status = 200, body = HuntList)))]
 pub(crate) async fn list(
@@ -198,13 +188,13 @@ pub(crate) struct NewHuntBody {
     /// Only events before this instant.
     #[serde(default)]
     until: Option<String>,
-    /// Only events of these log sources.
+    /// Only events of these log sources, each of which has to be there, or to have left events behind.
     #[serde(default)]
     sources: Option<BTreeSet<String>>,
-    /// How long it may take, in seconds; ten minutes unless given.
+    /// How long it may take, in seconds, at least 1; ten minutes unless given.
     #[serde(default)]
     max_seconds: Option<u64>,
-    /// How much it may read, in bytes.
+    /// How much it may read, in bytes, at least 1.
     #[serde(default)]
     max_bytes: Option<u64>,
     /// What it is for; kept with it.
@@ -225,7 +215,6 @@ pub(crate) async fn run(
     By(caller): By,
     JsonBody(body): JsonBody<NewHuntBody>,
 ) -> Result<(StatusCode, Json<HuntBody>), Problem> {
-    check_bounds(body.from.as_deref(), body.until.as_deref())?;
     if body.reason.len() > REASON {
         return Err(Problem::bad(format!("`reason` is longer than {REASON} bytes")));
     }
@@ -238,6 +227,7 @@ pub(crate) async fn run(
         max_bytes: body.max_bytes,
         reason: body.reason,
     };
+    hunt.check().map_err(|problem| Problem::bad(problem.to_string()))?;
     app.blocking(move |app| {
         let id = app.core().new_hunt(&hunt, caller.name())?;
         Ok((StatusCode::ACCEPTED, Json(app.core().hunt(id)?.into())))

@@ -20,6 +20,8 @@ use crate::auth::By;
 use crate::extract::{JsonBody, Path, Query};
 use crate::problem::Problem;
 
+/// Whoever is at the node's machine is one person, whatever they call themselves. No account can be called that.
+const AT_THE_MACHINE: &str = "local operator";
 /// Leases among which one is found by the beginning of its number.
 const LOOKED: usize = 1_000;
 /// The longest time that can be said in seconds: far beyond what a lease may last.
@@ -173,7 +175,8 @@ pub(crate) struct NewLeaseBody {
 /// Propose a lease
 ///
 /// Nothing is blocked yet: a dry run over what is kept follows by itself, and then approvals. What must never be blocked is
-/// refused by name, and with it the whole proposal unless `keep_rest` is true.
+/// refused by name, and with it the whole proposal unless `keep_rest` is true: then it is listed in the lease, under `left`
+/// what must not be blocked and under `unread` what cannot be.
 #[utoipa::path(
     post, path = "/leases", tag = "detection", request_body = NewLeaseBody,
     responses((status = 201, body = LeaseBody), (status = 400, response = super::ProblemBody), (status = 422, response = super::ProblemBody))
@@ -248,7 +251,8 @@ pub(crate) async fn statement(
 #[serde(deny_unknown_fields)]
 pub(crate) struct LeaseApprovals {
     /// Officers' approvals of the statement, each as its canonical JSON text. A node without keys has no officers: there it
-    /// is empty, and the caller approves, an admin as the duty officer and an analyst as an analyst.
+    /// is empty, and the caller's account approves, an admin's as the duty officer and an analyst's as an analyst; the lease
+    /// says `proven: false` of it. Whoever is at the node's machine approves there once, whatever name they give.
     #[serde(default)]
     approvals: Vec<String>,
 }
@@ -274,7 +278,8 @@ pub(crate) async fn approve(
     };
     app.blocking(move |app| {
         let id = named(app, &id)?;
-        app.core().approve_lease(id, &approvals, post, caller.name())?;
+        let person = if caller.is_local() { AT_THE_MACHINE } else { caller.name() };
+        app.core().approve_lease(id, &approvals, (person, post), caller.name())?;
         Ok(Json(app.core().lease(id)?.into()))
     })
     .await

@@ -92,6 +92,8 @@ struct LogSourceStateBody {
     bytes: u64,
     /// Records that are known to be lost before they were read.
     lost: u64,
+    /// Connections that were turned away; nobody knows how many records they would have brought.
+    refused: u64,
     /// Records kept for hunts.
     kept: u64,
     /// Records on which something matched.
@@ -102,9 +104,13 @@ struct LogSourceStateBody {
     /// When a record was read last.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_read: Option<String>,
-    /// The last failure.
+    /// The last failure, until records are read again; then it is a note.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<LogSourceFailure>,
+    /// What people should know, the newest first, at most eight: that a file was rotated or truncated, who was turned away,
+    /// and errors that are over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<LogSourceNote>,
     /// Malformed records: how many by reason, and samples with remedies.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -117,6 +123,15 @@ struct LogSourceFailure {
     at: String,
     /// What happened and what to do about it.
     message: String,
+}
+
+/// What should be known of a log source.
+#[derive(Serialize, Deserialize, ToSchema)]
+struct LogSourceNote {
+    at: String,
+    message: String,
+    /// Whether it was an error, which is over.
+    was_error: bool,
 }
 
 /// How far behind a log source is.
@@ -140,6 +155,10 @@ impl LogSourceBody {
     fn new(app: &App, record: LogSourceRecord, state: LogSourceState) -> Result<Self, Problem> {
         let raw = |text: String| RawValue::from_string(text).map_err(|error| Problem::internal(&error));
         let lag = app.core().detection().ok().and_then(|detection| detection.lag(&record.name));
+        // What is told of by itself is no part of the detail.
+        let mut detail: Map<String, Value> = serde_json::from_str(&state.detail).unwrap_or_default();
+        let refused = detail.remove("refused").and_then(|count| count.as_u64()).unwrap_or_default();
+        let notes = detail.remove("notes").and_then(|notes| serde_json::from_value(notes).ok());
         let config = if record.config.is_empty() { "{}".to_owned() } else { record.config };
         Ok(Self {
             followed: record.enabled && record.kind != PUSH && app.node.options.follow,
@@ -153,6 +172,7 @@ impl LogSourceBody {
                 malformed: state.malformed,
                 bytes: state.bytes,
                 lost: state.lost,
+                refused,
                 kept: state.kept,
                 matched: state.matched,
                 last_event: state.last_event.map(|at| at.to_string()),
@@ -160,7 +180,8 @@ impl LogSourceBody {
                 last_error: state
                     .last_error
                     .map(|(at, message)| LogSourceFailure { at: at.to_string(), message }),
-                detail: (!state.detail.is_empty()).then(|| raw(state.detail)).transpose()?,
+                notes: notes.unwrap_or_default(),
+                detail: (!detail.is_empty()).then(|| raw(Value::Object(detail).to_string())).transpose()?,
             },
             lag: lag.map(LagBody::from),
         })
@@ -218,11 +239,25 @@ async fn record(app: &Shared, name: String) -> Result<LogSourceRecord, Problem> 
     .await
 }
 
-/// Whoever reads log sources looks at their list again.
-fn changed(app: &App) {
-    if let Ok(detection) = app.core().detection() {
-        detection.sources_changed();
+/// Whoever reads log sources looks at their list again; and whoever loads rules, if they may name one of these by words of
+/// its own.
+fn changed(app: &App, configs: &[&str]) {
+    let Ok(detection) = app.core().detection() else { return };
+    detection.sources_changed();
+    if configs.iter().any(|config| ReadSpec::parse(config).is_ok_and(|spec| spec.own().is_some())) {
+        detection.rules_changed();
     }
+}
+
+/// What was held in memory for a source is let go of, which may have to wait for records that are being taken in.
+async fn forget(app: &Shared, name: String) -> Result<(), Problem> {
+    app.blocking(move |app| {
+        if let Ok(detection) = app.core().detection() {
+            detection.forget_source(&name);
+        }
+        Ok(())
+    })
+    .await
 }
 
 fn missing(name: &str) -> Problem {
@@ -276,14 +311,14 @@ pub(crate) async fn add(
     };
     check_config(&app, &caller, &record, None)?;
     let _one = app.administration.lock().await;
-    let name = record.name.clone();
+    let (name, config) = (record.name.clone(), record.config.clone());
     app.write(move |app, tx| {
         let tenant = app.core().scope.tenant;
         tx.add_log_source(tenant, &record)?;
         Ok(tx.audit(tenant, app.now(), caller.name(), "log-source.add", &record.name, "")?)
     })
     .await?;
-    changed(&app);
+    changed(&app, &[&config]);
     Ok((StatusCode::CREATED, Json(body(&app, name).await?)))
 }
 
@@ -321,13 +356,18 @@ pub(crate) async fn change(
         config.get().clone_into(&mut after.config);
         check_config(&app, &caller, &after, Some(&before.config))?;
     }
+    let reads_on = after.enabled && after.config == before.config;
+    let config = after.config.clone();
     app.write(move |app, tx| {
         let tenant = app.core().scope.tenant;
         tx.set_log_source(tenant, &after)?;
         Ok(tx.audit(tenant, app.now(), caller.name(), "log-source.change", &after.name, "")?)
     })
     .await?;
-    changed(&app);
+    if !reads_on {
+        forget(&app, name.clone()).await?;
+    }
+    changed(&app, &[&before.config, &config]);
     Ok(Json(body(&app, name).await?))
 }
 
@@ -344,14 +384,16 @@ pub(crate) async fn remove(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let _one = app.administration.lock().await;
-    record(&app, name.clone()).await?;
+    let before = record(&app, name.clone()).await?;
+    let removed = name.clone();
     app.write(move |app, tx| {
         let tenant = app.core().scope.tenant;
-        tx.remove_log_source(tenant, &name)?;
-        Ok(tx.audit(tenant, app.now(), caller.name(), "log-source.remove", &name, "")?)
+        tx.remove_log_source(tenant, &removed)?;
+        Ok(tx.audit(tenant, app.now(), caller.name(), "log-source.remove", &removed, "")?)
     })
     .await?;
-    changed(&app);
+    forget(&app, name).await?;
+    changed(&app, &[&before.config]);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,8 +1,7 @@
 //! Logs that are sent to the node.
 
-use std::collections::BTreeSet;
 use std::io::Read;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -50,9 +49,11 @@ pub(crate) struct TakenRecords {
 
 /// Send records
 ///
-/// To a log source of kind `push`: log text of any format that is known, also packed with gzip or zstd, at most 64 MiB once
-/// unpacked. Each request is whole: a table brings its header, a record ends where the body does. When it is answered, the
-/// records have been matched and kept. Another request for the same source meanwhile is turned away; send it again.
+/// To a log source of kind `push`: log text of any format that is known, also packed with gzip or zstd. It may have as
+/// many bytes as any request's body, 32 MiB unless the node says otherwise, and 64 MiB once unpacked: pack more than
+/// the former, and send more than the latter in pieces. Each request is whole: a table brings its header, a record ends
+/// where the body does. When it is answered, the records have been matched and kept. Another request for the same
+/// source meanwhile is turned away; send it again.
 #[utoipa::path(
     post, path = "/log-sources/{name}/records", tag = "detection", params(("name" = String, Path), RecordsQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -79,13 +80,16 @@ pub(crate) async fn push(
     let stated = Packing::stated(&headers)?;
     headers.remove(header::CONTENT_ENCODING);
     let kept = read_body(&app, &headers, body).await.map_err(|problem| match problem.kind() {
-        Kind::TooLarge => problem.hint("send it in pieces, or let the node read the file itself"),
+        Kind::TooLarge => too_large(app.settings.max_body, "as they are sent"),
         _ => problem,
     })?;
     app.blocking(move |app| {
         let _turn = Turn::take(app, &name)?;
         let packing = stated.unwrap_or_else(|| Packing::seen(&kept.bytes));
-        let bytes = packing.unpack(kept.bytes)?;
+        let bytes = packing.unpack(kept.bytes).map_err(|problem| match problem.kind() {
+            Kind::TooLarge => too_large(app.settings.max_body, "once unpacked"),
+            _ => problem,
+        })?;
         let pushed = app.core().push_logs(&name, &part, bytes)?;
         Ok(Json(TakenRecords {
             records: pushed.records,
@@ -94,6 +98,30 @@ pub(crate) async fn push(
         }))
     })
     .await
+}
+
+/// Both bounds on what one request brings, and what to do about it.
+fn too_large(most: usize, which: &str) -> Problem {
+    let (most, largest) = (size(most as u64), size(LARGEST));
+    Problem::new(
+        Kind::TooLarge,
+        format!(
+            "records may have {most} as they are sent, packed or not, and {largest} once unpacked; these have more {which}"
+        ),
+    )
+    .hint(
+        "pack them with gzip or zstd, or send them in pieces, as `shieldwall log-source push` does; or let the node read the \
+         file itself",
+    )
+}
+
+/// A number of bytes, for people.
+fn size(bytes: u64) -> String {
+    if bytes > 0 && bytes.is_multiple_of(1 << 20) {
+        format!("{} MiB", bytes >> 20)
+    } else {
+        format!("{bytes} bytes")
+    }
 }
 
 /// How a body is packed.
@@ -151,11 +179,9 @@ impl Packing {
         .map_err(damaged)?;
         match bytes.len() as u64 {
             length if length <= most => Ok(bytes),
-            _ if most == LARGEST => Err(Problem::new(
-                Kind::TooLarge,
-                format!("the body has more than {LARGEST} bytes once unpacked"),
-            )
-            .hint("send it in pieces, or let the node read the file itself")),
+            _ if most == LARGEST => {
+                Err(Problem::new(Kind::TooLarge, format!("more than {LARGEST} bytes once unpacked")))
+            }
             _ => Err(Problem::new(
                 Kind::Refused,
                 format!("the body unpacks to more than {RATIO} times as much, as no log does"),
@@ -165,31 +191,26 @@ impl Packing {
     }
 }
 
-/// Log sources whose records are being taken in: the node that they belong to, by where it is, and their names.
-static TAKING: Mutex<BTreeSet<(usize, String)>> = Mutex::new(BTreeSet::new());
-
 /// One source's turn, until it is dropped.
-struct Turn(Option<(usize, String)>);
+struct Turn<'a> {
+    app: &'a App,
+    name: String,
+}
 
-impl Turn {
-    fn take(app: &App, name: &str) -> Result<Self, Problem> {
-        let node = Arc::as_ptr(app.core()).addr();
-        let own = (node, name.to_owned());
-        let mut taking = TAKING.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = taking.iter().filter(|(other, _)| *other == node).count();
-        if others >= AT_ONCE || !taking.insert(own.clone()) {
+impl<'a> Turn<'a> {
+    fn take(app: &'a App, name: &str) -> Result<Self, Problem> {
+        let mut taking = app.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        if taking.len() >= AT_ONCE || !taking.insert(name.to_owned()) {
             let why = format!("other records are being taken in, so those for `{name}` were not looked at");
             return Err(Problem::new(Kind::TooManyAttempts, why).hint("send them again").retry_after(1));
         }
-        Ok(Self(Some(own)))
+        Ok(Self { app, name: name.to_owned() })
     }
 }
 
-impl Drop for Turn {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if let Some(own) = self.0.take() {
-            TAKING.lock().unwrap_or_else(PoisonError::into_inner).remove(&own);
-        }
+        self.app.taking.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
     }
 }
 
@@ -221,5 +242,23 @@ mod tests {
         check(Bytes::from_static(&[0x1f, 0x8b, 0, 0]), Err(Kind::Refused));
         check(gzip(&vec![b' '; 48 << 20]), Err(Kind::Refused));
         check(zstd::stream::encode_all(&vec![b' '; 48 << 20][..], 1).unwrap().into(), Err(Kind::Refused));
+        // So little expansion that it may be honest, and too much all the same.
+        let mixed: Vec<u8> =
+            (0..1_u32 << 20).flat_map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let long = [mixed, vec![b' '; 64 << 20]].concat();
+        check(zstd::stream::encode_all(&long[..], 1).unwrap().into(), Err(Kind::TooLarge));
+    }
+
+    #[test]
+    fn what_is_too_large_says_both_bounds_and_what_to_do() {
+        for (most, said) in [(32 << 20, "32 MiB"), (4_096, "4096 bytes")] {
+            let problem = too_large(most, "once unpacked");
+            assert_eq!(problem.kind(), Kind::TooLarge);
+            let body = serde_json::to_value(problem.body("x")).unwrap();
+            let detail = body["detail"].as_str().unwrap();
+            assert!(detail.contains(said) && detail.contains("64 MiB once unpacked"), "{detail}");
+            let hint = body["hint"].as_str().unwrap();
+            assert!(["pack", "pieces", "log-source push"].iter().all(|word| hint.contains(word)), "{hint}");
+        }
     }
 }

@@ -180,6 +180,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(hunt_requests::refuse))
         .routes(routes!(answers::answers))
         .routes(routes!(answers::feedback))
+        .routes(routes!(answers::mutes))
+        .routes(routes!(answers::mute, answers::unmute))
         .routes(routes!(telemetry::stats))
         .routes(routes!(telemetry::holds, telemetry::hold))
         .routes(routes!(telemetry::release))

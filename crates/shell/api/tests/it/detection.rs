@@ -591,7 +591,6 @@ async fn hunts_look_through_what_was_kept() {
         (json!({"values": ["bad1[.]badhost.net", "192.0.2.99"], "reason": "case 7"}), true),
         (json!({"values": ["198.51.100.1"]}), false),
         (json!({"values": ["bad1.badhost.net"], "until": "2026-01-01T00:00:00Z"}), false),
-        (json!({"values": ["bad1.badhost.net"], "sources": ["elsewhere"]}), false),
         (json!({"sigma": RULE}), true),
         (json!({"pattern": "[domain-name:value = 'bad1.badhost.net']"}), true),
     ] {
@@ -608,16 +607,23 @@ async fn hunts_look_through_what_was_kept() {
         json!({"values": ["192.0.2.1"], "from": "yesterday"}),
         json!({"values": ["192.0.2.1"], "from": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}),
         json!({"values": ["192.0.2.1"], "reason": "x".repeat(5000)}),
+        json!({"values": ["192.0.2.1"], "max_seconds": 0}),
+        json!({"values": ["192.0.2.1"], "max_bytes": 0}),
     ] {
         run(bad).expect(400).await;
     }
-    for refused in [json!({"values": ["not a value"]}), json!({"values": []}), json!({"sigma": "title: ["})] {
+    for refused in [
+        json!({"values": ["not a value"]}),
+        json!({"values": []}),
+        json!({"sigma": "title: ["}),
+        json!({"values": ["192.0.2.1"], "sources": ["elsewhere"]}),
+    ] {
         run(refused).expect(422).await;
     }
 
     let list = desk.operator("GET /api/v1/hunts").expect(200).await.json();
     let hunts = list["hunts"].as_array().unwrap();
-    assert_eq!(hunts.len(), 6);
+    assert_eq!(hunts.len(), 5);
     let named = hunts.iter().find(|hunt| hunt["reason"] == "case 7").unwrap();
     assert_eq!(named["what"], "bad1[.]badhost.net, 192.0.2.99");
     assert!(named["hits"].as_u64().unwrap() > 0, "{named}");

@@ -13,6 +13,7 @@ mod desk;
 mod detection;
 mod live;
 mod matrix;
+mod mutes;
 mod objects;
 mod office;
 mod openapi;

@@ -158,6 +158,9 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("POST /api/v1/hunt-requests/{id}/refuse", "analyst"),
     ("GET /api/v1/objects/{id}/answers", "viewer"),
     ("POST /api/v1/objects/{id}/feedback", "analyst"),
+    ("GET /api/v1/mutes", "viewer"),
+    ("PUT /api/v1/objects/{id}/mute", "analyst"),
+    ("DELETE /api/v1/objects/{id}/mute", "analyst"),
     ("GET /api/v1/telemetry", "viewer"),
     ("GET /api/v1/telemetry/holds", "viewer"),
     ("POST /api/v1/telemetry/holds", "admin"),
@@ -362,6 +365,7 @@ impl Furnished {
             "GET /api/v1/hunts",
             "GET /api/v1/leases",
             "GET /api/v1/hunt-requests",
+            "GET /api/v1/mutes",
             "GET /taxii2/default/collections/own/manifest/",
         ] {
             state.push(self.desk.operator(line).expect(200).await.json());

@@ -3,7 +3,9 @@
 //! An answer is a STIX sighting (STIX 2.1 §5.2) of the object, made by us: how often it was seen, when first and last, and
 //! what was looked at. A count of 0 says that we looked and saw nothing. It is one object for each object answered about,
 //! so that what we see later is a new version of the same answer; it travels as any other object does, and as far as the
-//! agreement lets it.
+//! agreement lets it. What we do not look for is said in a note instead: see [`looking`].
+
+mod looking;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -24,11 +26,14 @@ use super::{Detection, DetectionError, digest};
 use crate::core::Core;
 use crate::ingest::Piece;
 
+use looking::LOOKS;
+pub(crate) use looking::{LOOKS_DEFINITION, Remark, Review, Unable, extension};
+
 /// The extension that says what an answer is about (STIX 2.1 §7.3, a property extension).
 pub const COVERAGE: &str = "extension-definition--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a02";
 
 /// What describes it.
-const COVERAGE_DEFINITION: &str = r#"{"type":"extension-definition","spec_version":"2.1","id":"extension-definition--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a02","created_by_ref":"identity--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a03","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","name":"Coverage of a sighting","description":"What was looked at before a sighting was made: from and until (instants of the earliest and latest event), events, sources (how many), complete (whether everything kept was looked at).","schema":"an object with from, until, events, sources, complete","version":"1.0","extension_types":["property-extension"],"object_marking_refs":["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"]}"#;
+const COVERAGE_DEFINITION: &str = r#"{"type":"extension-definition","spec_version":"2.1","id":"extension-definition--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a02","created_by_ref":"identity--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a03","created":"2026-01-01T00:00:00.000Z","modified":"2026-02-01T00:00:00.000Z","name":"Coverage of a sighting","description":"What was looked at before a sighting was made: from and until (the hours of the earliest and latest event), events and sources (how many at most: the next power of ten), complete (whether everything kept was looked at).","schema":"an object with from, until, events, sources, complete","version":"1.0","extension_types":["property-extension"],"object_marking_refs":["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"]}"#;
 
 /// The most alerts of one object that are summed up.
 const ALERTS: usize = 1_000;
@@ -36,6 +41,8 @@ const ALERTS: usize = 1_000;
 const TOLD: usize = 10_000;
 /// How often an answer that says "seen" is brought up, in microseconds: a quarter of an hour.
 const AGAIN: i64 = 900_000_000;
+/// An hour, in microseconds.
+const HOUR: i64 = 3_600 * 1_000_000;
 /// A day, in microseconds.
 const DAY: i64 = 86_400 * 1_000_000;
 /// The largest count of a sighting (STIX 2.1 §5.2).
@@ -69,6 +76,8 @@ pub struct Answering {
     pub withdrawn: Option<Timestamp>,
     /// What it answered.
     pub answer: Option<Answer>,
+    /// Why it does not look for it, or no longer does, where it says so.
+    pub unable: Option<Unable>,
     /// What it thinks of it: one of STIX's opinions, and why.
     pub opinion: Option<(String, Option<String>)>,
 }
@@ -79,6 +88,12 @@ impl Answering {
     pub fn took(&self) -> Option<i64> {
         let answer = self.answer.as_ref()?;
         Some((answer.at.as_micros() - self.given.as_micros()).max(0))
+    }
+
+    /// Why it does not look for it, in a word: `unsupported`, `well-known` or `muted`.
+    #[must_use]
+    pub fn cannot_look(&self) -> Option<&'static str> {
+        self.unable.map(Unable::as_str)
     }
 }
 
@@ -93,6 +108,8 @@ pub struct Standing {
     pub seen_by: u64,
     /// How many looked and saw nothing.
     pub not_seen_by: u64,
+    /// How many say that they do not look for it. Those of them that looked before count there too.
+    pub unable: u64,
     /// How many have not answered.
     pub waiting: u64,
     /// How many say that it is wrong.
@@ -199,12 +216,13 @@ impl Core {
                     coverage: covered(looked),
                 };
                 texts.extend(self.sighting(&*read, &say)?);
+                texts.extend(self.able_text(&*read, &one.stored)?);
             }
         }
         self.tell_all(&texts)
     }
 
-    /// Brings answers up to what was seen since. Returns whether there was any.
+    /// Brings answers up to what was seen since, and says what is not looked for. Returns whether there may be more.
     ///
     /// # Errors
     /// When the store fails; what was seen is told later then.
@@ -226,7 +244,8 @@ impl Core {
             Ok((_, later)) => detection.to_answer(later.iter().cloned()),
             Err(_) => detection.to_answer(seen),
         }
-        done.map(|(told, _)| told)
+        let (told, _) = done?;
+        Ok(self.looking_step(detection)? || told)
     }
 
     /// Says what was seen of these, and gives those about which it is said later.
@@ -261,12 +280,14 @@ impl Core {
                 }
                 _ => {}
             }
-            let coverage = before.map_or_else(
-                || json!({"from": first.to_string(), "until": last.map(|last| last.to_string()), "complete": false}),
-                |said| brought_up(said.coverage, last),
-            );
+            let unlooked = || {
+                let until = last.map(|last| hour(last).to_string());
+                json!({"from": hour(first).to_string(), "until": until, "complete": false})
+            };
+            let coverage = before.map_or_else(unlooked, |said| brought_up(said.coverage, last));
             let say = Say { about: &stored, count, first: Some(first), last, coverage };
             texts.extend(self.sighting(&*read, &say)?);
+            texts.extend(self.able_text(&*read, &stored)?);
         }
         drop(read);
         self.tell_all(&texts)?;
@@ -343,7 +364,10 @@ impl Core {
             return Ok(());
         }
         let source = self.own_source().map_err(|problem| DetectionError::Refused(problem.to_string()))?;
-        let mut pieces = vec![Piece::stix(COVERAGE_DEFINITION.as_bytes())];
+        let definitions = [(COVERAGE, COVERAGE_DEFINITION), (LOOKS, LOOKS_DEFINITION)];
+        let used = definitions.iter().filter(|(id, _)| texts.iter().any(|text| text.contains(id)));
+        let mut pieces: Vec<Piece<'_>> =
+            used.map(|(_, definition)| Piece::stix(definition.as_bytes())).collect();
         pieces.extend(texts.iter().map(|text| Piece::stix(text.as_bytes())));
         let mut problem = None;
         self.ingest(&source, &pieces, &mut |report| {
@@ -432,6 +456,7 @@ impl Core {
                 given: given.at,
                 withdrawn: given.withdrawn,
                 answer: None,
+                unable: None,
                 opinion: None,
             });
             if given.at < answering.given {
@@ -473,10 +498,14 @@ impl Core {
                     Some(known) => known.answer = Some(answer),
                     None => standing.others.push((edge.source, answer)),
                 }
-            } else if told.id.type_name() == "opinion"
-                && let (Some(known), Some(opinion)) = (known, text("opinion"))
-            {
-                known.opinion = Some((opinion, text("explanation")));
+            } else if let Some(known) = known {
+                match told.id.type_name() {
+                    "opinion" => {
+                        known.opinion = text("opinion").map(|opinion| (opinion, text("explanation")));
+                    }
+                    "note" => known.unable = Unable::of(&value).or(known.unable),
+                    _ => {}
+                }
             }
         }
         standing.parties = by_party.into_values().collect();
@@ -485,8 +514,10 @@ impl Core {
             match &party.answer {
                 Some(answer) if answer.count > 0 => standing.seen_by += 1,
                 Some(_) => standing.not_seen_by += 1,
+                None if party.unable.is_some() => {}
                 None => standing.waiting += u64::from(party.withdrawn.is_none()),
             }
+            standing.unable += u64::from(party.unable.is_some());
             let disputes = party.opinion.as_ref().is_some_and(|(opinion, _)| opinion.ends_with("disagree"));
             standing.disputed_by += u64::from(disputes);
         }
@@ -508,23 +539,29 @@ fn assessed(own: Option<u8>, seen: u64, disputed: u64) -> u8 {
     value
 }
 
-/// What was looked at, as others are told: how much and from when, and nothing of how our networks are built.
+/// What was looked at, as others are told: roughly how much and from when, and nothing of how our networks are built. Exact
+/// numbers, asked for window by window, would be a profile of our traffic.
 pub(crate) fn covered(looked: &Looked) -> Value {
     let from = looked.sources.iter().map(|source| source.from).min();
     let until = looked.sources.iter().map(|source| source.until).max();
     json!({
-        "from": from.map(|time| time.to_string()),
-        "until": until.map(|time| time.to_string()),
-        "events": looked.records,
-        "sources": looked.sources.len(),
+        "from": from.map(|time| hour(time).to_string()),
+        "until": until.map(|time| hour(time).to_string()),
+        "events": minimise::coarse(looked.records),
+        "sources": minimise::coarse(looked.sources.len() as u64),
         "complete": looked.complete && looked.blind.is_empty(),
     })
+}
+
+/// The beginning of an instant's hour.
+fn hour(time: Timestamp) -> Timestamp {
+    time.plus_micros(-time.as_micros().rem_euclid(HOUR))
 }
 
 /// What was looked at before, with what was seen since.
 fn brought_up(mut before: Value, last: Option<Timestamp>) -> Value {
     if let (Some(before), Some(last)) = (before.as_object_mut(), last) {
-        let later = last.to_string();
+        let later = hour(last).to_string();
         let until = before.get("until").and_then(Value::as_str).unwrap_or_default();
         if until < later.as_str() {
             before.insert("until".to_owned(), Value::String(later));
@@ -535,7 +572,51 @@ fn brought_up(mut before: Value, last: Option<Timestamp>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::assessed;
+    use model::Timestamp;
+    use ports::telemetry::{Covered, Looked};
+    use serde_json::Value;
+
+    use super::{COVERAGE, COVERAGE_DEFINITION, assessed, brought_up, covered, hour};
+
+    fn looked(records: u64, from: &str, until: &str) -> Looked {
+        let source = Covered {
+            name: "edge-sensor-3".to_owned(),
+            from: from.parse().unwrap(),
+            until: until.parse().unwrap(),
+            records,
+        };
+        Looked { records, complete: true, sources: vec![source], ..Looked::default() }
+    }
+
+    /// Whoever may ask for any window must not read our traffic off the answers.
+    #[test]
+    fn windows_that_differ_a_little_are_answered_alike() {
+        let one = covered(&looked(48_211, "2026-10-02T07:00:10Z", "2026-10-02T19:58:10Z"));
+        let other = covered(&looked(48_390, "2026-10-02T07:00:10Z", "2026-10-02T19:59:10Z"));
+        assert_eq!(one, other);
+        let text = one.to_string();
+        for gone in ["edge", "48", "07:00:10", "19:5"] {
+            assert!(!text.contains(gone), "{gone} in {text}");
+        }
+        assert_eq!((&one["events"], &one["sources"]), (&Value::from(100_000), &Value::from(1)));
+        let nothing = covered(&Looked { complete: true, ..Looked::default() });
+        assert_eq!((&nothing["events"], &nothing["from"]), (&Value::from(0), &Value::Null));
+    }
+
+    #[test]
+    fn what_was_seen_since_was_looked_at_too() {
+        let before = covered(&looked(3, "2026-10-02T07:00:10Z", "2026-10-02T08:30:00Z"));
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let later = brought_up(before.clone(), Some(at("2026-10-03T10:20:30Z")));
+        assert_eq!(later["until"], hour(at("2026-10-03T10:20:30Z")).to_string());
+        assert_eq!(brought_up(before.clone(), Some(at("2026-10-01T00:00:00Z"))), before);
+    }
+
+    #[test]
+    fn the_definition_is_of_the_extension() {
+        let definition: Value = serde_json::from_str(COVERAGE_DEFINITION).unwrap();
+        assert_eq!(definition["id"], COVERAGE);
+    }
 
     #[test]
     fn confidence_follows_what_parties_say() {

@@ -11,7 +11,7 @@ use model::{Finding, Severity, Timestamp};
 use ports::logs::LogBatch;
 
 use super::pipe::Pipe;
-use super::{Detection, DetectionError, Watch, digest};
+use super::{Detection, DetectionError, RuleView, Watch, digest};
 use crate::core::Core;
 
 /// Rules that are tried in one step.
@@ -59,6 +59,14 @@ pub(crate) struct Trials {
     next: (usize, u32),
     begun: Option<Timestamp>,
     results: BTreeMap<(usize, u32), Tried>,
+}
+
+impl RuleView {
+    /// Whether it narrows other rules, and so looks at no event itself.
+    #[must_use]
+    pub fn is_filter(&self) -> bool {
+        self.card.kind == detect::Kind::Filter
+    }
 }
 
 impl Detection {

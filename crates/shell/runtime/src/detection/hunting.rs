@@ -3,6 +3,10 @@
 //! A hunt is a piece of work in the store: it survives a restart, shows how far it has come, and can be called off. What
 //! was looked at is part of every result, so that "nothing" means something.
 
+mod ordered;
+mod state;
+mod tally;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +16,20 @@ use logs::{Format, Reader, Settings};
 use model::{Digest, Seq, StixId, Timestamp, VersionId};
 use policy::Action;
 use ports::detection::{Work, WorkKind};
-use ports::telemetry::{Kept, Looked, Plan};
+use ports::telemetry::{Kept, Looked, Plan, Progress, Stopped};
 use ports::{JournalKind, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::examine::{Examiner, Met};
 use super::pipe::{ReadSpec, met_alert};
-use super::question::{Hunted, Sought, of_indicators};
+use super::question::{Hunted, Sought, Window, more_than_none, of_indicators};
 use super::sink::{Origin, Sink};
 use super::watch::{OneIndicator, one_of, subject_of, version_of};
 use super::{Detection, DetectionError, START, digest, set, shortened};
 use crate::core::Core;
+use state::HuntState;
+pub(crate) use tally::Tally;
 
 /// Journal entries whose indicators are looked for at once.
 const BATCH: usize = 1_000;
@@ -31,20 +37,16 @@ const BATCH: usize = 1_000;
 const SECONDS: u64 = 600;
 /// How long looking back for rules and patterns of one batch may take, in seconds.
 const BACK_SECONDS: u64 = 120;
-/// Samples of each thing that is looked for.
-const SAMPLES: usize = 5;
 /// Things of which samples are kept.
 const SAMPLED: usize = 200;
 /// Things that a report lists.
 const LISTED: usize = 1_000;
 /// A hunt is begun so often at most.
 const TRIES: u64 = 3;
-/// Devices of one day that are counted.
-const DEVICES: usize = 1_000;
-/// Days that are counted one by one.
-const DAYS: usize = 400;
-/// Bytes of a record that a sample shows.
-const EXCERPT: usize = 1_024;
+/// Log sources that a refusal lists.
+const NAMED: usize = 20;
+/// Readers that a thread keeps, for events of several files in turn.
+const READERS: usize = 64;
 /// How often progress is written down, in microseconds.
 const TOLD: i64 = 500_000;
 /// The name of the cursor of looking back.
@@ -80,8 +82,8 @@ pub struct NewHunt {
 pub struct HuntView {
     /// Its number.
     pub id: Digest,
-    /// `waiting`, `running`, `done`, `cancelled` or `failed`.
-    pub state: String,
+    /// Where it stands.
+    pub state: HuntState,
     /// When it was asked for.
     pub begun: Timestamp,
     /// When it changed last.
@@ -90,92 +92,39 @@ pub struct HuntView {
     pub body: Value,
 }
 
-/// What was found of one thing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(crate) struct Tally {
-    pub(crate) count: u64,
-    #[serde(serialize_with = "as_text")]
-    pub(crate) first: Option<Timestamp>,
-    #[serde(serialize_with = "as_text")]
-    pub(crate) last: Option<Timestamp>,
-    pub(crate) days: BTreeMap<String, u64>,
-    /// Whom a block would have met, by day.
-    #[serde(skip)]
-    pub(crate) devices: BTreeMap<String, BTreeSet<String>>,
-    pub(crate) sources: BTreeMap<String, u64>,
-    pub(crate) samples: Vec<Value>,
-}
-
-fn as_text<S: serde::Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => serializer.serialize_str(&time.to_string()),
-        None => serializer.serialize_none(),
-    }
-}
-
-impl Tally {
-    fn add(&mut self, origin: &Origin<'_>, field: &str, value: &str, sample: bool) {
-        self.count += 1;
-        self.first = Some(self.first.map_or(origin.time, |first| first.min(origin.time)));
-        self.last = Some(self.last.map_or(origin.time, |last| last.max(origin.time)));
-        let day = origin.time.to_string().get(..10).unwrap_or_default().to_owned();
-        if self.days.len() < DAYS || self.days.contains_key(&day) {
-            *self.days.entry(day.clone()).or_default() += 1;
-            if let Some(device) = origin.device {
-                let known = self.devices.entry(day).or_default();
-                if known.len() < DEVICES {
-                    known.insert(device.to_owned());
-                }
-            }
-        }
-        *self.sources.entry(origin.source.to_owned()).or_default() += 1;
-        if sample && self.samples.len() < SAMPLES {
-            self.samples.push(json!({
-                "source": origin.source,
-                "part": origin.part,
-                "offset": origin.offset,
-                "time": origin.time.to_string(),
-                "device": origin.device,
-                "field": field,
-                "value": shortened(value, EXCERPT),
-                "record": shortened(&String::from_utf8_lossy(origin.raw), EXCERPT),
-            }));
-        }
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.count += other.count;
-        self.first = match (self.first, other.first) {
-            (Some(one), Some(two)) => Some(one.min(two)),
-            (one, two) => one.or(two),
-        };
-        self.last = self.last.max(other.last);
-        for (day, count) in other.days {
-            *self.days.entry(day).or_default() += count;
-        }
-        for (day, devices) in other.devices {
-            self.devices.entry(day).or_default().extend(devices);
-        }
-        for (source, count) in other.sources {
-            *self.sources.entry(source).or_default() += count;
-        }
-        self.samples.extend(other.samples);
-        self.samples.truncate(SAMPLES);
-    }
-}
-
 /// What a run through the past came to.
 pub(crate) struct Ran {
     /// By number: of the value, the card, or the version.
     pub(crate) tallies: BTreeMap<u64, Tally>,
     pub(crate) looked: Looked,
+    /// Which of its bounds ended it.
+    pub(crate) ended_by: Option<EndedBy>,
     pub(crate) sink: Sink,
+}
+
+/// A bound that ends a hunt before it has looked at everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndedBy {
+    /// It took as long as it may.
+    Seconds,
+    /// It read as much as it may.
+    Bytes,
+}
+
+impl EndedBy {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Bytes => "bytes",
+        }
+    }
 }
 
 /// One thread's own.
 struct Worker {
     examiner: Examiner,
-    reader: Option<(Key, Reader)>,
+    /// The one used last comes last.
+    readers: Vec<(Key, Reader)>,
     tallies: BTreeMap<u64, Tally>,
     sink: Sink,
     failed: Option<DetectionError>,
@@ -200,15 +149,42 @@ pub(crate) struct Bounds {
     pub(crate) max_seconds: Option<u64>,
 }
 
+impl NewHunt {
+    /// Whether its bounds make sense: an instant is one, the window is not empty, and the budget lets something be looked
+    /// at.
+    ///
+    /// # Errors
+    /// [`DetectionError::Refused`] with the reason.
+    pub fn check(&self) -> Result<(), DetectionError> {
+        self.bounds().map(drop)
+    }
+
+    fn bounds(&self) -> Result<Bounds, DetectionError> {
+        let window = Window::parse(self.from.as_deref(), self.until.as_deref())?;
+        if self.sources.as_ref().is_some_and(BTreeSet::is_empty) {
+            let why = "`sources` names no log source; leave it out to look at all of them";
+            return Err(DetectionError::Refused(why.to_owned()));
+        }
+        Ok(Bounds {
+            from: window.from,
+            until: window.until,
+            sources: self.sources.clone(),
+            max_bytes: more_than_none("max_bytes", self.max_bytes)?,
+            max_seconds: more_than_none("max_seconds", self.max_seconds)?,
+        })
+    }
+}
+
 impl Core {
     /// Asks for a hunt, and returns its number.
     ///
     /// # Errors
-    /// [`DetectionError::Refused`] for what cannot be looked for.
+    /// [`DetectionError::Refused`] for what cannot be looked for, and for log sources that there are none of.
     pub fn new_hunt(&self, hunt: &NewHunt, author: &str) -> Result<Digest, DetectionError> {
         let detection = self.detection()?;
+        hunt.check()?;
         hunt.sought.ready()?;
-        bounds_of(hunt)?;
+        self.check_sources(detection, hunt)?;
         let now = self.clock.now();
         let nonce: [u8; 16] = self.ids.random().first_chunk().copied().unwrap_or_default();
         let id = digest(&[b"hunt", &nonce]);
@@ -216,7 +192,7 @@ impl Core {
         let work = Work {
             id,
             kind: WorkKind::Hunt,
-            state: "waiting".to_owned(),
+            state: HuntState::Waiting.as_str().to_owned(),
             over: false,
             party: None,
             object: None,
@@ -231,6 +207,20 @@ impl Core {
         })?;
         detection.hunts.notify_one();
         Ok(id)
+    }
+
+    /// Whether every log source that a hunt names is there, or was: what it left behind can be looked through.
+    fn check_sources(&self, detection: &Detection, hunt: &NewHunt) -> Result<(), DetectionError> {
+        let Some(asked) = &hunt.sources else { return Ok(()) };
+        let here = self.store.read()?.log_sources(self.scope.tenant)?;
+        let kept = detection.outside.telemetry.stats().sources;
+        let names = here.into_iter().map(|(record, _)| record.name);
+        let known: BTreeSet<String> = names.chain(kept.into_iter().map(|source| source.name)).collect();
+        let unknown: Vec<&String> = asked.difference(&known).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        Err(DetectionError::Refused(no_such_source(&unknown, &known)))
     }
 
     /// Hunts, what is not over first.
@@ -271,7 +261,13 @@ impl Core {
             }
             tx.set_work(
                 self.scope,
-                &Work { state: "cancelled".to_owned(), over: true, due: None, changed: now, ..work },
+                &Work {
+                    state: HuntState::Cancelled.as_str().to_owned(),
+                    over: true,
+                    due: None,
+                    changed: now,
+                    ..work
+                },
             )
         })?;
         if let Some(flag) = flag {
@@ -304,7 +300,8 @@ impl Core {
         }
         let tries = body.get("tries").and_then(Value::as_u64).unwrap_or_default() + 1;
         set(&mut body, "tries", tries.into());
-        let running = Work { state: "running".to_owned(), changed: now, body: body.to_string(), ..work };
+        let state = HuntState::Running.as_str().to_owned();
+        let running = Work { state, changed: now, body: body.to_string(), ..work };
         let again = self.store.transact(|tx| tx.set_work(self.scope, &running));
         if let Err(problem) = again {
             self.put_down(detection, running.id);
@@ -318,28 +315,30 @@ impl Core {
         let result = hunt.map_err(|reason| DetectionError::Refused(reason.to_owned())).and_then(|hunt| {
             let hunted = hunt.sought.ready()?;
             let told = Mutex::new(now);
-            let ran = self.run_hunt(detection, &hunted, &bounds_of(&hunt)?, &flag, false, &|progress| {
+            let ran = self.run_hunt(detection, &hunted, &hunt.bounds()?, &flag, false, &|progress| {
                 self.tell(&running, &body, progress, &told);
             })?;
             Ok((hunted, ran))
         });
         if matches!(result, Err(DetectionError::Stopping)) {
             set(&mut body, "tries", (tries - 1).into());
-            let waits = Work { state: "waiting".to_owned(), body: body.to_string(), ..running };
+            let state = HuntState::Waiting.as_str().to_owned();
+            let waits = Work { state, body: body.to_string(), ..running };
             self.store.transact(|tx| tx.set_work(self.scope, &waits))?;
             return Ok(false);
         }
         let state = match &result {
-            Ok(_) if flag.load(Ordering::Acquire) => "cancelled",
-            Ok(_) => "done",
-            Err(_) => "failed",
+            Ok(_) if flag.load(Ordering::Acquire) => HuntState::Cancelled,
+            Ok((_, ran)) if ran.ended_by.is_some() => HuntState::Partial,
+            Ok(_) => HuntState::Done,
+            Err(_) => HuntState::Failed,
         };
         match &result {
             Ok((hunted, ran)) => set(&mut body, "result", report(hunted, ran)),
             Err(problem) => set(&mut body, "error", Value::String(problem.to_string())),
         }
         let over = Work {
-            state: state.to_owned(),
+            state: state.as_str().to_owned(),
             over: true,
             due: None,
             changed: self.clock.now(),
@@ -394,7 +393,7 @@ impl Core {
             .map(|_| {
                 Mutex::new(Worker {
                     examiner: Examiner::new(Arc::clone(&hunted.watch)),
-                    reader: None,
+                    readers: Vec::new(),
                     tallies: BTreeMap::new(),
                     sink: Sink::default(),
                     failed: None,
@@ -417,8 +416,8 @@ impl Core {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             self.look_at(detection, &mut state, kept, &settings, alerts);
         };
-        let telemetry = &detection.outside.telemetry;
-        let mut looked = telemetry.hunt(&plan, workers, &each, &|now| {
+        let telemetry = &*detection.outside.telemetry;
+        let goes_on = |now: &Progress| {
             progress(json!({
                 "steps": now.total,
                 "steps_done": now.done,
@@ -432,15 +431,31 @@ impl Core {
             !off.load(Ordering::Acquire)
                 && !late.load(Ordering::Acquire)
                 && !detection.stopping.load(Ordering::Acquire)
-        })?;
+        };
+        let mut looked = if hunted.ordered {
+            ordered::hunt(telemetry, &plan, ordered::ROOM, &|kept| each(0, kept), &goes_on)?
+        } else {
+            telemetry.hunt(&plan, workers, &each, &goes_on)?
+        };
         if detection.stopping.load(Ordering::Acquire) {
             return Err(DetectionError::Stopping);
         }
-        if late.load(Ordering::Acquire) {
+        // Late with its last step, it has looked at everything all the same.
+        let ended_by = match looked.stopped {
+            Some(Stopped::Budget) => Some(EndedBy::Bytes),
+            Some(Stopped::Asked) if late.load(Ordering::Acquire) => Some(EndedBy::Seconds),
+            Some(Stopped::Asked) | None => None,
+        };
+        if let Some(by) = ended_by {
             looked.complete = false;
-            looked.blind.push(format!("it was ended after {seconds} seconds"));
+            looked.blind.push(match by {
+                EndedBy::Seconds => format!("it was ended after {seconds} seconds"),
+                EndedBy::Bytes => {
+                    format!("it was ended after reading {} bytes", bounds.max_bytes.unwrap_or_default())
+                }
+            });
         }
-        let mut ran = Ran { tallies: BTreeMap::new(), looked, sink: Sink::default() };
+        let mut ran = Ran { tallies: BTreeMap::new(), looked, ended_by, sink: Sink::default() };
         for state in states {
             let worker = state.into_inner().unwrap_or_else(PoisonError::into_inner);
             if let Some(problem) = worker.failed {
@@ -463,14 +478,21 @@ impl Core {
         settings: &BTreeMap<String, Settings>,
         alerts: bool,
     ) {
-        let Worker { examiner, reader, tallies, sink, failed } = worker;
+        let Worker { examiner, readers, tallies, sink, failed } = worker;
         let same = |key: &Key| {
             key.source == kept.source
                 && key.format == kept.format
                 && (key.part == kept.part || !kept.format.starts_with("zeek"))
                 && key.header == kept.header.unwrap_or_default()
         };
-        if reader.as_ref().is_none_or(|(key, _)| !same(key)) {
+        let known = readers.iter().rposition(|(key, _)| same(key));
+        if let Some(at) = known {
+            // Most often it is the last one already.
+            if at + 1 < readers.len() {
+                let used = readers.remove(at);
+                readers.push(used);
+            }
+        } else {
             let Ok(format) = kept.format.parse::<Format>() else { return };
             let own = settings.get(kept.source).cloned().unwrap_or_default();
             let stream = logs::detect(kept.header.unwrap_or(kept.raw), kept.part)
@@ -486,9 +508,12 @@ impl Core {
                 part: kept.part.to_owned(),
                 header: kept.header.unwrap_or_default().to_vec(),
             };
-            *reader = Some((key, fresh));
+            if readers.len() >= READERS {
+                readers.remove(0);
+            }
+            readers.push((key, fresh));
         }
-        let Some((_, reader)) = reader else { return };
+        let Some((_, reader)) = readers.last_mut() else { return };
         // It was read when it was kept: what cannot be read now was damaged, which the telemetry store says itself.
         let Ok(Some(event)) = reader.read(kept.raw, kept.time) else { return };
         let origin = Origin {
@@ -535,6 +560,16 @@ impl Core {
     /// When the store fails; the same stretch is looked for again then.
     pub fn hunt_back_step(&self) -> Result<bool, DetectionError> {
         let detection = self.detection()?;
+        let again = detection.take_again();
+        let done = self.hunt_back(detection, &again);
+        if done.is_err() {
+            detection.look_again(again);
+        }
+        done
+    }
+
+    /// Looks back for what the journal newly brought, and for what may be looked for only now.
+    fn hunt_back(&self, detection: &Detection, again: &BTreeSet<StixId>) -> Result<bool, DetectionError> {
         let tenant = self.scope.tenant;
         let now = self.clock.now();
         let registry = self.registry()?;
@@ -545,21 +580,29 @@ impl Core {
             Err(StoreError::CursorExpired { horizon }) => {
                 drop(read);
                 self.store.transact(|tx| tx.set_cursor(tenant, CURSOR, horizon))?;
+                detection.look_again(again.iter().cloned());
                 return Ok(true);
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(last) = rows.last().map(|row| row.seq) else { return Ok(false) };
+        if rows.is_empty() && again.is_empty() {
+            return Ok(false);
+        }
+        let last = rows.last().map_or(at, |row| row.seq);
         let more = rows.len() == BATCH;
         let mut arrived: BTreeMap<StixId, OneIndicator> = BTreeMap::new();
-        for row in &rows {
-            let Some(object) = row.object.as_ref().filter(|_| row.kind == JournalKind::Put) else { continue };
-            if object.id.type_name() != "indicator" {
-                continue;
-            }
-            let Some(one) = one_of(&*read, self, object.version_id)? else { continue };
-            if self.may_use(&registry, &*read, object.version_id, Action::Detect, now)?.is_ok() {
-                arrived.insert(object.id.clone(), one);
+        let mut versions = BTreeSet::new();
+        for id in again {
+            versions.extend(read.object(self.scope, id, None)?.map(|stored| stored.version_id));
+        }
+        let put = rows.iter().filter(|row| row.kind == JournalKind::Put);
+        let put = put.filter_map(|row| row.object.as_ref());
+        let indicators = put.filter(|object| object.id.type_name() == "indicator");
+        versions.extend(indicators.map(|object| object.version_id));
+        for version in versions {
+            let Some(one) = one_of(&*read, self, version)? else { continue };
+            if self.may_use(&registry, &*read, version, Action::Detect, now)?.is_ok() {
+                arrived.insert(one.stored.id.clone(), one);
             }
         }
         drop(read);
@@ -632,31 +675,27 @@ fn mute(hunted: &Hunted, arrived: &[OneIndicator]) -> BTreeSet<VersionId> {
 fn view(work: Work) -> HuntView {
     HuntView {
         id: work.id,
-        state: work.state,
+        // What an other version wrote cannot be gone on with here.
+        state: HuntState::parse(&work.state).unwrap_or(HuntState::Failed),
         begun: work.begun,
         changed: work.changed,
         body: serde_json::from_str(&work.body).unwrap_or_default(),
     }
 }
 
-fn bounds_of(hunt: &NewHunt) -> Result<Bounds, DetectionError> {
-    let time = |text: &Option<String>, what: &str| {
-        text.as_deref()
-            .map(|text| {
-                text.parse::<Timestamp>().map_err(|_| {
-                    let example = "2026-01-31T12:00:00Z";
-                    DetectionError::Refused(format!("`{what}` is no instant; write it as {example}"))
-                })
-            })
-            .transpose()
-    };
-    Ok(Bounds {
-        from: time(&hunt.from, "from")?,
-        until: time(&hunt.until, "until")?,
-        sources: hunt.sources.clone(),
-        max_bytes: hunt.max_bytes,
-        max_seconds: hunt.max_seconds,
-    })
+/// Why a hunt over log sources that are not there is refused, and what there is instead.
+fn no_such_source(unknown: &[&String], known: &BTreeSet<String>) -> String {
+    let unknown = listed(unknown.iter().copied());
+    if known.is_empty() {
+        return format!("there is no log source {unknown}: there is none at all");
+    }
+    let more = if known.len() > NAMED { format!(" and {} more", known.len() - NAMED) } else { String::new() };
+    format!("there is no log source {unknown}; there are {}{more}", listed(known.iter()))
+}
+
+fn listed<'n>(names: impl Iterator<Item = &'n String>) -> String {
+    let names = names.take(NAMED).map(|name| format!("`{}`", shortened(name, 100)));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// What was looked at, as it is shown.
@@ -694,6 +733,59 @@ fn report(hunted: &Hunted, ran: &Ran) -> Value {
         "hits": total,
         "found": listed.collect::<Vec<_>>(),
         "left_off": left_off,
+        "ended_by": ran.ended_by.map(EndedBy::as_str),
         "looked_at": coverage(&ran.looked),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hunt() -> NewHunt {
+        NewHunt {
+            sought: Sought::Values(vec!["192.0.2.1".to_owned()]),
+            from: None,
+            until: None,
+            sources: None,
+            max_seconds: None,
+            max_bytes: None,
+            reason: String::new(),
+        }
+    }
+
+    fn why(hunt: &NewHunt) -> String {
+        hunt.check().err().map(|problem| problem.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn bounds_that_let_nothing_be_looked_at_are_refused_by_name() {
+        assert_eq!(why(&hunt()), "");
+        assert_eq!(why(&NewHunt { max_seconds: Some(1), max_bytes: Some(1), ..hunt() }), "");
+        let at = |second: u8| Some(format!("2026-10-02T07:00:{second:02}Z"));
+        assert_eq!(why(&NewHunt { from: at(1), until: at(2), ..hunt() }), "");
+        for (odd, word) in [
+            (NewHunt { max_seconds: Some(0), ..hunt() }, "`max_seconds`"),
+            (NewHunt { max_bytes: Some(0), ..hunt() }, "`max_bytes`"),
+            (NewHunt { sources: Some(BTreeSet::new()), ..hunt() }, "`sources`"),
+            (NewHunt { from: at(1), until: at(1), ..hunt() }, "not before `until`"),
+            (NewHunt { from: at(2), until: at(1), ..hunt() }, "not before `until`"),
+            (NewHunt { from: Some("yesterday".to_owned()), ..hunt() }, "`from`"),
+            (NewHunt { until: Some("2026-10-02".to_owned()), ..hunt() }, "`until`"),
+        ] {
+            assert!(why(&odd).contains(word), "{word}: {}", why(&odd));
+        }
+    }
+
+    #[test]
+    fn an_unknown_log_source_is_named_with_those_that_there_are() {
+        let unknown = "nowhere".to_owned();
+        let known: BTreeSet<String> = (10..40).map(|n| format!("sensor-{n}")).collect();
+        let said = no_such_source(&[&unknown], &known);
+        assert!(
+            said.contains("`nowhere`; there are `sensor-10`, ") && said.ends_with(" and 10 more"),
+            "{said}"
+        );
+        assert!(no_such_source(&[&unknown], &BTreeSet::new()).contains("none at all"));
+    }
 }

@@ -12,7 +12,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use containment::{
     Approval, ApprovalRule, Failure, Guarded, Lease, MAX_ITEMS, NeverBlock, Proposal, ProposalError, Receipt,
-    State,
+    State, Unread,
 };
 use controls::{BlockSet, Format, Options};
 use keys::posts::{Approval as Signature, Post, Why};
@@ -21,7 +21,7 @@ use ports::detection::{Work, WorkKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Detection, DetectionError, digest};
+use super::{Detection, DetectionError, digest, shortened};
 use crate::core::Core;
 use crate::rules::NodeRules;
 use crate::trust::TrustError;
@@ -37,6 +37,12 @@ const AGAIN: i64 = 60_000_000;
 const PAUSE: i64 = 5_000_000;
 /// …up to this.
 const LONGEST_PAUSE: i64 = 60_000_000;
+/// Posts that whoever is signed in can act for where there are no keys: no other could be shown.
+const UNPROVEN: [Post; 2] = [Post::Analyst, Post::DutyOfficer];
+/// Bytes that are kept of what could not be blocked…
+const TEXT: usize = 100;
+/// …and of why.
+const REASON: usize = 500;
 /// Posts whose approval of a lease counts, beside those that the node's rules name.
 const POSTS: [Post; 5] =
     [Post::Analyst, Post::DutyOfficer, Post::ReleaseOfficer, Post::SystemOwner, Post::NationalAuthority];
@@ -99,9 +105,10 @@ pub struct Containment {
 }
 
 impl Containment {
-    fn rule(&self) -> ApprovalRule {
+    /// `proven` says whether there are keys, so that only signatures count.
+    fn rule(&self, proven: bool) -> ApprovalRule {
         let LeaseSettings { persons, posts, .. } = self.settings.clone();
-        ApprovalRule { persons, posts, ..ApprovalRule::default() }
+        ApprovalRule { persons, posts, proven, ..ApprovalRule::default() }
     }
 }
 
@@ -279,6 +286,7 @@ impl Core {
         }
         let registry = self.registry()?;
         let guard = self.never_block()?;
+        let mut unread = Vec::new();
         let (items, known) = {
             let read = self.store.read()?;
             if read.open_work(self.scope, WorkKind::Lease)? >= MOST as u64 {
@@ -286,10 +294,12 @@ impl Core {
             }
             let mut items = Vec::new();
             for text in &new.values {
-                self.items_of_value(&registry, &*read, text, now, &mut items)?;
+                let taken = self.items_of_value(&registry, &*read, text, now, &mut items);
+                or_unread(taken, text, new.keep_rest, &mut unread)?;
             }
             for id in &new.objects {
-                self.items_of_object(&*read, id, &mut items)?;
+                let taken = self.items_of_object(&*read, id, &mut items);
+                or_unread(taken, &id.to_string(), new.keep_rest, &mut unread)?;
             }
             let known = self.known_of(&registry, &*read, &items, now)?;
             (items, known)
@@ -298,13 +308,15 @@ impl Core {
         let id = digest(&[b"lease", &nonce]);
         let proposal = Proposal {
             items,
+            unread,
             purpose: new.purpose.clone(),
             actuators: new.actuators.clone(),
             until: new.until,
             by: author.to_owned(),
             keep_rest: new.keep_rest,
         };
-        let lease = Lease::propose(id, proposal, &guard, &known, now).map_err(not_proposed)?;
+        let lease = Lease::propose(id, proposal, &guard, &known, now)
+            .map_err(|problem| not_proposed(problem, new.keep_rest))?;
         let work = Work {
             id,
             kind: WorkKind::Lease,
@@ -332,7 +344,7 @@ impl Core {
     /// # Errors
     /// When the store fails.
     pub fn leases(&self, limit: usize) -> Result<Vec<LeaseView>, DetectionError> {
-        let rule = self.rules().containment.rule();
+        let rule = self.rules().containment.rule(self.has_promised()?);
         let works = self.store.read()?.works(self.scope, WorkKind::Lease, false, limit)?;
         Ok(works.into_iter().map(|work| view(work, &rule)).collect())
     }
@@ -342,7 +354,7 @@ impl Core {
     /// # Errors
     /// [`DetectionError::Missing`] when there is none of this number.
     pub fn lease(&self, id: Digest) -> Result<LeaseView, DetectionError> {
-        let rule = self.rules().containment.rule();
+        let rule = self.rules().containment.rule(self.has_promised()?);
         let work = self.store.read()?.work(self.scope, WorkKind::Lease, id)?;
         work.map(|work| view(work, &rule)).ok_or_else(|| missing(id))
     }
@@ -372,31 +384,41 @@ impl Core {
     }
 
     /// Counts approvals of exactly [`Core::lease_statement`]; says whether there are enough now. A node without keys has
-    /// no officers: there whoever is asking approves, as `post`.
+    /// no officers: there the caller approves, by the name that they signed in with and not by what they call themselves,
+    /// as that post; the lease says that there was no proof. `author` is for the audit log.
     ///
     /// # Errors
-    /// [`DetectionError::Refused`] for approvals that do not count, with the reason.
+    /// [`DetectionError::Refused`] for approvals that do not count, with the reason, and where nobody could show the posts
+    /// that the node's rules ask for.
     pub fn approve_lease(
         &self,
         id: Digest,
         approvals: &[Signature],
-        post: Post,
+        (caller, post): (&str, Post),
         author: &str,
     ) -> Result<bool, DetectionError> {
-        let rule = self.rules().containment.rule();
-        let has_keys = self.has_promised()?;
-        if !has_keys && !approvals.is_empty() {
+        let proven = self.has_promised()?;
+        let rule = self.rules().containment.rule(proven);
+        if !proven && !approvals.is_empty() {
             return Err(refused("this node has no keys, so it knows no officers: approve without key files"));
         }
-        self.change_lease(id, author, "lease.approve", "", |lease, at| {
-            let given = if has_keys {
+        let unheld = |post: &&String| !UNPROVEN.iter().any(|held| held.as_str() == post.as_str());
+        if !proven && let Some(post) = rule.posts.iter().find(unheld) {
+            return Err(refused(format!(
+                "the node's rules ask for a person who holds {post}, and without keys nobody can show that: make keys \
+                 with `key establish`, or leave {post} out of the rules' [containment]"
+            )));
+        }
+        let reason = if proven { "" } else { "without proof of person" };
+        self.change_lease(id, author, "lease.approve", reason, |lease, at| {
+            let given = if proven {
                 self.persons_behind(lease, approvals, &rule, at)?
             } else {
-                vec![(author.to_owned(), post)]
+                vec![(caller.to_owned(), post)]
             };
             let revision = lease.revision();
             for (person, post) in given {
-                let approval = Approval { person, post: post.as_str().to_owned(), at, revision };
+                let approval = Approval { person, post: post.as_str().to_owned(), at, revision, proven };
                 if lease.approve(approval, &rule).map_err(refused)? {
                     return Ok(true);
                 }
@@ -510,7 +532,8 @@ impl Core {
             return Err(refused(format!("lease {} is {state}, and not in force", id.short())));
         }
         let now = self.clock.now();
-        let set = BlockSet { name: format!("lease {}", id.short()), items: lease.wanted(now) };
+        let name = format!("lease {}", id.short());
+        let set = BlockSet { name, items: lease.wanted(now), leases: BTreeSet::from([id]) };
         let export = controls::export(format, &set, now, &Options::default());
         Ok((export.text, export.skipped.iter().map(ToString::to_string).collect()))
     }
@@ -565,17 +588,40 @@ fn retry_all(lease: &mut Lease) {
     names.iter().for_each(|name| lease.retry(name));
 }
 
-fn not_proposed(problem: ProposalError) -> DetectionError {
-    let ProposalError::Refused(left) = problem else { return refused(problem) };
-    let named: Vec<String> =
-        left.iter().take(NAMED).map(|left| format!("`{}`: {}", left.item.observable, left.why)).collect();
-    let more = left.len().saturating_sub(named.len());
+/// What nothing can be made of is named with everything else that must not be blocked: it stops the others only where
+/// the proposer did not say to go on. An object that does not exist is said to be missing there.
+fn or_unread(
+    taken: Result<(), DetectionError>,
+    text: &str,
+    keep_rest: bool,
+    unread: &mut Vec<Unread>,
+) -> Result<(), DetectionError> {
+    let why = match taken {
+        Err(DetectionError::Refused(why)) => why,
+        Err(missing @ DetectionError::Missing(_)) if keep_rest => missing.to_string(),
+        other => return other,
+    };
+    let text = shortened(text, TEXT);
+    let why = why.strip_prefix(&format!("`{text}`: ")).unwrap_or(&why);
+    let text = if text.trim().is_empty() { "nothing" } else { text };
+    unread.push(Unread { text: text.to_owned(), why: shortened(why, REASON).to_owned() });
+    Ok(())
+}
+
+fn not_proposed(problem: ProposalError, keep_rest: bool) -> DetectionError {
+    let ProposalError::Refused(left, unread) = problem else { return refused(problem) };
+    let of_items = left.iter().map(|left| format!("`{}`: {}", left.item.observable, left.why));
+    let of_texts = unread.iter().map(|unread| format!("`{}`: {}", unread.text, unread.why));
+    let named: Vec<String> = of_items.chain(of_texts).take(NAMED).collect();
+    let all = left.len().saturating_add(unread.len());
+    let more = all.saturating_sub(named.len());
     let more = if more == 0 { String::new() } else { format!("; and {more} more") };
-    refused(format!(
-        "{} of the items must not be blocked: {}{more}; leave them out, or go on with the others with --keep-rest",
-        left.len(),
-        named.join("; ")
-    ))
+    let next = if keep_rest {
+        "nothing else is left to block"
+    } else {
+        "leave them out, or go on with the others with --keep-rest"
+    };
+    refused(format!("{all} of the items must not be blocked: {}{more}; {next}", named.join("; ")))
 }
 
 fn missing(id: Digest) -> DetectionError {

@@ -1,6 +1,7 @@
 //! Detection on a running node: what is watched, what is read, what was found, and what others are told of it.
 //!
-//! [`Core::watch_step`] follows the journal and keeps what is watched up to date; a task for each log source reads,
+//! [`Core::watch_step`] follows the journal and keeps what is watched up to date, [`Core::follow_step`] without waiting for
+//! rules that are loaded; a task for each log source reads,
 //! matches and keeps; [`Core::hunt_back_step`] looks for everything new in what was kept and answers whoever shared it.
 //!
 //! What is watched only says where to look closer: whether a match counts is asked of the store when it matches
@@ -47,7 +48,7 @@ pub use reading::{PUSH, Pushed};
 pub use requests::{NewRequest, RequestView};
 pub(crate) use tasks::start;
 pub use verdict::{Allowed, NotAllowed};
-pub use watch::{RuleView, SubjectState, Watch};
+pub use watch::{Delivered, Notes, Progress, RuleSet, RuleView, SubjectState, Watch};
 
 /// What detection needs from outside.
 #[derive(Clone)]
@@ -108,6 +109,12 @@ pub struct Detection {
     pub(crate) moved: tokio::sync::watch::Sender<u64>,
     /// Own rules were added or removed.
     rules_changed: AtomicBool,
+    /// Rules that others shared came, changed or went.
+    shared_changed: AtomicBool,
+    /// Held while rules are loaded.
+    loading: Mutex<()>,
+    /// How far the watch is.
+    progress: Mutex<watch::Progress>,
     /// Warning lists were changed.
     pub(crate) lists_changed: AtomicBool,
     /// Hunts under way, and whether each was called off.
@@ -148,6 +155,9 @@ impl Detection {
             ready: tokio::sync::watch::Sender::new(false),
             moved: tokio::sync::watch::Sender::new(0),
             rules_changed: AtomicBool::new(true),
+            shared_changed: AtomicBool::new(false),
+            loading: Mutex::default(),
+            progress: Mutex::default(),
             lists_changed: AtomicBool::new(false),
             under_way: Mutex::default(),
             seen: Mutex::default(),
@@ -172,10 +182,14 @@ impl Detection {
         Arc::clone(&self.watch.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Swaps what is watched. Whoever waits for events lets go of what was watched before, which may be large.
-    fn set_watch(&self, watch: Watch) {
-        let watch = Arc::new(watch);
-        *self.watch.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&watch);
+    /// Swaps what is watched for what is made of it. Whoever waits for events lets go of what was watched before, which may
+    /// be large.
+    fn change_watch(&self, change: impl FnOnce(&Watch) -> Watch) {
+        let mut held = self.watch.write().unwrap_or_else(PoisonError::into_inner);
+        let watch = Arc::new(change(&held));
+        let before = std::mem::replace(&mut *held, Arc::clone(&watch));
+        drop(held);
+        drop(before);
         self.moved.send_modify(|count| *count += 1);
         // One that is in use now renews itself.
         if let Ok(mut pipes) = self.pushing.try_lock() {

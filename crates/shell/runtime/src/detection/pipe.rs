@@ -6,15 +6,16 @@ use std::sync::Arc;
 use logs::{Counts, Detected, Event, Format, Frame, Framer, Framing, MAX_RECORD, Mapping, Reader, Settings};
 use model::Timestamp;
 use observable::{Observable, normalise};
+use ports::StoreError;
 use ports::logs::LogBatch;
 use ports::telemetry::Kept;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::examine::{Examiner, Met};
 use super::sink::{Evidence, Match, Origin, Sink};
 use super::watch::version_of;
-use super::{Detection, DetectionError, Watch};
+use super::{Detection, DetectionError, Watch, digest};
 use crate::core::Core;
 
 /// Bytes that are waited for before a part's format is decided on.
@@ -25,6 +26,8 @@ const HEADER: usize = 64 << 10;
 const NAMED: usize = 512;
 /// An event's own time may be ahead of the clock by this much, in microseconds: one hour.
 const AHEAD: i64 = 3_600_000_000;
+/// Classes of events that configurations can make.
+const OWN_CLASSES: u16 = 55_536;
 
 /// How the records of a source are read, as its configuration says beside what its kind needs.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -57,6 +60,23 @@ pub struct LogSourceSpec {
     pub category: Option<String>,
     /// Such as `security`.
     pub service: Option<String>,
+    /// Whether these are words of one's own, which no table has: rules that name them look at the events of this source.
+    #[serde(default)]
+    pub own: bool,
+}
+
+impl LogSourceSpec {
+    fn words(&self) -> [Option<&str>; 3] {
+        [&self.product, &self.category, &self.service]
+            .map(|word| word.as_deref().filter(|word| !word.is_empty()))
+    }
+
+    /// The class of its own words: the same whenever and wherever they are said, as stored events keep its number. Two
+    /// sources share one if their words are the same, and else in one of [`OWN_CLASSES`] cases.
+    fn own_class(&self) -> logs::ClassId {
+        let [low, high, ..] = digest(&self.words().map(|word| word.unwrap_or_default().as_bytes())).0;
+        logs::ClassId::own(u16::from_le_bytes([low, high]) % OWN_CLASSES)
+    }
 }
 
 impl ReadSpec {
@@ -79,12 +99,18 @@ impl ReadSpec {
 
     fn class(&self) -> Result<Option<logs::ClassId>, String> {
         let Some(source) = &self.logsource else { return Ok(None) };
-        let source = logs::LogSource {
-            product: source.product.as_deref(),
-            category: source.category.as_deref(),
-            service: source.service.as_deref(),
-        };
-        match logs::route(&source) {
+        let [product, category, service] = source.words();
+        let words = logs::LogSource { product, category, service };
+        match logs::route(&words) {
+            _ if source.own && words == logs::LogSource::default() => {
+                Err("`logsource` is your `own`, and says nothing: name a product, category or service"
+                    .to_owned())
+            }
+            logs::Route::Classes(_) if source.own => {
+                Err("`logsource` is known here and not your `own`; leave `own` out, or choose other words"
+                    .to_owned())
+            }
+            logs::Route::Unknown | logs::Route::Nothing(_) if source.own => Ok(Some(source.own_class())),
             logs::Route::Classes(classes) => match classes.as_slice() {
                 [class] => Ok(Some(*class)),
                 several => Err(format!(
@@ -93,11 +119,20 @@ impl ReadSpec {
                 )),
             },
             logs::Route::Nothing(why) => Err(format!("`logsource`: {why}")),
-            logs::Route::Unknown => {
-                Err("`logsource` is none that is known; leave it out, and events are told by their fields"
-                    .to_owned())
-            }
+            logs::Route::Unknown => Err(
+                "`logsource` is none that is known; leave it out, and events are told by their fields, or \
+                     add `\"own\": true` if rules name it by these words"
+                    .to_owned(),
+            ),
         }
+    }
+
+    /// What rules call its events by words of its own, and the class of those events.
+    #[must_use]
+    pub fn own(&self) -> Option<(detect::Source, logs::ClassId)> {
+        let source = self.logsource.as_ref().filter(|source| source.own)?;
+        let [product, category, service] = source.words().map(|word| word.map(str::to_owned));
+        Some((detect::Source { product, category, service }, self.class().ok()??))
     }
 
     /// The settings of its readers.
@@ -116,6 +151,21 @@ impl ReadSpec {
 
     pub(crate) fn keeps(&self) -> bool {
         self.keep != Some(false)
+    }
+}
+
+impl Core {
+    /// What log sources are called by words of their own, and the class of their events: rules that name them look there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn own_classes(&self) -> Result<Vec<(detect::Source, logs::ClassId)>, StoreError> {
+        let sources = self.store.read()?.log_sources(self.scope.tenant)?;
+        let mut own: Vec<_> =
+            sources.iter().filter_map(|(record, _)| ReadSpec::parse(&record.config).ok()?.own()).collect();
+        own.sort();
+        own.dedup();
+        Ok(own)
     }
 }
 
@@ -296,7 +346,7 @@ impl Pipe {
                 match self.begin(&part, head, batch) {
                     Ok(begun) => part.begun = begun,
                     Err(why) => {
-                        outcome.problem = Some(format!("{}: {why}", part.name));
+                        outcome.problem = Some(of_part(&part.name, &why));
                         // Passed over: the place moves on, so that a file that is no log is not read for ever.
                         part.from = batch.offset + batch.bytes.len() as u64;
                         part.waiting.clear();
@@ -309,6 +359,13 @@ impl Pipe {
                 let over = batch.ends || gathered.len() >= logs::HEAD;
                 if over {
                     part.from = batch.offset + batch.bytes.len() as u64;
+                }
+                if over && !gathered.is_empty() && gathered.iter().all(|byte| *byte == 0) {
+                    let why = format!(
+                        "{} bytes of zeros and nothing else: was it cut off by a crash or a full disk? Send a whole copy",
+                        gathered.len()
+                    );
+                    outcome.problem = Some(of_part(&part.name, &why));
                 }
                 part.waiting = if over { Vec::new() } else { gathered };
                 outcome.place = Some((part.number, part.from));
@@ -430,6 +487,11 @@ impl Pipe {
         }
         Ok(())
     }
+}
+
+/// What is the matter with a part, which may have no name.
+fn of_part(name: &str, why: &str) -> String {
+    if name.is_empty() { why.to_owned() } else { format!("{name}: {why}") }
 }
 
 /// Whether records mean nothing without the lines before them.
@@ -642,21 +704,28 @@ const fn level_of(confidence: Option<u8>) -> u8 {
     }
 }
 
-/// What a source's records were, for its detail.
-pub(crate) fn detail(counts: &Counts) -> String {
-    let reasons: serde_json::Map<String, Value> = counts
-        .malformed
-        .iter()
-        .map(|(reason, count)| (reason.as_str().to_owned(), Value::from(*count)))
-        .collect();
-    let samples = counts.samples.iter().map(|sample| {
-        json!({
-            "reason": sample.reason.as_str(),
-            "offset": sample.offset,
-            "message": sample.message,
-            "text": sample.text,
-            "remedy": sample.reason.remedy(),
-        })
-    });
-    json!({"malformed": reasons, "samples": samples.collect::<Vec<_>>()}).to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_ones_own_make_a_class_that_stays_the_same() {
+        let spec = |words: &str| ReadSpec::parse(&format!("{{\"logsource\": {words}}}"));
+        let own = |words: &str| spec(words).unwrap().own().unwrap();
+        let (source, class) = own(r#"{"product": "acme", "service": "gateway", "own": true}"#);
+        assert_eq!((source.product.as_deref(), source.category), (Some("acme"), None));
+        assert!(class.number() >= 10_000);
+        // What is left out and what is empty are the same; other words are another class.
+        let same = own(r#"{"product": "acme", "category": "", "service": "gateway", "own": true}"#);
+        assert_eq!(same.1, class);
+        assert_ne!(own(r#"{"product": "acme", "own": true}"#).1, class);
+        assert_ne!(own(r#"{"product": "acme", "category": "gateway", "own": true}"#).1, class);
+        let settings = spec(r#"{"product": "acme", "service": "gateway", "own": true}"#).unwrap().settings();
+        assert_eq!(settings.class, Some(class));
+        // A word that is mistyped is not taken for one's own, and what is known is nobody's own.
+        assert!(spec(r#"{"product": "windwos", "service": "security"}"#).is_err());
+        assert!(spec(r#"{"product": "windows", "service": "security", "own": true}"#).is_err());
+        assert!(spec(r#"{"own": true}"#).is_err());
+        assert!(spec(r#"{"product": "linux", "service": "sshd"}"#).unwrap().own().is_none());
+    }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use detect::{Atom, Entry, Index, Loader, Patterns, State, Watched};
+use detect::{Atom, Entry, Index, Kind, Loader, Patterns, Sigma, State, Watched};
+use keys::window::DAY;
 use model::Timestamp;
 use observable::Observable;
 use serde::{Deserialize, Serialize};
+use stix_pattern::{Pattern, Reach};
 
 use super::watch::{OneIndicator, RuleSet, Watch};
 use super::{DetectionError, shortened};
@@ -37,8 +39,61 @@ pub(crate) struct Hunted {
     pub(crate) classes: Option<BTreeSet<u16>>,
     /// What each number stands for.
     pub(crate) names: Vec<String>,
-    /// Whether events have to come in order of time.
+    /// Whether events of all log sources have to come in the order of time, one after the other: it counts over several, or
+    /// asks which came first.
     pub(crate) ordered: bool,
+}
+
+/// Which events, by their time. Empty ones are refused where they are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// From then on.
+    pub(crate) from: Option<Timestamp>,
+    /// Before then.
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl Window {
+    /// Reads its ends, as people write them.
+    ///
+    /// # Errors
+    /// [`DetectionError::Refused`] for what is no instant, and for a window in which nothing can be.
+    pub(crate) fn parse(from: Option<&str>, until: Option<&str>) -> Result<Self, DetectionError> {
+        let read = |name: &str, text: Option<&str>| {
+            let parsed = text.map(|text| {
+                text.parse::<Timestamp>()
+                    .map_err(|error| refused(format!("`{name}`: `{}` is {error}", shortened(text, 100))))
+            });
+            parsed.transpose()
+        };
+        let window = Self { from: read("from", from)?, until: read("until", until)? };
+        if window.from.zip(window.until).is_some_and(|(from, until)| from >= until) {
+            return Err(refused("`from` is not before `until`, so nothing would be looked at"));
+        }
+        Ok(window)
+    }
+
+    /// The days that it touches, from midnight to midnight in UTC.
+    pub(crate) fn whole_days(self) -> Self {
+        let day = |micros: i64| Timestamp::from_micros(micros.div_euclid(DAY) * DAY);
+        Self {
+            from: self.from.map(|from| day(from.as_micros())),
+            until: self.until.map(|until| day(until.as_micros() + DAY - 1)),
+        }
+    }
+}
+
+/// A budget, which has to let something be looked at.
+///
+/// # Errors
+/// [`DetectionError::Refused`] for 0.
+pub(crate) fn more_than_none(name: &str, budget: Option<u64>) -> Result<Option<u64>, DetectionError> {
+    match budget {
+        Some(0) => {
+            Err(refused(format!("`{name}` is 0, so nothing would be looked at; leave it out or give more")))
+        }
+        other => Ok(other),
+    }
 }
 
 fn refused(reason: impl Into<String>) -> DetectionError {
@@ -108,7 +163,7 @@ fn of_rules(text: &str) -> Result<Hunted, DetectionError> {
     let classes = active.flat_map(|card| card.classes.iter().map(|class| class.number()));
     let classes: BTreeSet<u16> = classes.collect();
     let names = sigma.cards().iter().map(|card| card.title.clone()).collect();
-    let ordered = sigma.cards().iter().any(|card| card.kind == detect::Kind::Correlation);
+    let ordered = correlates(&sigma);
     let objects = vec![None; sigma.cards().len()];
     let rules = [Arc::new(RuleSet { sigma, objects }), Arc::default()];
     let watch = Watch { rules, ..Watch::default() };
@@ -125,12 +180,23 @@ fn of_pattern(text: &str) -> Result<Hunted, DetectionError> {
             Ok(Hunted { watch: Arc::new(watch), values, classes: None, names, ordered: false })
         }
         Watched::Pattern(pattern) => {
+            let ordered = spans_events(&pattern);
             let patterns = Patterns::new(std::iter::once((0, pattern, Timestamp::MIN, None)));
             let watch = Watch { patterns: Arc::new(patterns), ..Watch::default() };
             let watch = Arc::new(watch);
-            Ok(Hunted { watch, values: Vec::new(), classes: None, names, ordered: true })
+            Ok(Hunted { watch, values: Vec::new(), classes: None, names, ordered })
         }
     }
+}
+
+/// Whether a rule of these counts or orders what others found.
+fn correlates(sigma: &Sigma) -> bool {
+    sigma.cards().iter().any(|card| card.kind == Kind::Correlation)
+}
+
+/// Whether a match of it may take more than one event.
+fn spans_events(pattern: &Pattern) -> bool {
+    pattern.reach() != Reach::One
 }
 
 /// Indicators that came, ready to be looked for together: the values at once, and the rest.
@@ -145,7 +211,7 @@ pub(crate) struct Arrived {
 pub(crate) fn of_indicators(indicators: &[OneIndicator]) -> Arrived {
     let mut entries = Vec::new();
     let mut patterns = Vec::new();
-    let mut loader = Loader::new();
+    let mut loader = Loader::shared();
     let mut rules = std::collections::BTreeMap::new();
     for one in indicators {
         entries.extend(one.entries.iter().cloned());
@@ -165,6 +231,7 @@ pub(crate) fn of_indicators(indicators: &[OneIndicator]) -> Arrived {
     });
     let others = (!patterns.is_empty() || !rules.is_empty()).then(|| {
         let sigma = Arc::new(loader.finish());
+        let ordered = correlates(&sigma) || patterns.iter().any(|(_, pattern, ..)| spans_events(pattern));
         let objects = sigma.cards().iter().map(|card| rules.get(&card.file).copied()).collect();
         let classes = sigma.cards().iter().flat_map(|card| card.classes.iter().map(|class| class.number()));
         let classes = patterns.is_empty().then(|| classes.collect());
@@ -177,8 +244,56 @@ pub(crate) fn of_indicators(indicators: &[OneIndicator]) -> Arrived {
             values: Vec::new(),
             classes,
             names: Vec::new(),
-            ordered: true,
+            ordered,
         }
     });
     Arrived { values: of_values, others }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(from: &str, until: &str) -> Window {
+        Window::parse(Some(from), Some(until)).unwrap()
+    }
+
+    #[test]
+    fn a_window_is_read_once_and_never_empty() {
+        assert_eq!(Window::parse(None, None).unwrap(), Window::default());
+        let odd = |from, until| Window::parse(from, until).unwrap_err().to_string();
+        assert!(odd(Some("now"), None).contains("`from`: `now` is not an RFC 3339"));
+        assert!(odd(None, Some("")).contains("`until`"));
+        let noon = "2026-10-02T12:00:00Z";
+        assert!(odd(Some(noon), Some(noon)).contains("not before"));
+        assert!(Window::parse(Some(noon), Some("2026-10-02T12:00:00.000001Z")).is_ok());
+    }
+
+    #[test]
+    fn a_window_touches_whole_days() {
+        let days = window("2026-10-02T00:00:00Z", "2026-10-04T00:00:00Z");
+        assert_eq!(days.whole_days(), days);
+        for (from, until) in [
+            ("2026-10-02T00:00:00.000001Z", "2026-10-03T00:00:00.000001Z"),
+            ("2026-10-02T23:59:59.999999Z", "2026-10-03T23:59:59Z"),
+        ] {
+            assert_eq!(window(from, until).whole_days(), days, "{from} {until}");
+        }
+        assert_eq!(Window::default().whole_days(), Window::default());
+        let ever = Window { from: Some(Timestamp::MIN), until: Some(Timestamp::MAX) };
+        assert_eq!(ever.whole_days(), ever);
+    }
+
+    #[test]
+    fn only_what_spans_events_needs_their_order() {
+        let of = |sought: Sought| sought.ready().unwrap().ordered;
+        let single = "title: a\nname: a\nlogsource:\n  product: windows\n  category: process_creation\ndetection:\n  s:\n    Image: 'x'\n  condition: s\n";
+        let counts = "title: b\ncorrelation:\n  type: event_count\n  rules:\n    - a\n  group-by:\n    - Image\n  timespan: 5m\n  condition:\n    gte: 3\n";
+        assert!(!of(Sought::Sigma(single.to_owned())));
+        assert!(of(Sought::Sigma(format!("{single}---\n{counts}"))));
+        assert!(!of(Sought::Values(vec!["192.0.2.1".to_owned()])));
+        let one = "[process:command_line LIKE 'x%']";
+        assert!(!of(Sought::Pattern(one.to_owned())));
+        assert!(of(Sought::Pattern(format!("{one} FOLLOWEDBY {one}"))));
+    }
 }

@@ -1,8 +1,11 @@
 //! Log sources as reconcilers: each is read piece by piece; alerts and position are one transaction.
 
+mod detail;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use logs::Counts;
 use model::Timestamp;
 use ports::StoreError;
 use ports::detection::{LogSourceRecord, LogSourceState, NewAlert};
@@ -11,7 +14,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use super::pipe::{Outcome, Pipe, ReadSpec, detail};
+use self::detail::Detail;
+use super::pipe::{Outcome, Pipe, ReadSpec};
 use super::{Detection, DetectionError};
 use crate::backoff::Backoff;
 use crate::core::Core;
@@ -80,6 +84,8 @@ async fn wanted(node: &Arc<Node>) -> Result<BTreeMap<String, LogSourceRecord>, D
 
 /// The kind of source whose records are sent to the node's own interface.
 pub const PUSH: &str = "push";
+/// The kind of source that comes to an end by itself.
+const STDIN: &str = "stdin";
 
 async fn adjust(
     node: &Arc<Node>,
@@ -98,6 +104,7 @@ async fn adjust(
     for name in stale {
         if let Some(reading) = running.remove(&name) {
             reading.end().await;
+            detection.set_lag(&name, None);
         }
     }
     for (name, record) in wanted {
@@ -142,13 +149,27 @@ async fn read(
 
 /// Writes a failure down.
 async fn note(node: &Arc<Node>, name: &str, message: String) {
+    write_down(node, name, |state, now| state.last_error = Some((now, message))).await;
+}
+
+/// Changes what is said of a source.
+async fn write_down(
+    node: &Arc<Node>,
+    name: &str,
+    change: impl FnOnce(&mut LogSourceState, Timestamp) + Send + 'static,
+) {
     let owned = name.to_owned();
-    let noted = blocking(node, move |core| {
-        core.note_log_state(&owned, |state, now| state.last_error = Some((now, message)))
-    });
+    let noted = blocking(node, move |core| core.note_log_state(&owned, change));
     if let Err(problem) = noted.await {
-        error!(source = name, %problem, "the failure could not be noted");
+        error!(source = name, %problem, "what became of it could not be noted");
     }
+}
+
+/// Changes the detail of what is said of a source.
+fn in_detail(state: &mut LogSourceState, change: impl FnOnce(&mut Detail, &mut Option<(Timestamp, String)>)) {
+    let mut detail = Detail::read(&state.detail);
+    change(&mut detail, &mut state.last_error);
+    state.detail = detail.text();
 }
 
 async fn through(
@@ -174,7 +195,11 @@ async fn through(
     let mut stream = detection.outside.logs.open(&adapter, state.position.as_deref())?;
     let mut pipe = Box::new(Pipe::new(&record.name, spec, detection));
     info!(source = record.name, kind = record.kind, "a log source is read");
-    let mut lost = stream.lag().lost;
+    // Sockets are bound by now: what kept them from it is over.
+    if record.kind.starts_with("syslog") && state.last_error.is_some() {
+        write_down(node, &record.name, |state, _| in_detail(state, Detail::pass)).await;
+    }
+    let mut known = stream.lag();
     let mut moved = detection.moved.subscribe();
     while !*stop.borrow() {
         let batch = tokio::select! {
@@ -193,28 +218,33 @@ async fn through(
                 note(node, &record.name, message).await;
                 continue;
             }
-            Err(LogError::Gone(message)) => {
+            // Standard input has an end; of all others this is a failure, and they are opened again.
+            Err(LogError::Gone(message)) if record.kind == STDIN => {
                 info!(source = record.name, message, "a log source has come to its end");
+                let said = move |state: &mut LogSourceState, now| {
+                    in_detail(state, |detail, _| detail.note(now, &message));
+                };
+                write_down(node, &record.name, said).await;
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
         let (name, core, watched) = (record.name.clone(), Arc::clone(&node.core), Arc::clone(detection));
-        let before = lost;
+        let before = known;
         let done = tokio::task::spawn_blocking(move || {
             let done = core.take_logs(&watched, &name, &mut pipe, &*stream, &batch, before);
             (pipe, stream, done)
         });
         let (back, open, done) =
             done.await.map_err(|panic| StoreError::Engine(format!("a step failed: {panic}")))?;
-        (pipe, stream, lost) = (back, open, done?);
+        (pipe, stream, known) = (back, open, done?);
         *failures = 0;
     }
     Ok(())
 }
 
 impl Core {
-    /// Takes in the next piece of an open source. Returns how much the source has lost in all.
+    /// Takes in the next piece of an open source. Returns how far behind it is, and what it has lost in all.
     fn take_logs(
         &self,
         detection: &Detection,
@@ -222,17 +252,21 @@ impl Core {
         pipe: &mut Pipe,
         stream: &dyn LogStream,
         batch: &LogBatch,
-        before: u64,
-    ) -> Result<u64, DetectionError> {
+        before: Lag,
+    ) -> Result<Lag, DetectionError> {
         // Examined and kept in one go: a hunt that begins after it sees what it kept.
         let _flow = detection.flowing.read().unwrap_or_else(PoisonError::into_inner);
         let outcome = pipe.take(self, detection, batch)?;
         let position = outcome.place.map(|(part, offset)| stream.position(part, offset));
         let lag = stream.lag();
-        detection.set_lag(name, lag);
-        let gone = lag.lost.saturating_sub(before);
-        self.commit_logs(detection, name, outcome, position, gone, detail(&pipe.counts), batch)?;
-        Ok(lag.lost)
+        detection.set_lag(name, Some(lag));
+        let gone = Lag {
+            lost: lag.lost.saturating_sub(before.lost),
+            refused: lag.refused.saturating_sub(before.refused),
+            ..Lag::default()
+        };
+        self.commit_logs(detection, name, outcome, position, gone, &pipe.counts, batch)?;
+        Ok(lag)
     }
 
     /// Takes in a piece of a log: events are kept, then alerts and position become one transaction.
@@ -243,8 +277,8 @@ impl Core {
         name: &str,
         mut outcome: Outcome,
         position: Option<String>,
-        lost: u64,
-        detail: String,
+        gone: Lag,
+        counts: &Counts,
         batch: &LogBatch,
     ) -> Result<(), DetectionError> {
         let now = self.clock.now();
@@ -266,16 +300,23 @@ impl Core {
         state.malformed += outcome.malformed;
         state.bytes += outcome.bytes;
         state.matched += outcome.matched;
-        state.lost += lost;
+        state.lost += gone.lost;
         state.last_event = state.last_event.max(outcome.last_event);
         if outcome.records > 0 {
             state.last_read = Some(now);
         }
-        let note = outcome.problem.or_else(|| batch.notes.first().cloned());
-        if let Some(note) = note {
-            state.last_error = Some((now, note));
+        let read_well = outcome.records > outcome.malformed;
+        in_detail(&mut state, |detail, last_error| {
+            detail.count(counts);
+            detail.refuse(gone.refused);
+            batch.notes.iter().for_each(|note| detail.note(now, note));
+            if read_well {
+                detail.pass(last_error);
+            }
+        });
+        if let Some(problem) = outcome.problem {
+            state.last_error = Some((now, problem));
         }
-        state.detail = detail;
         let kept = state.kept;
         self.raise_all(&alerts, now, |tx| tx.set_log_state(self.scope.tenant, name, &state))?;
         detection.to_answer(alerts.into_iter().filter_map(|alert| alert.object));
@@ -353,17 +394,26 @@ impl Core {
         }
         let pushed =
             Pushed { records: outcome.records, malformed: outcome.malformed, matched: outcome.matched };
-        let detail = detail(&pipe.counts);
-        self.commit_logs(detection, name, outcome, None, 0, detail, &batch)?;
+        self.commit_logs(detection, name, outcome, None, Lag::default(), &pipe.counts, &batch)?;
         pipes.insert(name.to_owned(), (record.config, pipe));
         Ok(pushed)
     }
 }
 
 impl Detection {
-    fn set_lag(&self, name: &str, lag: Lag) {
+    fn set_lag(&self, name: &str, lag: Option<Lag>) {
         let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner);
-        lags.insert(name.to_owned(), lag);
+        match lag {
+            Some(lag) => lags.insert(name.to_owned(), lag),
+            None => lags.remove(name),
+        };
+    }
+
+    /// Lets go of the reader that is kept for a source, which is gone or reads otherwise from now on. Waits while records
+    /// that were sent are being taken in.
+    pub fn forget_source(&self, name: &str) {
+        self.set_lag(name, None);
+        self.pushing.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
     /// How far behind a source is, while it is read.

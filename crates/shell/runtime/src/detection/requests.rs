@@ -5,37 +5,40 @@
 //! events, on which days, and what was looked at. Small numbers are not told. The same way answers "how much noise would
 //! this make at your place?" before somebody blocks.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod state;
+mod told;
+
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
 use agreement::{Answer as Grant, Set};
+use keys::window::DAY;
 use model::{AgreementId, Digest, PartyId, Timestamp};
 use ports::detection::{Work, WorkKind};
 use ports::trust::{OutboxRecord, QueryOutcome, QueryRecord, StreamKey};
 use ports::{StoreError, Tx};
 use private_query::{Mode, Right, Scope as Matter};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::answers::covered;
-use super::hunting::{Bounds, Ran};
-use super::question::{Hunted, Sought};
+use super::hunting::Bounds;
+use super::question::{Sought, Window, more_than_none};
 use super::{DetectionError, digest, set};
 use crate::core::Core;
 use crate::trust::{InForce, Registry};
+use state::RequestState;
+use told::{Telling, sums};
 
 /// What texts between nodes begin with.
 const FORMAT: &str = "shieldwall-hunt/1";
 /// The longest text of a question, in bytes.
 const TEXT: usize = 256 << 10;
-/// Numbers below this one are not told, only that there were some.
-const FEW: u64 = 5;
-/// How long a question of somebody else may look, in seconds.
+/// How long a question of somebody else may look, in seconds, whatever it asks for itself.
 const SECONDS: u64 = 120;
-/// How much it may read, in bytes: 4 GiB.
+/// How much it may read, in bytes, whatever it asks for itself: 4 GiB.
 const BYTES: u64 = 4 << 30;
 /// A question is answered within this time or not at all, in microseconds: seven days.
-const ANSWERABLE: i64 = 7 * 86_400 * 1_000_000;
+const ANSWERABLE: i64 = 7 * DAY;
 /// Questions of one party that may wait at the same time.
 const WAITING: usize = 10;
 /// Works looked through for those of one party.
@@ -44,8 +47,6 @@ const LOOKED: usize = 200;
 const REFUSALS: u64 = 100;
 /// A question is begun so often at most.
 const TRIES: u64 = 3;
-/// A day, in microseconds.
-const DAY: i64 = 86_400 * 1_000_000;
 
 /// A question to other parties.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,6 +64,18 @@ pub struct NewRequest {
     /// Only events before this instant.
     #[serde(default)]
     pub until: Option<String>,
+    /// How long it may take there, in seconds, if the other side lets it take so long. What is not said, or not understood,
+    /// is the other side's to choose.
+    #[serde(default, deserialize_with = "if_whole", skip_serializing_if = "Option::is_none")]
+    pub max_seconds: Option<u64>,
+    /// How much it may read there, in bytes, in the same way.
+    #[serde(default, deserialize_with = "if_whole", skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
+}
+
+/// A whole number, and nothing for anything else: what other versions say here does not make a question unreadable.
+fn if_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Value::deserialize(deserializer).map(|value| value.as_u64())
 }
 
 /// As it travels.
@@ -98,8 +111,8 @@ pub struct RequestView {
     pub asking: bool,
     /// The other party.
     pub party: Option<PartyId>,
-    /// `sent`, `waiting`, `approved`, `running`, `answered`, `refused`, `expired` or `failed`.
-    pub state: String,
+    /// Where it stands.
+    pub state: RequestState,
     /// When it was asked.
     pub begun: Timestamp,
     /// When it changed last.
@@ -126,14 +139,39 @@ impl NewRequest {
         }
     }
 
-    fn bounds(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), DetectionError> {
-        let read = |text: &Option<String>| {
-            let parsed = text.as_deref().map(str::parse::<Timestamp>).transpose();
-            parsed.map_err(|_| {
-                DetectionError::Refused("an instant is written as 2026-01-31T12:00:00Z".to_owned())
-            })
-        };
-        Ok((read(&self.from)?, read(&self.until)?))
+    /// Whether its bounds make sense, as [`super::NewHunt::check`].
+    ///
+    /// # Errors
+    /// [`DetectionError::Refused`] with the reason.
+    pub fn check(&self) -> Result<(), DetectionError> {
+        self.window()?;
+        more_than_none("max_seconds", self.max_seconds)?;
+        more_than_none("max_bytes", self.max_bytes)?;
+        Ok(())
+    }
+
+    fn window(&self) -> Result<Window, DetectionError> {
+        Window::parse(self.from.as_deref(), self.until.as_deref())
+    }
+
+    /// The same question about whole days: between two that differ by a minute, there is no difference to learn from.
+    fn in_whole_days(mut self) -> Result<Self, DetectionError> {
+        let days = self.window()?.whole_days();
+        self.from = days.from.map(|from| from.to_string());
+        self.until = days.until.map(|until| until.to_string());
+        Ok(self)
+    }
+
+    /// Where and how long it may look here: within its own bounds and ours.
+    fn bounds(&self, window: Window) -> Bounds {
+        let least = |asked: Option<u64>, ours: u64| asked.map_or(ours, |asked| asked.min(ours));
+        Bounds {
+            from: window.from,
+            until: window.until,
+            sources: None,
+            max_bytes: Some(least(self.max_bytes, BYTES)),
+            max_seconds: Some(least(self.max_seconds, SECONDS)),
+        }
     }
 }
 
@@ -207,8 +245,8 @@ impl Core {
     ) -> Result<Vec<(PartyId, Digest)>, DetectionError> {
         let trust = self.party()?;
         let registry = self.registry()?;
+        request.check()?;
         request.sought.ready()?;
-        request.bounds()?;
         let refused = |reason: &str| DetectionError::Refused(reason.to_owned());
         let force = registry
             .in_force()
@@ -254,7 +292,7 @@ impl Core {
             let work = Work {
                 id,
                 kind: WorkKind::Asking,
-                state: "sent".to_owned(),
+                state: RequestState::Sent.as_str().to_owned(),
                 over: false,
                 party: Some(party),
                 object: None,
@@ -297,14 +335,15 @@ impl Core {
         let detection = self.detection()?;
         let now = self.clock.now();
         let work = self.store.read()?.work(self.scope, WorkKind::Asked, id)?;
-        let work = work.filter(|work| work.state == "waiting").ok_or_else(|| {
+        let work = work.filter(|work| state_of(work) == Some(RequestState::Waiting)).ok_or_else(|| {
             DetectionError::Missing(format!("a question of number {} that waits", id.short()))
         })?;
         let mut body: Value = serde_json::from_str(&work.body).unwrap_or_default();
         set(&mut body, "decided_by", json!({"who": author, "at": now.to_string(), "reason": reason}));
         let action = if approve { "hunt.approve" } else { "hunt.refuse" };
+        let state = if approve { RequestState::Approved } else { RequestState::Refused };
         let work = Work {
-            state: if approve { "approved" } else { "refused" }.to_owned(),
+            state: state.as_str().to_owned(),
             due: Some(now),
             changed: now,
             body: body.to_string(),
@@ -384,16 +423,19 @@ impl Core {
         let Some(trust) = self.trust() else { return Ok(()) };
         let Ok(id) = ask.id.parse::<Digest>() else { return Ok(()) };
         let record = query_record(key.peer, key.agreement, false, &ask.request, now);
+        // Whoever decides on it here sees the days that it will be about.
+        let question = ask.request.check().and_then(|()| ask.request.clone().in_whole_days());
         let right = registry
             .last_force(key.agreement)
             .and_then(|force| right_for(key.agreement, &force, key.peer, trust.party, &ask.request));
-        let verdict = match &right {
+        let verdict = match (&right, question) {
             _ if full => Err(format!("{WAITING} questions wait here already")),
-            None => Err(format!(
+            (None, _) => Err(format!(
                 "no query right of the agreement names `{}` for this purpose",
                 ask.request.word()
             )),
-            Some((right, mode)) => {
+            (Some(_), Err(problem)) => Err(problem.to_string()),
+            (Some((right, mode)), Ok(question)) => {
                 let matter = Matter {
                     agreement: key.agreement,
                     asker: key.peer,
@@ -403,11 +445,11 @@ impl Core {
                     mode: *mode,
                 };
                 let admitted = self.admit_in(tx, right, &matter, &record, None)?;
-                admitted.map_err(|problem| problem.to_string())
+                admitted.map(|(number, _)| (number, question)).map_err(|problem| problem.to_string())
             }
         };
-        let number = match verdict {
-            Ok((number, _)) => number,
+        let (number, question) = match verdict {
+            Ok(taken) => taken,
             Err(reason) => {
                 // Whoever keeps asking for what was refused is not answered for ever.
                 if tx.queries_refused(self.scope.tenant, key.peer, now.plus_micros(-DAY))? >= REFUSALS {
@@ -415,7 +457,8 @@ impl Core {
                 }
                 let outcome = QueryOutcome::Refused(reason.clone());
                 tx.log_query(self.scope.tenant, &QueryRecord { outcome, ..record })?;
-                let letter = Letter::Answer { id: ask.id, state: "refused".to_owned(), reason, result: None };
+                let state = RequestState::Refused.as_str().to_owned();
+                let letter = Letter::Answer { id: ask.id, state, reason, result: None };
                 let Ok(text) = text_of(letter) else { return Ok(()) };
                 return tx
                     .queue(self.scope.tenant, &letter_to(key.peer, key.agreement, text, now))
@@ -423,11 +466,11 @@ impl Core {
             }
         };
         let standing = self.rules().hunts_approved(key.peer, ask.request.word(), &ask.request.purpose);
-        let state = if standing { "approved" } else { "waiting" };
+        let state = if standing { RequestState::Approved } else { RequestState::Waiting };
         let expires = ask.expires.parse::<Timestamp>().unwrap_or(now).min(now.plus_micros(ANSWERABLE));
         let yes_no = right.is_some_and(|(_, mode)| mode == Mode::YesNo);
         let mut body = json!({
-            "request": ask.request,
+            "request": question,
             "agreement": key.agreement.to_string(),
             "query": number,
             "yes_no": yes_no,
@@ -439,7 +482,7 @@ impl Core {
         let work = Work {
             id: asked_id(key.peer, id),
             kind: WorkKind::Asked,
-            state: state.to_owned(),
+            state: state.as_str().to_owned(),
             over: false,
             party: Some(key.peer),
             object: None,
@@ -467,23 +510,26 @@ impl Core {
         if work.party != Some(key.peer) || work.over {
             return Ok(());
         }
-        let state = if matches!(state.as_str(), "answered" | "refused" | "expired" | "failed") {
-            state
-        } else {
-            "failed".to_owned()
-        };
+        let state = RequestState::of_answer(&state);
         let mut body: Value = serde_json::from_str(&work.body).unwrap_or_default();
         let count = result.as_ref().and_then(|result| result.get("events")?.as_u64());
         set(&mut body, "reason", Value::String(reason));
         set(&mut body, "result", result.unwrap_or_default());
-        let outcome = match state.as_str() {
-            "answered" => QueryOutcome::Answered(count),
-            other => QueryOutcome::Refused(other.to_owned()),
+        let outcome = match state {
+            RequestState::Answered => QueryOutcome::Answered(count),
+            other => QueryOutcome::Refused(other.as_str().to_owned()),
         };
         self.close_of(tx, &work, &body, &outcome, now)?;
         tx.set_work(
             self.scope,
-            &Work { state, over: true, due: None, changed: now, body: body.to_string(), ..work },
+            &Work {
+                state: state.as_str().to_owned(),
+                over: true,
+                due: None,
+                changed: now,
+                body: body.to_string(),
+                ..work
+            },
         )
     }
 
@@ -496,7 +542,8 @@ impl Core {
         let now = self.clock.now();
         if let Some(work) = self.store.read()?.due_work(self.scope, WorkKind::Asking, now, 1)?.pop() {
             let body: Value = serde_json::from_str(&work.body).unwrap_or_default();
-            let over = Work { state: "expired".to_owned(), over: true, due: None, changed: now, ..work };
+            let state = RequestState::Expired.as_str().to_owned();
+            let over = Work { state, over: true, due: None, changed: now, ..work };
             self.store.transact(|tx| {
                 tx.set_work(self.scope, &over)?;
                 self.close_of(tx, &over, &body, &QueryOutcome::Lost("nobody answered".to_owned()), now)
@@ -516,35 +563,30 @@ impl Core {
         let request = body.get("request").cloned();
         let request = request.and_then(|request| serde_json::from_value::<NewRequest>(request).ok());
         let yes_no = body.get("yes_no").and_then(Value::as_bool).unwrap_or_default();
-        let (state, reason, result) = match (work.state.as_str(), request) {
-            ("approved", _) if !stands => {
-                ("refused", "the agreement does not let it be asked any more".to_owned(), None)
+        let (state, reason, result) = match (state_of(&work), request) {
+            (Some(RequestState::Approved), _) if !stands => {
+                (RequestState::Refused, "the agreement does not let it be asked any more".to_owned(), None)
             }
-            ("approved", _) if tries > TRIES => {
-                ("failed", "it could not be brought to an end".to_owned(), None)
+            (Some(RequestState::Approved), _) if tries > TRIES => {
+                (RequestState::Failed, "it could not be brought to an end".to_owned(), None)
             }
-            ("approved", Some(request)) => {
+            (Some(RequestState::Approved), Some(request)) => {
                 let ran = request.sought.ready().and_then(|hunted| {
-                    let (from, until) = request.bounds()?;
-                    let bounds = Bounds {
-                        from,
-                        until,
-                        sources: None,
-                        max_bytes: Some(BYTES),
-                        max_seconds: Some(SECONDS),
-                    };
+                    // One that came before questions were about whole days is about them, too.
+                    let window = request.window()?.whole_days();
+                    let bounds = request.bounds(window);
                     let off = AtomicBool::new(false);
                     let ran = self.run_hunt(detection, &hunted, &bounds, &off, false, &|_| {})?;
-                    Ok((hunted, ran))
+                    Ok(sums(&hunted, &ran, Telling { yes_no, impact: request.impact, window }))
                 });
                 match ran {
-                    Ok((hunted, ran)) => ("answered", String::new(), Some(sums(&hunted, &ran, yes_no))),
+                    Ok(told) => (RequestState::Answered, String::new(), Some(told)),
                     Err(DetectionError::Stopping) => return Ok(false),
-                    Err(problem) => ("failed", problem.to_string(), None),
+                    Err(problem) => (RequestState::Failed, problem.to_string(), None),
                 }
             }
-            ("refused", _) => ("refused", decided_reason(&body), None),
-            (_, _) => ("expired", "nobody decided on it in time".to_owned(), None),
+            (Some(RequestState::Refused), _) => (RequestState::Refused, decided_reason(&body), None),
+            (_, _) => (RequestState::Expired, "nobody decided on it in time".to_owned(), None),
         };
         self.close_request(&work, body, state, &reason, result)?;
         Ok(true)
@@ -554,7 +596,7 @@ impl Core {
         &self,
         work: &Work,
         mut body: Value,
-        state: &str,
+        state: RequestState,
         reason: &str,
         result: Option<Value>,
     ) -> Result<(), DetectionError> {
@@ -563,13 +605,13 @@ impl Core {
         let id = text("id");
         let agreement = text("agreement").parse::<AgreementId>().ok();
         let count = result.as_ref().and_then(|result| result.get("events")?.as_u64());
-        let letter =
-            Letter::Answer { id, state: state.to_owned(), reason: reason.to_owned(), result: result.clone() };
+        let word = state.as_str().to_owned();
+        let letter = Letter::Answer { id, state: word, reason: reason.to_owned(), result: result.clone() };
         let letter = text_of(letter)?;
         set(&mut body, "result", result.unwrap_or_default());
         set(&mut body, "reason", Value::String(reason.to_owned()));
         let over = Work {
-            state: state.to_owned(),
+            state: state.as_str().to_owned(),
             over: true,
             due: None,
             changed: now,
@@ -577,7 +619,7 @@ impl Core {
             ..work.clone()
         };
         let outcome = match state {
-            "answered" => QueryOutcome::Answered(count),
+            RequestState::Answered => QueryOutcome::Answered(count),
             _ => QueryOutcome::Refused(reason.to_owned()),
         };
         self.store.transact(|tx| {
@@ -660,6 +702,11 @@ fn letter_to(to: PartyId, agreement: AgreementId, text: String, now: Timestamp) 
     }
 }
 
+/// Where a question stands.
+fn state_of(work: &Work) -> Option<RequestState> {
+    RequestState::parse(&work.state)
+}
+
 fn with_id(mut body: Value, id: &str) -> Value {
     set(&mut body, "id", Value::String(id.to_owned()));
     body
@@ -670,50 +717,18 @@ fn decided_reason(body: &Value) -> String {
     if reason.is_empty() { "it was refused".to_owned() } else { format!("it was refused: {reason}") }
 }
 
-/// What is told of a hunt: sums, and none that is small. With `yes_no`, whether each was seen, and no number.
-fn sums(hunted: &Hunted, ran: &Ran, yes_no: bool) -> Value {
-    let total: u64 = ran.tallies.values().map(|tally| tally.count).sum();
-    let looked = covered(&ran.looked);
-    if yes_no {
-        // Whether each value was seen was asked of values alone.
-        let seen: Vec<&String> = if hunted.values.is_empty() {
-            Vec::new()
-        } else {
-            let hit = ran.tallies.iter().filter(|(_, tally)| tally.count > 0);
-            hit.filter_map(|(number, _)| hunted.names.get(usize::try_from(*number).ok()?)).collect()
-        };
-        return json!({"seen": total > 0, "of": seen, "looked_at": looked});
-    }
-    let mut days: BTreeMap<&str, u64> = BTreeMap::new();
-    for tally in ran.tallies.values() {
-        for (day, count) in &tally.days {
-            *days.entry(day).or_default() += count;
-        }
-    }
-    let few = days.values().filter(|count| **count < FEW).count();
-    days.retain(|_, count| *count >= FEW);
-    // The sum less the days that are shown would be what is not shown.
-    let shown: u64 = days.values().sum();
-    let events = if few == 0 { Some(total) } else { (shown >= FEW).then_some(shown) };
-    json!({
-        "seen": total > 0,
-        "events": events,
-        "fewer_than": events.is_none().then_some(FEW * few as u64),
-        "more": few > 0 && events.is_some(),
-        "days": days,
-        "days_with_few": few,
-        "looked_at": looked,
-    })
-}
-
 fn view(work: Work) -> RequestView {
     RequestView {
         id: work.id,
         asking: work.kind == WorkKind::Asking,
         party: work.party,
-        state: work.state,
+        // What an other version wrote cannot be gone on with here.
+        state: state_of(&work).unwrap_or(RequestState::Failed),
         begun: work.begun,
         changed: work.changed,
         body: serde_json::from_str(&work.body).unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use keys::window::DAY;
 use ports::detection::WorkKind;
 use tokio::task::JoinSet;
 
@@ -16,7 +17,7 @@ const KEEPING: Duration = Duration::from_secs(60);
 /// How often it is looked whether rules have to prove themselves.
 const TRIALS: Duration = Duration::from_secs(30);
 /// Alerts, hunts and questions are forgotten after this time, in microseconds: half a year.
-const FORGOTTEN: i64 = 180 * 86_400 * 1_000_000;
+const FORGOTTEN: i64 = 180 * DAY;
 /// How often leases are looked after.
 const LEASES: Duration = Duration::from_secs(1);
 /// How long changes of rules are gathered before they are loaded.
@@ -31,6 +32,7 @@ pub(crate) fn start(node: &Arc<Node>, tasks: &mut JoinSet<()>) {
     }
     tasks.spawn(ending(Arc::clone(node)));
     tasks.spawn(watching(Arc::clone(node)));
+    tasks.spawn(following(Arc::clone(node)));
     tasks.spawn(looking_back(Arc::clone(node)));
     tasks.spawn(hunting(Arc::clone(node)));
     tasks.spawn(keeping(Arc::clone(node)));
@@ -49,6 +51,19 @@ async fn ending(node: Arc<Node>) {
     let mut stop = node.stopping();
     let _ = stop.wait_for(|stop| *stop).await;
     detection.stopping.store(true, Ordering::Release);
+}
+
+/// Indicators go on while rules are loaded.
+async fn following(node: Arc<Node>) {
+    let (mut stop, mut head) = (node.stopping(), node.core.head());
+    while !*stop.borrow() {
+        tokio::select! {
+            _ = head.changed() => {}
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(node.options.idle) => {}
+        }
+        drain(&node, "follow", Core::follow_step).await;
+    }
 }
 
 async fn watching(node: Arc<Node>) {

@@ -1,12 +1,15 @@
 //! Whether what matched may be used here, asked when it matches.
 
-use std::collections::BTreeMap;
+mod mute;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use model::{AgreementId, PartyId, Seq, SourceId, StixId, Timestamp, VersionId};
 use policy::Action;
 use ports::Read;
 
+use super::answers::Review;
 use super::{Detection, DetectionError};
 use crate::core::Core;
 use crate::trust::Registry;
@@ -53,6 +56,8 @@ pub enum NotAllowed {
     Gone,
     /// Whoever made it took it back.
     Revoked,
+    /// Our people muted it.
+    Muted,
     /// No clause permits it, or its label forbids it; the reasons.
     Policy(String),
 }
@@ -62,6 +67,7 @@ impl std::fmt::Display for NotAllowed {
         match self {
             Self::Gone => f.write_str("it is not held any more"),
             Self::Revoked => f.write_str("it was revoked"),
+            Self::Muted => f.write_str("it is muted here"),
             Self::Policy(reasons) => f.write_str(reasons),
         }
     }
@@ -82,12 +88,17 @@ pub(crate) struct Subject {
     pub(crate) verdict: Result<Allowed, NotAllowed>,
 }
 
-/// Answers that were found lately.
+/// Answers that were found lately, and what they depend on.
 #[derive(Default)]
 pub(crate) struct Verdicts {
     at: Option<Seq>,
     asked: Option<Timestamp>,
-    known: BTreeMap<VersionId, Arc<Subject>>,
+    pub(super) known: BTreeMap<VersionId, Arc<Subject>>,
+    remembered: mute::Remembered,
+    /// What is to be looked for once more in what was kept.
+    pub(super) again: BTreeSet<StixId>,
+    /// How far it was gone through what is permitted by now.
+    pub(super) review: Review,
 }
 
 /// Answers that are kept.
@@ -161,7 +172,8 @@ impl Core {
     }
 
     /// Whether something that is held may be used here, and why: it is ours; a party gave it and a clause permits it; or a
-    /// source that is no party gave it and its label permits it.
+    /// source that is no party gave it and its label permits it. What our people muted is not looked for in any case;
+    /// whether it is blocked is another question.
     ///
     /// # Errors
     /// When the store fails.
@@ -174,6 +186,9 @@ impl Core {
         now: Timestamp,
     ) -> Result<Result<Allowed, NotAllowed>, DetectionError> {
         let Some(candidate) = self.candidate(read, version)? else { return Ok(Err(NotAllowed::Gone)) };
+        if action == Action::Detect && self.is_muted(read, &candidate.stored.id, now)? {
+            return Ok(Err(NotAllowed::Muted));
+        }
         if candidate.stored.source == SourceId(0) && candidate.held.is_empty() {
             return Ok(Ok(Allowed::Own));
         }

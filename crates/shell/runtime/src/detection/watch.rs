@@ -2,7 +2,13 @@
 //!
 //! Atomic indicators are in an index whose base is a file that is mapped, and whose newest part is in memory; the cursor
 //! on the journal says where the file ends, so that a restart reads the file and the little that came after it. Patterns
-//! and rules are few and are kept whole.
+//! are few and are kept whole; of rules that others share only the versions are, and their texts are read when they are
+//! loaded.
+//!
+//! Two things go on beside each other. [`Core::follow_step`] follows the journal under the keeper's lock, so that an
+//! indicator is watched a moment after it came. Rules take longer to load, and are loaded under a lock of their own, so
+//! that indicators go on meanwhile; [`Core::watch_step`] does both. Making the index anew, after something was erased or
+//! warning lists changed, holds up both, which [`Progress`] says.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -13,12 +19,13 @@ use detect::{
     Watched, Windows,
 };
 use lists::{Category, WarningIndex};
+use logs::ClassId;
 use model::{Finding, Seq, Severity, StixId, Timestamp, VersionId};
 use observable::Observable;
 use ports::{JournalKind, ObjectFilter, Read, StoreError, Stored};
 use tracing::{info, warn};
 
-use super::{Detection, DetectionError, START, Tried};
+use super::{Detection, DetectionError, START, Tried, digest};
 use crate::core::Core;
 
 /// Journal entries looked at in one step.
@@ -31,6 +38,8 @@ const BESIDE: usize = 50_000;
 const REFUSED: usize = 10_000;
 /// Texts of own rules read at a time.
 const TEXTS: usize = 500;
+/// Texts of rules that others shared read at a time.
+const SHARED_TEXTS: usize = 32;
 /// What is erased is taken out of the file this often at most, in microseconds.
 const SWEEP: i64 = 30_000_000;
 /// What names of files begin with: of values, and of the list of what is no value.
@@ -51,9 +60,14 @@ pub struct Watch {
     pub patterns: Arc<Patterns>,
     /// Sigma rules: our own, then those that others shared.
     pub rules: [Arc<RuleSet>; 2],
+    /// What is odd about them, by card.
+    pub notes: [Notes; 2],
     /// Moves with every change of patterns or rules.
     pub generation: u64,
 }
+
+/// What is odd about rules that can be used all the same, by card.
+pub type Notes = Arc<BTreeMap<CardId, Vec<String>>>;
 
 /// Sigma rules, and where each came from.
 #[derive(Default)]
@@ -62,6 +76,22 @@ pub struct RuleSet {
     pub sigma: Arc<Sigma>,
     /// By card: the version that holds the rule; `None` for our own.
     pub objects: Vec<Option<VersionId>>,
+}
+
+/// Rules as they are loaded, and what is odd about them.
+type Loaded = (Arc<RuleSet>, Notes);
+
+impl Watch {
+    /// The same over another index.
+    fn over(&self, index: Index) -> Self {
+        Self {
+            index,
+            patterns: Arc::clone(&self.patterns),
+            rules: self.rules.clone(),
+            notes: self.notes.clone(),
+            generation: self.generation,
+        }
+    }
 }
 
 /// What is known of a rule, for listings.
@@ -73,6 +103,43 @@ pub struct RuleView {
     pub object: Option<VersionId>,
     /// What giving it an event of its own came to; `None` until its turn comes.
     pub tried: Option<Tried>,
+    /// What is odd about it, though it can be used.
+    pub notes: Vec<String>,
+    /// Events of its classes that were read since the start.
+    pub delivered: Delivered,
+}
+
+/// What log sources gave of some classes of events, since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Events.
+    pub events: u64,
+    /// When one was read last.
+    pub last: Option<Timestamp>,
+}
+
+/// How far the watch is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Everything up to here in the journal is watched.
+    pub at: Seq,
+    /// Since when the index is being made anew: what comes meanwhile is watched afterwards.
+    pub rebuilding: Option<Timestamp>,
+    /// Since when rules are being loaded: those that were loaded before run meanwhile.
+    pub loading: Option<Timestamp>,
+    /// Indicators that are patterns.
+    pub patterns: usize,
+    /// Indicators that hold rules.
+    pub rules: usize,
+    /// Indicators that are not watched; counted up to 10,000.
+    pub refused: usize,
+}
+
+impl Default for Progress {
+    /// Nothing is watched yet.
+    fn default() -> Self {
+        Self { at: START, rebuilding: None, loading: None, patterns: 0, rules: 0, refused: 0 }
+    }
 }
 
 /// Why an indicator is not watched.
@@ -90,8 +157,10 @@ pub(crate) struct Keeper {
     at: Seq,
     opened: bool,
     patterns: BTreeMap<StixId, (u64, stix_pattern::Pattern, Timestamp, Option<Timestamp>)>,
-    rules: BTreeMap<StixId, (VersionId, String)>,
-    refused: BTreeMap<StixId, String>,
+    rules: BTreeMap<StixId, VersionId>,
+    refused: BTreeMap<StixId, (VersionId, String)>,
+    /// A number for the warning lists by which the file was made.
+    lists: u64,
     /// Something that may be in the file was erased.
     erased: bool,
     swept: Option<Timestamp>,
@@ -110,6 +179,7 @@ impl Default for Keeper {
             patterns: BTreeMap::new(),
             rules: BTreeMap::new(),
             refused: BTreeMap::new(),
+            lists: 0,
             erased: false,
             swept: None,
             relisted: false,
@@ -194,7 +264,7 @@ impl Keeper {
                 Ok(Watched::Atoms(atoms)) => {
                     match atoms.iter().find_map(|atom| by.harmless(&atom.observable)) {
                         // Everybody uses it: it says nothing by itself.
-                        Some(why) => self.refuse(&stored.id, why),
+                        Some(why) => self.refuse(stored, why),
                         None => entries.extend(atoms.into_iter().map(|atom| Entry {
                             atom,
                             subject,
@@ -209,19 +279,19 @@ impl Keeper {
                     self.patterns.insert(stored.id.clone(), watched);
                     changes.patterns = true;
                 }
-                Err(reason) => self.refuse(&stored.id, reason),
+                Err(reason) => self.refuse(stored, reason),
             },
             "sigma" => {
-                self.rules.insert(stored.id.clone(), (stored.version_id, indicator.pattern));
+                self.rules.insert(stored.id.clone(), stored.version_id);
                 changes.rules = true;
             }
-            other => self.refuse(&stored.id, format!("patterns of type `{other}` are not matched here")),
+            other => self.refuse(stored, format!("patterns of type `{other}` are not matched here")),
         }
     }
 
-    fn refuse(&mut self, id: &StixId, reason: String) {
+    fn refuse(&mut self, stored: &Stored, reason: String) {
         if self.refused.len() < REFUSED {
-            self.refused.insert(id.clone(), reason);
+            self.refused.insert(stored.id.clone(), (stored.version_id, reason));
         }
     }
 }
@@ -251,16 +321,20 @@ impl Detection {
     #[must_use]
     pub fn rules(&self) -> Vec<RuleView> {
         let watch = self.watch();
+        let classes = self.classes();
         let mut views = Vec::new();
-        for (set, rules) in watch.rules.iter().enumerate() {
+        for (set, (rules, notes)) in watch.rules.iter().zip(&watch.notes).enumerate() {
             let objects = rules.objects.iter().copied().chain(std::iter::repeat(None));
             for (place, (card, object)) in rules.sigma.cards().iter().zip(objects).enumerate() {
-                let tried = u32::try_from(place).ok().and_then(|place| self.tried(set, CardId(place)));
+                let id = u32::try_from(place).ok().map(CardId);
+                let tried = id.and_then(|id| self.tried(set, id));
+                let notes = id.and_then(|id| notes.get(&id)).cloned().unwrap_or_default();
                 let mut card = card.clone();
                 if let Some(Tried::Failed(reason)) = &tried {
                     card.state = State::SelfTestFailed(reason.clone());
                 }
-                views.push(RuleView { card, object, tried });
+                let delivered = delivered(&classes, &card.classes);
+                views.push(RuleView { card, object, tried, notes, delivered });
             }
         }
         views
@@ -279,28 +353,75 @@ impl Detection {
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let patterns = keeper.patterns.iter();
         let mute = patterns.filter_map(|(object, (subject, ..))| Some((object, mute.get(subject)?)));
-        let all = keeper.refused.iter().chain(mute);
+        let refused = keeper.refused.iter().map(|(object, (_, reason))| (object, reason));
+        let all = refused.chain(mute);
         all.map(|(object, reason)| SubjectState { object: object.clone(), reason: reason.clone() }).collect()
     }
 
     /// How many indicators are patterns, and how many hold rules.
     #[must_use]
     pub fn kept(&self) -> (usize, usize) {
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        (keeper.patterns.len(), keeper.rules.len())
+        let progress = self.progress();
+        (progress.patterns, progress.rules)
+    }
+
+    /// How far the watch is. It waits for nothing.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_progress(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
+/// What was read of these classes.
+fn delivered(read: &BTreeMap<u16, (u64, Timestamp)>, classes: &[ClassId]) -> Delivered {
+    let mut sum = Delivered::default();
+    for (events, last) in classes.iter().filter_map(|class| read.get(&class.number())) {
+        sum.events += events;
+        sum.last = sum.last.max(Some(*last));
+    }
+    sum
+}
+
 impl Core {
-    /// Brings what is watched up to the journal's head, a stretch at a time. Returns whether there may be more.
+    /// Brings what is watched up to the journal's head, a stretch at a time, and rules to what is held. Returns whether
+    /// there may be more.
     ///
     /// # Errors
     /// When the store or the index's folder fails; what was watched before stays watched.
     pub fn watch_step(&self) -> Result<bool, DetectionError> {
+        let more = self.follow_step()?;
+        if !more {
+            self.load_rules()?;
+            self.detection()?.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+        }
+        Ok(more)
+    }
+
+    /// Brings the indicators that are watched up to the journal's head, a stretch at a time, while rules may be loaded
+    /// elsewhere. Returns whether there may be more.
+    ///
+    /// # Errors
+    /// As [`Core::watch_step`].
+    pub fn follow_step(&self) -> Result<bool, DetectionError> {
         let detection = self.detection()?;
         let mut keeper = detection.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        let followed = self.follow(detection, &mut keeper);
+        detection.set_progress(|progress| {
+            progress.at = keeper.at;
+            progress.patterns = keeper.patterns.len();
+            progress.rules = keeper.rules.len();
+            progress.refused = keeper.refused.len();
+        });
+        followed
+    }
+
+    fn follow(&self, detection: &Detection, keeper: &mut Keeper) -> Result<bool, DetectionError> {
         if !keeper.opened {
-            self.open_watch(detection, &mut keeper)?;
+            self.open_watch(detection, keeper)?;
             keeper.opened = true;
         }
         let by = Standards::of(self)?;
@@ -313,7 +434,7 @@ impl Core {
             Ok(rows) => rows,
             Err(StoreError::CursorExpired { .. }) => {
                 drop(read);
-                self.rebuild_watch(detection, &mut keeper)?;
+                self.rebuild_watch(detection, keeper)?;
                 return Ok(true);
             }
             Err(error) => return Err(error.into()),
@@ -336,13 +457,7 @@ impl Core {
         drop(read);
         changes.entries = entries;
         let more = rows.len() == STEP;
-        let own = detection.rules_changed.swap(false, Ordering::AcqRel);
-        if let Err(problem) = self.swap_watch(detection, &keeper, &changes, own) {
-            if own {
-                detection.rules_changed.store(true, Ordering::Release);
-            }
-            return Err(problem);
-        }
+        Self::swap_watch(detection, keeper, &changes);
         keeper.added += changes.entries.len();
         if let Some(last) = rows.last() {
             keeper.at = last.seq;
@@ -351,47 +466,98 @@ impl Core {
         // Replaced versions stay in an index until it is made anew.
         let grown = keeper.added > keeper.base.max(4 * BESIDE);
         if ((keeper.erased && due) || keeper.relisted || grown) && !more {
-            self.rebuild_watch(detection, &mut keeper)?;
+            self.rebuild_watch(detection, keeper)?;
             keeper.swept = Some(now);
         } else if detection.watch().index.delta_len() > BESIDE && !more {
-            self.save_watch(detection, &keeper)?;
-        }
-        if !more {
-            detection.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+            self.save_watch(detection, keeper)?;
         }
         Ok(more)
     }
 
-    /// Puts what changed in the place of what was watched.
-    fn swap_watch(
-        &self,
-        detection: &Detection,
-        keeper: &Keeper,
-        changes: &Changes,
-        own_changed: bool,
-    ) -> Result<(), DetectionError> {
-        let old = detection.watch();
-        if changes.entries.is_empty() && !changes.patterns && !changes.rules && !own_changed {
-            return Ok(());
+    /// Puts what changed in the place of what was watched. Rules that changed are loaded by whoever does that.
+    fn swap_watch(detection: &Detection, keeper: &Keeper, changes: &Changes) {
+        if changes.rules {
+            detection.shared_changed.store(true, Ordering::Release);
         }
+        if changes.entries.is_empty() && !changes.patterns {
+            return;
+        }
+        let old = detection.watch();
         let index =
             if changes.entries.is_empty() { old.index.clone() } else { old.index.with(&changes.entries) };
         let patterns = if changes.patterns { compile(keeper) } else { Arc::clone(&old.patterns) };
-        let [mut own, mut shared] = old.rules.clone();
-        if own_changed {
-            own = Arc::new(self.own_rules()?);
+        drop(old);
+        let moved = u64::from(changes.patterns);
+        detection.change_watch(|old| Watch {
+            patterns,
+            generation: old.generation + moved,
+            ..old.over(index)
+        });
+    }
+
+    /// Loads the rules that changed. Whoever comes while they are being loaded waits until they are.
+    fn load_rules(&self) -> Result<(), DetectionError> {
+        let detection = self.detection()?;
+        let _one = detection.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = detection.rules_changed.swap(false, Ordering::AcqRel);
+        let shared = detection.shared_changed.swap(false, Ordering::AcqRel);
+        if !own && !shared {
+            return Ok(());
         }
-        if changes.rules {
-            shared = Arc::new(shared_rules(keeper));
-        }
-        let moved = changes.patterns || changes.rules || own_changed;
-        let generation = old.generation + u64::from(moved);
-        detection.set_watch(Watch { index, patterns, rules: [own, shared], generation });
+        let now = self.clock.now();
+        detection.set_progress(|progress| progress.loading = Some(now));
+        let loaded = self.changed_rules(detection, own, shared);
+        detection.set_progress(|progress| progress.loading = None);
+        let [own_rules, shared_rules] = match loaded {
+            Ok(loaded) => loaded,
+            Err(problem) => {
+                // They are loaded the next time.
+                detection.rules_changed.fetch_or(own, Ordering::AcqRel);
+                detection.shared_changed.fetch_or(shared, Ordering::AcqRel);
+                return Err(problem);
+            }
+        };
+        detection.change_watch(|old| {
+            let [mut own, mut shared] = old.rules.clone();
+            let [mut own_notes, mut shared_notes] = old.notes.clone();
+            if let Some(loaded) = own_rules {
+                (own, own_notes) = loaded;
+            }
+            if let Some(loaded) = shared_rules {
+                (shared, shared_notes) = loaded;
+            }
+            Watch {
+                rules: [own, shared],
+                notes: [own_notes, shared_notes],
+                generation: old.generation + 1,
+                ..old.over(old.index.clone())
+            }
+        });
         Ok(())
+    }
+
+    fn changed_rules(
+        &self,
+        detection: &Detection,
+        own: bool,
+        shared: bool,
+    ) -> Result<[Option<Loaded>; 2], DetectionError> {
+        let own = if own { Some(self.own_rules()?) } else { None };
+        let shared = if shared {
+            let keeper = detection.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+            let rules = keeper.rules.clone();
+            drop(keeper);
+            Some(self.shared_rules(&rules)?)
+        } else {
+            None
+        };
+        Ok([own, shared])
     }
 
     /// Reads the file an earlier run left, or everything.
     fn open_watch(&self, detection: &Detection, keeper: &mut Keeper) -> Result<(), DetectionError> {
+        // Before they are asked for: if they change in between, what is kept is only older than it says.
+        keeper.lists = self.lists_mark()?;
         let by = Standards::of(self)?;
         let at = self.store.read()?.named_cursor(self.scope.tenant, CURSOR)?;
         let Some(at) = at else { return self.rebuild_watch(detection, keeper) };
@@ -405,10 +571,14 @@ impl Core {
             }
         });
         let Some((segment, rest)) = opened else { return self.rebuild_watch(detection, keeper) };
+        // The file leaves out what the warning lists knew when it was made.
+        let Some((_, rest)) = rest.split_first().filter(|(lists, _)| **lists == keeper.lists) else {
+            return self.rebuild_watch(detection, keeper);
+        };
         let read = self.store.read()?;
         let (mut entries, mut changes) = (Vec::new(), Changes::default());
         for subject in rest {
-            if let Some(stored) = read.version(self.scope, version_of(subject))? {
+            if let Some(stored) = read.version(self.scope, version_of(*subject))? {
                 keeper.take(&stored, &by, &mut entries, &mut changes);
             }
         }
@@ -416,19 +586,29 @@ impl Core {
         keeper.at = at;
         keeper.base = segment.len();
         let index = Index::default().with_segment(Arc::new(segment));
-        detection.set_watch(Watch { index, ..Watch::default() });
+        detection.change_watch(|old| old.over(index));
         changes.entries = entries;
-        self.swap_watch(detection, keeper, &changes, true)
+        Self::swap_watch(detection, keeper, &changes);
+        Ok(())
     }
 
-    /// Reads every indicator that is held, and writes a new file.
+    /// Reads every indicator that is held, and writes a new file. What comes meanwhile is watched afterwards.
     fn rebuild_watch(&self, detection: &Detection, keeper: &mut Keeper) -> Result<(), DetectionError> {
+        let now = self.clock.now();
+        detection.set_progress(|progress| progress.rebuilding = Some(now));
+        let rebuilt = self.watch_anew(detection, keeper);
+        detection.set_progress(|progress| progress.rebuilding = None);
+        rebuilt
+    }
+
+    fn watch_anew(&self, detection: &Detection, keeper: &mut Keeper) -> Result<(), DetectionError> {
+        let lists = self.lists_mark()?;
         let by = Standards::of(self)?;
         let begun = by.now;
         let read = self.store.read()?;
         let head = read.head(self.scope.tenant)?;
         drop(read);
-        let mut fresh = Keeper { at: head, opened: true, swept: keeper.swept, ..Keeper::default() };
+        let mut fresh = Keeper { at: head, opened: true, lists, swept: keeper.swept, ..Keeper::default() };
         let filter = ObjectFilter { types: vec!["indicator".to_owned()], ..ObjectFilter::default() };
         let (mut builder, mut after, mut left_out) = (SegmentBuilder::new(), None, 0_u64);
         let (mut entries, mut changes) = (Vec::new(), Changes::default());
@@ -465,13 +645,8 @@ impl Core {
                 ));
             }
         };
-        let old = detection.watch();
-        detection.set_watch(Watch {
-            index,
-            patterns: compile(&fresh),
-            rules: [Arc::clone(&old.rules[0]), Arc::new(shared_rules(&fresh))],
-            generation: old.generation + 1,
-        });
+        let patterns = compile(&fresh);
+        detection.change_watch(|old| Watch { patterns, generation: old.generation + 1, ..old.over(index) });
         fresh.base = count;
         let millis = (self.clock.now().as_micros() - begun.as_micros()) / 1_000;
         info!(
@@ -481,8 +656,19 @@ impl Core {
             millis,
             "indicators are watched"
         );
+        if fresh.rules != keeper.rules {
+            detection.shared_changed.store(true, Ordering::Release);
+        }
         *keeper = fresh;
         Ok(())
+    }
+
+    /// A number for the warning lists that are in force.
+    fn lists_mark(&self) -> Result<u64, StoreError> {
+        let lists = self.store.read()?.warning_lists(self.scope.tenant)?;
+        let parts = lists.iter().flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()]);
+        let digest = digest(&parts.collect::<Vec<_>>());
+        Ok(digest.0.first_chunk().map_or(0, |first| u64::from_le_bytes(*first)))
     }
 
     /// Writes what is in memory into a new file.
@@ -492,13 +678,8 @@ impl Core {
         self.keep_file(detection, keeper, &bytes)?;
         if let Some(Ok(segment)) = detection.outside.segments.open(&file_name(keeper.at))?.map(Segment::open)
         {
-            let [own, shared] = watch.rules.clone();
-            detection.set_watch(Watch {
-                index: Index::default().with_segment(Arc::new(segment)),
-                patterns: Arc::clone(&watch.patterns),
-                rules: [own, shared],
-                generation: watch.generation,
-            });
+            let index = Index::default().with_segment(Arc::new(segment));
+            detection.change_watch(|old| old.over(index));
         }
         Ok(())
     }
@@ -507,7 +688,10 @@ impl Core {
     fn keep_file(&self, detection: &Detection, keeper: &Keeper, bytes: &[u8]) -> Result<(), DetectionError> {
         let segments = &detection.outside.segments;
         let rest = keeper.patterns.values().map(|(subject, ..)| *subject);
-        let rest = rest.chain(keeper.rules.values().map(|(version, _)| subject_of(*version)));
+        let rest = rest.chain(keeper.rules.values().map(|version| subject_of(*version)));
+        // They are judged anew by the lists of the next start, and listed with their reasons then.
+        let rest = rest.chain(keeper.refused.values().map(|(version, _)| subject_of(*version)));
+        let rest = std::iter::once(keeper.lists).chain(rest);
         let rest: Vec<u8> = rest.flat_map(u64::to_le_bytes).collect();
         let (file, list) = (file_name(keeper.at), rest_name(keeper.at));
         segments.save(&file, bytes)?;
@@ -523,8 +707,8 @@ impl Core {
     }
 
     /// Our own rules.
-    fn own_rules(&self) -> Result<RuleSet, DetectionError> {
-        let mut loader = Loader::new();
+    fn own_rules(&self) -> Result<Loaded, DetectionError> {
+        let mut loader = Loader::new().with_own(self.own_classes()?);
         let mut after: Option<String> = None;
         loop {
             let page = self.store.read()?.rule_texts(self.scope.tenant, after.as_deref(), TEXTS)?;
@@ -534,28 +718,42 @@ impl Core {
                 _ => break,
             }
         }
+        let notes = Arc::new(loader.notes().clone());
         let sigma = Arc::new(loader.finish());
         let objects = vec![None; sigma.cards().len()];
-        Ok(RuleSet { sigma, objects })
+        Ok((Arc::new(RuleSet { sigma, objects }), notes))
+    }
+
+    /// The rules that others shared, in the order they came: where there are more than may be, those that run go on.
+    fn shared_rules(&self, rules: &BTreeMap<StixId, VersionId>) -> Result<Loaded, DetectionError> {
+        let mut order: Vec<(VersionId, &StixId)> = rules.iter().map(|(id, version)| (*version, id)).collect();
+        order.sort_unstable();
+        let mut loader = Loader::shared().with_own(self.own_classes()?);
+        for some in order.chunks(SHARED_TEXTS) {
+            let read = self.store.read()?;
+            let mut texts = Vec::new();
+            for (version, id) in some {
+                // One that was erased meanwhile is not there, and the journal will say so.
+                let stored = read.version(self.scope, *version)?;
+                let indicator = stored.and_then(|stored| read_indicator(&stored.raw));
+                texts.extend(indicator.map(|indicator| (id.as_str(), indicator.pattern)));
+            }
+            drop(read);
+            texts.iter().for_each(|(id, text)| loader.add(id, text));
+        }
+        let notes = Arc::new(loader.notes().clone());
+        let sigma = Arc::new(loader.finish());
+        let of = |card: &Card| {
+            let id: StixId = card.file.parse().ok()?;
+            rules.get(&id).copied()
+        };
+        let objects = sigma.cards().iter().map(of).collect();
+        Ok((Arc::new(RuleSet { sigma, objects }), notes))
     }
 }
 
 fn compile(keeper: &Keeper) -> Arc<Patterns> {
     Arc::new(Patterns::new(keeper.patterns.values().cloned()))
-}
-
-fn shared_rules(keeper: &Keeper) -> RuleSet {
-    let mut loader = Loader::new();
-    for (id, (_, text)) in &keeper.rules {
-        loader.add(id.as_str(), text);
-    }
-    let sigma = Arc::new(loader.finish());
-    let of = |card: &Card| {
-        let id: StixId = card.file.parse().ok()?;
-        keeper.rules.get(&id).map(|(version, _)| *version)
-    };
-    let objects = sigma.cards().iter().map(of).collect();
-    RuleSet { sigma, objects }
 }
 
 /// A list of numbers, eight bytes each.
@@ -578,9 +776,10 @@ pub(crate) fn one_of(
     let mut keeper = Keeper::default();
     let (mut entries, mut changes) = (Vec::new(), Changes::default());
     keeper.take(&stored, &by, &mut entries, &mut changes);
-    let reason = keeper.refused.into_values().next();
+    let reason = keeper.refused.into_values().next().map(|(_, reason)| reason);
     let pattern = keeper.patterns.into_values().next();
-    let rule = keeper.rules.into_values().next().map(|(_, text)| text);
+    let held = if keeper.rules.is_empty() { None } else { read_indicator(&stored.raw) };
+    let rule = held.map(|indicator| indicator.pattern);
     Ok(Some(OneIndicator { stored, entries, pattern, rule, reason }))
 }
 

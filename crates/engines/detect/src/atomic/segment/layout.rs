@@ -7,7 +7,7 @@ use xorf::{BinaryFuse8Ref, Filter as _, FilterRef as _};
 
 use super::{
     Block, Card, DESCRIPTOR, Damaged, Family, HEADER, LENGTH, MAGIC, MAX_BITS, PACKED, PORTED, RECORD,
-    VERSION, checksum,
+    VERSION, checksum, scatter,
 };
 
 const fn digit(value: u8) -> u8 {
@@ -222,6 +222,15 @@ impl Layout {
                 BinaryFuse8Ref::from_dma(descriptor, fingerprints).contains(&hash)
             })
         })
+    }
+
+    /// As [`Layout::may_hold`], for any of several [`super::hash`]es.
+    pub(super) fn may_hold_any(&self, bytes: &[u8], hashes: &[u64]) -> bool {
+        let Some(descriptor) = &self.descriptor else { return self.exact > 0 && !hashes.is_empty() };
+        let Some(fingerprints) = bytes.get(self.fingerprints.clone()) else { return false };
+        let filter = BinaryFuse8Ref::from_dma(descriptor, fingerprints);
+        // Without a way out in between, so that no look-up waits for the one before.
+        hashes.iter().fold(false, |found, hash| found | filter.contains(&scatter(*hash, self.seed)))
     }
 
     pub(super) fn record(&self, bytes: &[u8], place: usize) -> Option<Record> {

@@ -295,15 +295,14 @@ impl Core {
         let works = written(open, &concerned, now)?;
         let done = matches!(outcome, Outcome::Done { .. });
         let action = if done { "lease.carried-out" } else { "lease.failed" };
-        let words = Word::named("node").ok().zip(Word::named("contain").ok());
-        let words = words.filter(|_| self.trust().is_some());
+        let post = Word::named("node").ok().filter(|_| self.trust().is_some());
         self.store.transact(|tx| {
             works.iter().try_for_each(|work| tx.set_work(self.scope, work))?;
             for (id, receipt, state) in &receipts {
                 let what = format!("{} is {state}; receipt {receipt}", order.actuator);
                 tx.audit(self.scope.tenant, now, "node", action, &id.short(), &what)?;
-                if let Some((post, action)) = &words {
-                    let figures = Figures::Access { post: post.clone(), action: action.clone(), count: 1 };
+                if let Some((post, action)) = post.clone().zip(Word::named(deed(done, *state)).ok()) {
+                    let figures = Figures::Access { post, action, count: 1 };
                     let particulars = json!({"lease": id.to_string(), "receipt": receipt.to_string()});
                     self.book(tx, now, figures, &particulars.to_string())?;
                 }
@@ -387,6 +386,15 @@ fn outcome(result: Result<Applied, ActuatorError>) -> Outcome {
         Err(error) => {
             Outcome::Failed { message: error.message, permanent: error.permanent, handles: error.handles }
         }
+    }
+}
+
+/// What reports count it as.
+const fn deed(done: bool, state: State) -> &'static str {
+    match (done, state.is_in_force()) {
+        (true, true) => "contain",
+        (true, false) => "contain-end",
+        (false, _) => "contain-fail",
     }
 }
 
