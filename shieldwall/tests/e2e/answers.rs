@@ -73,7 +73,9 @@ fn where_only_sums_may_go_nothing_exact_does() {
         let clause = "id = \"intel-b-to-a\"\n";
         let narrowed = terms.replacen(clause, &format!("{clause}aggregate = true\n"), 1);
         assert_ne!(narrowed, terms, "{terms}");
-        narrowed
+        let uneven = narrowed.replacen("reciprocity = \"mirrored\"", "reciprocity = \"none\"", 1);
+        assert_ne!(uneven, narrowed, "{terms}");
+        uneven
     };
     let [(kiwi, _), (koala, _)] = allies_with(sums, |_| ());
     reads_twenty(&koala);

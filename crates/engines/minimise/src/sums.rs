@@ -8,7 +8,7 @@ use json::{Edits, Kind, Value};
 /// What an object comes to where only sums go, and the pointers to what was taken out of it.
 ///
 /// `None` for what is no sum of anything: every object but a sighting, and one that says in its own words or through other
-/// objects what was seen.
+/// objects what was seen; and for one of which some parts are marked otherwise than others.
 #[must_use]
 pub fn sums(object: Value<'_>) -> Option<(String, Vec<String>)> {
     if !object.get("type")?.is("sighting") {
@@ -28,8 +28,9 @@ pub fn sums(object: Value<'_>) -> Option<(String, Vec<String>)> {
             | "confidence"
             | "lang"
             | "sighting_of_ref"
-            | "object_marking_refs"
-            | "granular_markings" => {}
+            | "object_marking_refs" => {}
+            // They name parts of it, of which hardly any are left.
+            "granular_markings" => return None,
             "count" => edits.replace(value, coarse(whole(value)?).to_string()),
             "first_seen" | "last_seen" => edits.replace(value, day(value)?),
             "extensions" => {

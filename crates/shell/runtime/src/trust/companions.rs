@@ -354,7 +354,8 @@ impl View<'_> {
         let rules = self.core.rules();
         let reader = Reader::new(&definitions).with_spifs(&rules.spifs);
         match reader.tear_line(value, whole, &may_see) {
-            Redaction::Whole => Ok((candidate.stored.raw.clone(), Vec::new())),
+            // What it was made into before, such as a sum, not what is stored.
+            Redaction::Whole => Ok((value.raw().to_owned(), Vec::new())),
             Redaction::TearLine { .. } if !self.may_cut(&reader, value, whole, &may_see) => {
                 Err("its ACS marking does not permit `TEARLINE`, so it goes whole or not at all")
             }
