@@ -27,6 +27,9 @@ pub struct Sought {
 #[derive(Debug, Subcommand)]
 pub enum Hunt {
     /// Look for something in what was kept, and wait for the result
+    ///
+    /// It exits with 0 if nothing was found and the hunt came to its end; with 1 if something was found, if it ended in part
+    /// because its time or its bytes were used up, if it was called off or failed, or if lines of a list were left out.
     Run {
         #[command(flatten)]
         node: Node,
@@ -106,6 +109,12 @@ pub enum Hunt {
         /// Only events before this instant
         #[arg(long, value_name = "TIMESTAMP")]
         until: Option<String>,
+        /// Seconds it may take there; each party has a bound of its own, and the smaller one counts
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+        max_seconds: Option<u64>,
+        /// Bytes it may read there, in the same way
+        #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+        max_bytes: Option<u64>,
     },
     /// Show what others ask us to look for
     Requests {

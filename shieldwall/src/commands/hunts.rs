@@ -25,6 +25,8 @@ const RECORD: usize = 200;
 const LINES: usize = 20;
 /// The longest one of them, in characters.
 const LINE: usize = 80;
+/// What parties count matches of rules by, the worst first.
+const LEVELS: [&str; 6] = ["critical", "high", "medium", "low", "informational", "unrated"];
 
 pub async fn hunt(client: &Client, command: &Hunt, as_json: bool) -> Outcome {
     match command {
@@ -71,11 +73,23 @@ pub async fn hunt(client: &Client, command: &Hunt, as_json: bool) -> Outcome {
             let state = if state == "running" { "it ends with its next step".to_owned() } else { state };
             done(&answer, &format!("{id}: {state}"), as_json)
         }
-        Hunt::Ask { sought, strict, agreement, to, purpose, impact, from, until, .. } => {
+        Hunt::Ask {
+            sought,
+            strict,
+            agreement,
+            to,
+            purpose,
+            impact,
+            from,
+            until,
+            max_seconds,
+            max_bytes,
+            ..
+        } => {
             let (mut body, skipped) = question(sought, *strict)?;
             let matter = json!({
                 "agreement": agreement, "to": to, "purpose": purpose, "impact": impact,
-                "from": from, "until": until,
+                "from": from, "until": until, "max_seconds": max_seconds, "max_bytes": max_bytes,
             });
             join(&mut body, matter);
             let mut answer = client.post("/api/v1/hunt-requests", &body).await?;
@@ -386,8 +400,10 @@ fn asking_row(request: &Value) -> Vec<String> {
 /// The sums that a party answered with.
 fn sums(result: &Value) -> String {
     let number = |name: &str| result.get(name).and_then(Value::as_u64);
+    let is = |pointer: &str| result.pointer(pointer).and_then(Value::as_bool) == Some(true);
     let seen = match (result.get("seen").and_then(Value::as_bool), number("events"), number("fewer_than")) {
         (Some(false), ..) => "nothing".to_owned(),
+        (_, Some(events), _) if is("/more") => format!("at least {events} events"),
         (_, Some(events), _) => format!("{events} events"),
         (_, None, Some(few)) => format!("fewer than {few} events"),
         _ => "seen".to_owned(),
@@ -397,11 +413,24 @@ fn sums(result: &Value) -> String {
         days => format!(" on {days} days"),
     };
     let looked = result.pointer("/looked_at/events").map(plain).unwrap_or_default();
+    // Others tell what they looked at by its order of magnitude, rounded up.
+    let about = if is("/looked_at/coarse") { "up to " } else { "" };
     let partly = match result.pointer("/looked_at/complete").and_then(Value::as_bool) {
         Some(false) => ", in part",
         _ => "",
     };
-    format!("{seen}{days}, of {looked} events looked at{partly}")
+    format!("{seen}{days}{}, of {about}{looked} events looked at{partly}", levels(result))
+}
+
+/// How many of them are of which level, where only the noise was asked about.
+fn levels(result: &Value) -> String {
+    let Some(told) = result.get("levels").and_then(Value::as_object) else { return String::new() };
+    let known = LEVELS.iter().filter_map(|level| Some(format!("{level} {}", told.get(*level)?.as_u64()?)));
+    let mut parts: Vec<String> = known.collect();
+    if result.get("more_levels").and_then(Value::as_bool) == Some(true) {
+        parts.push("others".to_owned());
+    }
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
 #[cfg(test)]
@@ -417,5 +446,31 @@ mod tests {
         assert_eq!(lines, [4, 6, 7]);
         assert!(skipped.iter().all(|one| !one["why"].as_str().unwrap().is_empty()));
         assert!(listed(b"# nothing\n").0.is_empty());
+    }
+    #[test]
+    fn sums_of_others_are_no_more_exact_than_they_were_told() {
+        let looked = json!({"events": 1_000_000, "coarse": true, "complete": true});
+        let days = json!({"2026-10-01": 10, "2026-10-02": 7});
+        let exact = json!({"seen": true, "events": 17, "more": false, "days": days, "looked_at": looked});
+        assert_eq!(sums(&exact), "17 events on 2 days, of up to 1000000 events looked at");
+        let mut noise = exact.clone();
+        join(
+            &mut noise,
+            json!({"more": true, "levels": {"high": 5, "critical": 6, "x": 9}, "more_levels": true}),
+        );
+        assert_eq!(
+            sums(&noise),
+            "at least 17 events on 2 days (critical 6, high 5, others), of up to 1000000 events looked at"
+        );
+        let few = json!({
+            "seen": true, "events": null, "fewer_than": 5, "days": {}, "levels": {}, "more_levels": false,
+            "looked_at": {"events": 10, "coarse": true, "complete": false},
+        });
+        assert_eq!(sums(&few), "fewer than 5 events, of up to 10 events looked at, in part");
+        let untold = json!({"seen": true, "events": null, "fewer_than": null, "looked_at": looked});
+        assert_eq!(sums(&untold), "seen, of up to 1000000 events looked at");
+        // Versions before told the number itself.
+        let before = json!({"seen": false, "events": 0, "looked_at": {"events": 31, "complete": true}});
+        assert_eq!(sums(&before), "nothing, of 31 events looked at");
     }
 }

@@ -151,11 +151,8 @@ fn a_mute_ends_by_itself() {
     assert_eq!(koala.node.json(&["object", "muted"])["mutes"], json!([]));
 }
 
-/// What cannot be matched is answered truthfully: neither silence nor "not seen".
-#[test]
-fn what_cannot_be_looked_for_is_said() {
-    let [(kiwi, _), (koala, _)] = allies();
-    reads_twenty(&koala);
+/// Something that cannot be matched at all.
+fn shares_snort(org: &Org) -> String {
     let snort = json!({
         "type": "indicator",
         "pattern": "alert tcp any any -> any 4444 (msg:\"lantern\"; sid:1000001;)",
@@ -163,9 +160,46 @@ fn what_cannot_be_looked_for_is_said() {
         "valid_from": "2026-10-01T00:00:00Z",
         "indicator_types": ["malicious-activity"],
     });
-    let file = kiwi.node.file("snort.json", snort.to_string());
-    let made = kiwi.node.json(&["object", "new", text(&file), "--tlp", "amber"]);
-    let id = made["results"][0]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+    let file = org.node.file("snort.json", snort.to_string());
+    let made = org.node.json(&["object", "new", text(&file), "--tlp", "amber"]);
+    made["results"][0]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+}
+
+/// Whoever revokes the note that keeps a mute ends the mute, at once and without a restart, and answers go on.
+#[test]
+fn a_mute_whose_note_was_revoked_is_over() {
+    let [(kiwi, _), (koala, _)] = allies();
+    let log = reads_twenty(&koala);
+    let seen = shares(&kiwi, &hash(3));
+    eventually(|| said(&kiwi, &seen)["answer"].clone(), |answer| answer["count"] == 4);
+    let now = || ports::Clock::now(&runtime::SystemClock);
+    let until = now().plus_micros(10_000_000);
+    koala.node.run(&["object", "mute", &seen, "--reason", "a drill", "--until", &until.to_string()]).exits(0);
+    append(&log, &process(30, &hash(3)));
+    has_read(&koala.node, 21);
+
+    let notes = koala.node.run(&["export", "--type", "note"]).exits(0).text();
+    let notes: Value = serde_json::from_str(&notes).unwrap();
+    let note = notes["objects"].as_array().unwrap().iter().find(|note| note["content"] == "a drill");
+    let note = note.and_then(|note| note["id"].as_str()).unwrap_or_else(|| panic!("{notes}"));
+    koala.node.run(&["object", "revoke", note]).exits(0);
+    assert_eq!(koala.node.json(&["object", "muted"])["mutes"], json!([]));
+    // What was kept meanwhile is looked through, and what comes is found.
+    eventually(|| matched(&koala, &seen), |count| *count == 5);
+    append(&log, &process(31, &hash(3)));
+    eventually(|| matched(&koala, &seen), |count| *count == 6);
+    // Its end comes, and there is nothing to end.
+    eventually(now, |now| *now > until);
+    let id = shares_snort(&kiwi);
+    eventually(|| said(&kiwi, &id), |party| party["cannot_look"] == "unsupported");
+}
+
+/// What cannot be matched is answered truthfully: neither silence nor "not seen".
+#[test]
+fn what_cannot_be_looked_for_is_said() {
+    let [(kiwi, _), (koala, _)] = allies();
+    reads_twenty(&koala);
+    let id = shares_snort(&kiwi);
     let party = eventually(|| said(&kiwi, &id), |party| party["cannot_look"] == "unsupported");
     assert_eq!(party["answer"], Value::Null, "no sighting was made: {party}");
     let standing = kiwi.node.json(&["answers", &id]);

@@ -1,5 +1,6 @@
 //! Connections of many pairs, in bounded memory, and which of them look like beacons.
 
+mod alerts;
 mod saved;
 
 use std::collections::BTreeMap;
@@ -8,9 +9,9 @@ use std::collections::btree_map::Entry;
 use logs::Event;
 use model::Timestamp;
 
-use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::config::{BeaconConfig, Unfit};
 use crate::connection::{Key, Pair, connection};
+use crate::prevalence::Census;
 use crate::score::{self, BeaconScore, Span, Unscored, second};
 use crate::track::{Stamp, Track};
 
@@ -124,14 +125,17 @@ impl Beacons {
         self.add(source, found.key, Stamp::new(second(at), found.bytes));
     }
 
-    /// The score of a pair over a span of time; [`Beacons::span`] has the one of its source.
+    /// The score of a pair over a span of time; [`Beacons::span`] has the one of its source. All pairs of the source
+    /// are looked at, to know how many machines call the same destination.
     ///
     /// # Errors
     /// [`Unscored`] says why there is none.
     pub fn score(&self, pair: &Pair, span: Span) -> Result<BeaconScore, Unscored> {
-        let pairs = self.sources.get(&pair.source).map(|source| &source.pairs);
-        let track = pairs.and_then(|pairs| pairs.get(&pair.key())).ok_or(Unscored::Unknown)?;
-        score::of(track, span, self.width(), &self.config)
+        let key = pair.key();
+        let pairs = self.sources.get(&pair.source).map(|source| &source.pairs).ok_or(Unscored::Unknown)?;
+        let track = pairs.get(&key).ok_or(Unscored::Unknown)?;
+        let census = Census::of(pairs, span, self.width(), &self.config);
+        score::of(track, span, self.width(), &self.config, census.prevalence(&key))
     }
 
     /// From the first to the last connection of a source, the window at most.
@@ -146,58 +150,21 @@ impl Beacons {
         let mut found = Vec::new();
         for (name, source) in &self.sources {
             let span = source.span(self.config.window());
+            let census = Census::of(&source.pairs, span, self.width(), &self.config);
             for (key, track) in &source.pairs {
-                if let Ok(score) = score::of(track, span, self.width(), &self.config)
+                let prevalence = census.prevalence(key);
+                if let Ok(score) = score::of(track, span, self.width(), &self.config, prevalence)
                     && score.total >= min_score
                 {
                     found.push(Beacon { pair: Pair::new(name, key), score });
                 }
                 if found.len() >= 2 * MAX_REPORT {
-                    keep_highest(&mut found, MAX_REPORT);
+                    keep_highest(&mut found, MAX_REPORT, |beacon| beacon);
                 }
             }
         }
-        keep_highest(&mut found, MAX_REPORT);
+        keep_highest(&mut found, MAX_REPORT, |beacon| beacon);
         found
-    }
-
-    /// The pairs that look like beacons and were not told within the window; at most [`MAX_ALERTS`].
-    ///
-    /// All pairs of a source are scored at most once for each hour of its events, so asking often costs nothing.
-    pub fn take_alerts(&mut self) -> Vec<Anomaly> {
-        let (window, width) = (self.config.window(), self.width());
-        let mut found = Vec::new();
-        for (name, source) in &mut self.sources {
-            let span = source.span(window);
-            let (from, until) = span.seconds();
-            let early = until - from < i64::from(self.config.after_hours) * HOUR;
-            if early || source.scored.is_some_and(|scored| source.last - scored < HOUR) {
-                continue;
-            }
-            source.scored = Some(source.last);
-            for (key, track) in &source.pairs {
-                if track.told.is_some_and(|told| source.last - told < window) {
-                    continue;
-                }
-                if let Ok(score) = score::of(track, span, width, &self.config)
-                    && score.total >= self.config.min_score
-                {
-                    found.push(Beacon { pair: Pair::new(name, key), score });
-                }
-                if found.len() >= 2 * MAX_ALERTS {
-                    keep_highest(&mut found, MAX_ALERTS);
-                }
-            }
-        }
-        keep_highest(&mut found, MAX_ALERTS);
-        for beacon in &found {
-            if let Some(source) = self.sources.get_mut(&beacon.pair.source)
-                && let Some(track) = source.pairs.get_mut(&beacon.pair.key())
-            {
-                track.told = Some(source.last);
-            }
-        }
-        found.into_iter().map(Beacon::into_anomaly).collect()
     }
 
     /// What became of the connections so far.
@@ -341,25 +308,10 @@ impl Beacons {
     }
 }
 
-impl Beacon {
-    fn into_anomaly(self) -> Anomaly {
-        let Self { pair, score } = self;
-        Anomaly {
-            kind: AnomalyKind::Beacon,
-            subject: pair.to_string(),
-            source: pair.source,
-            score: score.total,
-            first: score.inputs.first,
-            last: score.inputs.last,
-            inputs: score.inputs.listed(),
-            explanation: score.explanation,
-        }
-    }
-}
-
 /// Sorts by score and keeps the highest; pairs of one score keep an order of their own.
-fn keep_highest(found: &mut Vec<Beacon>, most: usize) {
+fn keep_highest<T>(found: &mut Vec<T>, most: usize, beacon: impl Fn(&T) -> &Beacon) {
     found.sort_by(|one, other| {
+        let (one, other) = (beacon(one), beacon(other));
         let scores = other.score.total.total_cmp(&one.score.total);
         scores.then_with(|| one.pair.cmp(&other.pair))
     });

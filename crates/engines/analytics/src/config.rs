@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::prevalence::network;
+
 /// The word for every source.
 const EVERY: &str = "*";
 
@@ -17,7 +19,8 @@ pub struct Config {
     pub first_seen: FirstSeenConfig,
 }
 
-/// Whose connections are scored, and how. The defaults of thresholds are RITA's.
+/// Whose connections are scored, and how. The defaults of thresholds are RITA's, but for `common_decrease`: RITA ranks
+/// by its scores, here `min_score` decides, and a program that calls perfectly must fall below it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BeaconConfig {
@@ -43,6 +46,14 @@ pub struct BeaconConfig {
     pub duration_bars: u32,
     /// The run of bars that makes the duration perfect.
     pub ideal_run: u32,
+    /// The part of the machines that makes a destination common when so many call it, above 0, at most 1.
+    pub common_share: f64,
+    /// How much is taken off the scores of a common destination, 0 to 1.
+    pub common_decrease: f64,
+    /// How many machines must have been seen before any destination is common.
+    pub common_machines: u32,
+    /// Networks whose addresses are machines of the house, besides private ones: first address and length.
+    pub internal_networks: Vec<String>,
     /// The most pairs that are kept.
     pub max_pairs: usize,
     /// The most connections of one pair that are kept each by itself.
@@ -65,6 +76,10 @@ impl Default for BeaconConfig {
             mode_outliers: 1,
             duration_bars: 6,
             ideal_run: 12,
+            common_share: 0.5,
+            common_decrease: 0.25,
+            common_machines: 10,
+            internal_networks: Vec::new(),
             max_pairs: 100_000,
             max_stamps: 4_096,
             max_stamps_total: 2_000_000,
@@ -132,6 +147,12 @@ impl BeaconConfig {
         demand(self.mode_bars >= 6, "mode_bars", "6 or more: fewer bars always have two heights")?;
         demand(self.duration_bars >= 1, "duration_bars", "1 or more")?;
         demand(self.ideal_run >= 1, "ideal_run", "1 or more")?;
+        let share = self.common_share > 0.0 && self.common_share <= 1.0;
+        demand(share, "common_share", "above 0 and at most 1")?;
+        demand((0.0..=1.0).contains(&self.common_decrease), "common_decrease", PART)?;
+        demand(self.common_machines >= 2, "common_machines", "2 or more: one machine shares nothing")?;
+        let networks = self.internal_networks.iter().all(|text| network(text).is_some());
+        demand(networks, "internal_networks", "first addresses and lengths, like `192.0.2.0/24`")?;
         demand((1..=10_000_000).contains(&self.max_pairs), "max_pairs", "from 1 to 10000000")?;
         demand((4..=1_000_000).contains(&self.max_stamps), "max_stamps", "from 4 to 1000000")?;
         let room = self.max_pairs.saturating_mul(4)..=1_000_000_000;
@@ -236,6 +257,14 @@ mod tests {
         assert_eq!(with(|config| config.window_hours = 0), Some("window_hours"));
         assert_eq!(with(|config| config.after_hours = 25), Some("after_hours"));
         assert_eq!(with(|config| config.min_connections = 3), Some("min_connections"));
+        assert_eq!(with(|config| config.common_share = 0.0), Some("common_share"));
+        assert_eq!(with(|config| config.common_share = f64::NAN), Some("common_share"));
+        assert_eq!(with(|config| config.common_decrease = -0.1), Some("common_decrease"));
+        assert_eq!(with(|config| config.common_machines = 1), Some("common_machines"));
+        assert_eq!(
+            with(|config| config.internal_networks = vec!["192.0.2.1/24".to_owned()]),
+            Some("internal_networks")
+        );
         assert_eq!(with(|config| config.max_stamps = 0), Some("max_stamps"));
         assert_eq!(with(|config| config.max_stamps_total = 4), Some("max_stamps_total"));
         assert_eq!(with(|config| config.max_pairs = usize::MAX), Some("max_pairs"));

@@ -1,7 +1,7 @@
 //! Analytics: what no rule says, by plain statistics that explain themselves.
 //!
 //! ```text
-//! Event ─► Beacons     connections of each pair ─► four sub-scores         ─┐
+//! Event ─► Beacons     connections of each pair ─► four parts, prevalence  ─┐
 //!       ─► FirstSeen   values of chosen fields  ─► never seen, rarely seen ─┴► Anomaly { score, inputs, explanation }
 //! ```
 //!
@@ -20,6 +20,7 @@ mod codec;
 mod config;
 mod connection;
 mod first_seen;
+mod prevalence;
 mod score;
 mod statistics;
 mod track;
@@ -31,5 +32,6 @@ pub use codec::LoadError;
 pub use config::{BeaconConfig, Config, FirstSeenConfig, Unfit};
 pub use connection::{Pair, Via};
 pub use first_seen::{BaselineState, BaselineStatus, FirstSeen, MAX_PENDING};
+pub use prevalence::Prevalence;
 pub use score::{BeaconScore, Inputs, Span, Unscored};
 pub use statistics::{BARS, Spread};

@@ -7,7 +7,8 @@
 //! | histogram | every part of the time looked at has equally many connections, or they come in two heights |
 //! | duration | connections reach over the whole time, or over twelve parts of it in a row |
 //!
-//! The total is their mean. Where the events say nothing of sizes, it is the mean of the other three.
+//! The total is their mean, lowered where most machines of the house call the same destination. Where the events say
+//! nothing of sizes, it is the mean of the other three.
 
 use std::fmt;
 
@@ -15,6 +16,7 @@ use model::Timestamp;
 
 use crate::anomaly::listed;
 use crate::config::BeaconConfig;
+use crate::prevalence::Prevalence;
 use crate::statistics::{BARS, Histogram, Spread, float, raised, rounded};
 use crate::track::{Stamp, Track};
 
@@ -71,6 +73,8 @@ pub struct Inputs {
     pub last: Timestamp,
     /// The time looked at.
     pub span: Span,
+    /// How many machines call the same destination.
+    pub prevalence: Prevalence,
 }
 
 impl Inputs {
@@ -95,6 +99,9 @@ impl Inputs {
             ("bar_heights", bars.join(" ")),
             ("looked_at_from", self.span.from.to_string()),
             ("looked_at_until", self.span.until.to_string()),
+            ("prevalence", format!("{:.3}", self.prevalence.share())),
+            ("prevalence_sources", self.prevalence.sources.to_string()),
+            ("prevalence_of", self.prevalence.of.to_string()),
         ]);
         if let Some(sizes) = self.sizes {
             all.extend(listed([
@@ -110,8 +117,10 @@ impl Inputs {
 /// How much a pair looks like a beacon; every part from 0 to 1, to thousandths.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BeaconScore {
-    /// The mean of the parts.
+    /// The mean of the parts, less what is taken off where most machines call the same destination.
     pub total: f64,
+    /// The mean of the parts.
+    pub mean: f64,
     /// How equal the gaps are.
     pub timing: f64,
     /// How equal the sizes are; `None` where the events say nothing of them.
@@ -145,12 +154,14 @@ pub enum Unscored {
     },
 }
 
-/// The score of a pair's connections within a span. `width` is that of the track's slots.
+/// The score of a pair's connections within a span. `width` is that of the track's slots, `prevalence` that of its
+/// destination within the same span.
 pub(crate) fn of(
     track: &Track,
     span: Span,
     width: i64,
     rules: &BeaconConfig,
+    prevalence: Prevalence,
 ) -> Result<BeaconScore, Unscored> {
     let (from, until) = span.seconds();
     if until <= from {
@@ -197,7 +208,9 @@ pub(crate) fn of(
     };
     let size = sizes.map(|sizes| sizes.score);
     let others = gaps.score + even + duration;
-    let total = rounded(size.map_or(others / 3.0, |size| (others + size) / 4.0));
+    let mean = rounded(size.map_or(others / 3.0, |size| (others + size) / 4.0));
+    let off = if prevalence.common(rules) { rules.common_decrease } else { 0.0 };
+    let total = rounded((mean - off).max(0.0));
     let inputs = Inputs {
         connections,
         timed: stamps.len(),
@@ -208,9 +221,11 @@ pub(crate) fn of(
         first: from_second(first),
         last: from_second(last),
         span,
+        prevalence,
     };
     let mut score = BeaconScore {
         total,
+        mean,
         timing: gaps.score,
         size,
         duration,
@@ -218,7 +233,7 @@ pub(crate) fn of(
         inputs,
         explanation: String::new(),
     };
-    score.explanation = Explained(&score).to_string();
+    score.explanation = Explained { score: &score, rules }.to_string();
     Ok(score)
 }
 
@@ -241,12 +256,16 @@ fn difference(later: i64, earlier: i64) -> f64 {
 }
 
 /// A score in sentences.
-struct Explained<'s>(&'s BeaconScore);
+struct Explained<'s> {
+    score: &'s BeaconScore,
+    rules: &'s BeaconConfig,
+}
 
 impl fmt::Display for Explained<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let score = self.0;
-        let Inputs { connections, timed, gaps, sizes, longest_run, first, last, span, .. } = &score.inputs;
+        let Self { score, rules } = *self;
+        let Inputs { connections, timed, gaps, sizes, longest_run, first, last, span, prevalence, .. } =
+            &score.inputs;
         write!(f, "{connections} connections from {first} to {last}, total {:.3}. ", score.total)?;
         if *timed as u64 != *connections {
             write!(f, "Timing and size look at the newest {timed} of them. ")?;
@@ -270,7 +289,22 @@ impl fmt::Display for Explained<'_> {
             "Histogram {:.3}: {filled} of 24 equal parts of the time from {} to {} have connections. ",
             score.histogram, span.from, span.until
         )?;
-        write!(f, "Duration {:.3}: the longest run is {longest_run} parts.", score.duration)
+        write!(f, "Duration {:.3}: the longest run is {longest_run} parts. ", score.duration)?;
+        let Prevalence { sources, of } = prevalence;
+        if !prevalence.counts(rules) {
+            let least = rules.common_machines;
+            return write!(
+                f,
+                "Prevalence is not counted: of {least} machines that it takes, {of} were seen."
+            );
+        }
+        let share = prevalence.share();
+        write!(f, "Prevalence {share:.3}: {sources} of {of} machines call this destination")?;
+        if prevalence.common(rules) {
+            let (mean, off) = (score.mean, rules.common_decrease);
+            write!(f, ", so {off:.3} is taken off the mean of the parts, {mean:.3}")?;
+        }
+        f.write_str(".")
     }
 }
 
@@ -287,7 +321,8 @@ mod tests {
     #[track_caller]
     fn check(seconds: &[i64], bytes: Option<u64>, span: (i64, i64)) -> BeaconScore {
         let rules = BeaconConfig::default();
-        of(&track(seconds, bytes), Span::of_seconds(span.0, span.1), 900, &rules).unwrap()
+        let span = Span::of_seconds(span.0, span.1);
+        of(&track(seconds, bytes), span, 900, &rules, Prevalence::default()).unwrap()
     }
 
     #[track_caller]
@@ -332,7 +367,8 @@ mod tests {
     fn too_few_and_no_time() {
         let rules = BeaconConfig::default();
         let score = |seconds: &[i64], until| {
-            of(&track(seconds, None), Span::of_seconds(0, until), 900, &rules).map(|score| score.total)
+            let span = Span::of_seconds(0, until);
+            of(&track(seconds, None), span, 900, &rules, Prevalence::default()).map(|score| score.total)
         };
         assert_eq!(score(&[1, 2], 100), Err(Unscored::TooFew { connections: 2, gaps: 1 }));
         assert_eq!(score(&[7; 50], 100), Err(Unscored::TooFew { connections: 50, gaps: 0 }));
@@ -350,12 +386,52 @@ mod tests {
         assert_eq!([10, 11, 12].map(|second| bar(second, 10, 12)), [0, 12, 23]);
     }
 
+    /// A call a minute for a day is perfect; what half of ten machines or more call loses a quarter.
+    #[test]
+    fn what_most_machines_call_is_lowered() {
+        let day: Vec<i64> = (0..1440).map(|minute| minute * 60).collect();
+        let score = |rules: &BeaconConfig, sources, of_all| {
+            let prevalence = Prevalence { sources, of: of_all };
+            of(&track(&day, Some(9)), Span::of_seconds(0, 86_340), 900, rules, prevalence).unwrap()
+        };
+        let rules = BeaconConfig::default();
+        for (sources, of_all, total) in
+            [(5, 10, 0.75), (200, 200, 0.75), (4, 10, 1.0), (1, 200, 1.0), (9, 9, 1.0), (0, 0, 1.0)]
+        {
+            let score = score(&rules, sources, of_all);
+            assert!((score.total - total).abs() < 1e-9, "{}", score.explanation);
+            assert!((score.mean - 1.0).abs() < 1e-9, "{}", score.explanation);
+        }
+        let common = score(&rules, 5, 10);
+        assert!(common.explanation.contains("total 0.750"), "{}", common.explanation);
+        let says = "Prevalence 0.500: 5 of 10 machines call this destination, so 0.250 is taken off";
+        assert!(common.explanation.contains(says), "{}", common.explanation);
+        let listed = common.inputs.listed();
+        for (name, value) in [("prevalence", "0.500"), ("prevalence_sources", "5"), ("prevalence_of", "10")] {
+            assert!(listed.contains(&(name.to_owned(), value.to_owned())), "{listed:?}");
+        }
+        let one = score(&rules, 1, 200).explanation;
+        assert!(one.ends_with("Prevalence 0.005: 1 of 200 machines call this destination."), "{one}");
+        let few = score(&rules, 9, 9).explanation;
+        assert!(
+            few.ends_with("Prevalence is not counted: of 10 machines that it takes, 9 were seen."),
+            "{few}"
+        );
+        // Whoever does not want it.
+        let never = BeaconConfig { common_decrease: 0.0, ..BeaconConfig::default() };
+        assert!((score(&never, 200, 200).total - 1.0).abs() < 1e-9);
+        // Never below nothing.
+        let all = BeaconConfig { common_decrease: 1.0, ..BeaconConfig::default() };
+        assert!(score(&all, 200, 200).total.abs() < 1e-9);
+    }
+
     /// What was folded still fills its bars.
     #[test]
     fn folded_connections_count() {
         let mut track = Track::default();
         (0..8640).for_each(|at| track.push(Stamp::new(at * 10, Some(1)), 100, 900));
-        let score = of(&track, Span::of_seconds(0, 86_400), 900, &BeaconConfig::default()).unwrap();
+        let (rules, span) = (BeaconConfig::default(), Span::of_seconds(0, 86_400));
+        let score = of(&track, span, 900, &rules, Prevalence::default()).unwrap();
         assert_eq!((score.inputs.connections, score.inputs.timed), (8640, 100));
         assert_eq!(score.inputs.bars, [360; BARS]);
         parts(&score, [1.0, 1.0, 1.0, 1.0]);

@@ -71,6 +71,14 @@ impl Track {
         self.stamps.back().map(|stamp| stamp.second).max(folded).unwrap_or(i64::MIN)
     }
 
+    /// Whether there is a connection within these seconds, ends included; a slot counts if any of it is within.
+    pub(crate) fn calls(&self, from: i64, until: i64, width: i64) -> bool {
+        let stamp = self.stamps.partition_point(|stamp| stamp.second < from);
+        let slot = self.folded.partition_point(|(slot, _)| (i64::from(*slot) + 1) * width <= from);
+        self.stamps.get(stamp).is_some_and(|stamp| stamp.second <= until)
+            || self.folded.get(slot).is_some_and(|(slot, _)| i64::from(*slot) * width <= until)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.stamps.is_empty() && self.folded.is_empty()
     }
@@ -156,6 +164,26 @@ mod tests {
         track.push(Stamp::new(100, None), 4, 900);
         assert_eq!(track.folded().next(), Some((0, 901)));
         assert_eq!((track.connections(), track.stamps().len()), (2001, 4));
+    }
+
+    #[test]
+    fn whether_it_calls_within_a_time() {
+        let mut track = Track::default();
+        [100, 2000, 5000, 5001].into_iter().for_each(|second| track.push(Stamp::new(second, None), 2, 900));
+        // Slots 0 and 2 reach from 0 to 899 and from 1800 to 2699.
+        for (from, until, calls) in [
+            (5000, 5000, true),
+            (5002, 9000, false),
+            (2700, 4999, false),
+            (2699, 4999, true),
+            (900, 1799, false),
+            (900, 1800, true),
+            (0, 50, true),
+            (-900, -1, false),
+        ] {
+            assert_eq!(track.calls(from, until, 900), calls, "{from} to {until}");
+        }
+        assert!(!Track::default().calls(i64::from(i32::MIN), i64::from(i32::MAX), 900));
     }
 
     #[test]

@@ -10,6 +10,9 @@
 //! `WITHIN` could reach back for ever; it is given a day. Observations that were in a match are let go, so that
 //! the next match takes new ones.
 //!
+//! Our own patterns and those that others shared have bounds of their own: what somebody else writes, however much it
+//! takes, leaves ours what they had.
+//!
 //! A pattern that takes more steps than it may neither matches nor does not; that is counted, and after it has happened
 //! often enough the pattern rests. [`Patterns::states`] says so.
 
@@ -36,18 +39,26 @@ const MAX_EXHAUSTED: u32 = 16;
 const MAX_HELD: usize = 1024;
 /// The fewest for which there is room, however few a binding takes.
 const MIN_HELD: usize = 64;
-/// The most bytes of observations that are kept, for all patterns together.
-const MAX_BYTES: usize = 64 << 20;
+/// The most bytes of observations that are kept: for all our own patterns together, and once more for all that others
+/// shared.
+const MAX_BYTES: usize = 32 << 20;
 /// What an observation takes beside the bytes of its event: its objects and their names.
 const OBJECTS: usize = 2048;
-/// What all patterns may take together once they are compiled, in bytes, by a rough and rather high measure.
+/// What all our own patterns may take together once they are compiled, in bytes, by a rough and rather high measure.
 const MAX_TOTAL: usize = 1 << 30;
+/// What all patterns that others shared may take: as much as their rules.
+const MAX_SHARED: usize = 512 << 20;
+/// What the patterns of one of these others may take.
+const MAX_GIVER: usize = MAX_SHARED / 4;
 /// What a regular expression (`MATCHES`) may take, over text and over octets.
 const REGEX: usize = 1 << 20;
 /// What a byte of a pattern's text takes.
 const BYTE: usize = 40;
 /// How long an observation is kept for a pattern that says nothing of it: a day, in microseconds.
 const DAY: i64 = 86_400 * 1_000_000;
+
+/// A pattern with its subject, the first instant at which it counts and the one from which on it does not.
+type Counted = (u64, Pattern, Timestamp, Option<Timestamp>);
 
 /// Whether a pattern can match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +118,8 @@ pub struct Patterns {
 
 struct Rule {
     subject: u64,
+    /// Whether it is ours.
+    own: bool,
     /// Microseconds, as in `until`.
     from: i64,
     until: i64,
@@ -130,8 +143,10 @@ struct Window {
 #[derive(Default)]
 pub struct Windows {
     held: BTreeMap<u64, Held>,
-    /// Bytes of all observations that are held, counted for each pattern that holds one.
-    bytes: usize,
+    /// Bytes of all observations that are held for our own patterns, counted for each pattern that holds one.
+    own_bytes: usize,
+    /// The same for patterns that others shared.
+    shared_bytes: usize,
     /// How often a subject's pattern took too many steps.
     exhausted: BTreeMap<u64, u32>,
     scratch: Scratch,
@@ -142,50 +157,92 @@ pub struct Windows {
 /// The observations that a pattern keeps in the order they came, with the instant and the bytes of each.
 #[derive(Default)]
 struct Held {
+    /// Whether the pattern is ours.
+    own: bool,
     observations: Vec<Observation>,
     notes: Vec<(i64, usize)>,
     /// When the last one was.
     last: Option<i64>,
 }
 
+/// What some patterns may take together once they are compiled, and what they take so far, in bytes.
+struct Budget {
+    whose: &'static str,
+    most: usize,
+    spent: usize,
+}
+
+impl Budget {
+    const fn new(whose: &'static str, most: usize) -> Self {
+        Self { whose, most, spent: 0 }
+    }
+
+    fn check(&self, cost: usize) -> Result<(), PatternState> {
+        let Self { whose, most, spent } = self;
+        if spent + cost <= *most {
+            return Ok(());
+        }
+        Err(PatternState::Unusable(format!(
+            "it would take up to {} MiB of memory, and the patterns before it leave {} of the {} that {whose} may take: narrow or remove patterns",
+            cost.div_ceil(1 << 20),
+            most.saturating_sub(*spent) >> 20,
+            *most >> 20
+        )))
+    }
+}
+
+/// Takes what a pattern costs from all of these, or from none.
+fn pay(cost: usize, budgets: &mut [&mut Budget]) -> Result<(), PatternState> {
+    budgets.iter().try_for_each(|budget| budget.check(cost))?;
+    budgets.iter_mut().for_each(|budget| budget.spent += cost);
+    Ok(())
+}
+
 impl Patterns {
-    /// Makes patterns ready: each with its subject, the first instant at which it counts and the one from which on it does
-    /// not.
+    /// Makes our own patterns ready: each with its subject, the first instant at which it counts and the one from which on
+    /// it does not. Where there are more than may be, the first stay.
     #[must_use]
     pub fn new(patterns: impl IntoIterator<Item = (u64, Pattern, Timestamp, Option<Timestamp>)>) -> Self {
+        Self::with_shared(patterns, std::iter::empty())
+    }
+
+    /// Makes our own patterns ready as [`Patterns::new`] does, and beside them those that others shared, each with a number
+    /// for whoever gave it. Theirs may take half of what ours may, of memory that is theirs, and each giver's a quarter of
+    /// that: no text of another party takes room from a pattern of ours.
+    #[must_use]
+    pub fn with_shared(
+        own: impl IntoIterator<Item = (u64, Pattern, Timestamp, Option<Timestamp>)>,
+        shared: impl IntoIterator<Item = (u32, (u64, Pattern, Timestamp, Option<Timestamp>))>,
+    ) -> Self {
         let mut made = Self::default();
         let mut values = Vec::new();
-        let mut spent = 0_usize;
-        for (subject, pattern, from, until) in patterns {
-            let text = pattern.to_string();
-            let cost = text.matches("MATCHES").count() * REGEX + text.len() * BYTE;
-            if spent + cost > MAX_TOTAL {
-                let why = format!(
-                    "it would take up to {} MiB of memory, and the patterns before it leave {} of the {} that all of them may take: narrow or remove patterns",
-                    cost.div_ceil(1 << 20),
-                    (MAX_TOTAL - spent) >> 20,
-                    MAX_TOTAL >> 20
-                );
-                made.silent.push((subject, PatternState::Unusable(why)));
-                continue;
-            }
-            spent += cost;
-            if let Err(state) = made.add(subject, pattern, from, until, &mut values) {
-                made.silent.push((subject, state));
-            }
+        let mut ours = Budget::new("all of them", MAX_TOTAL);
+        for counted in own {
+            made.take_in(counted, true, &mut [&mut ours], &mut values);
+        }
+        let mut theirs = Budget::new("all that others shared", MAX_SHARED);
+        let mut shares: BTreeMap<u32, Budget> = BTreeMap::new();
+        for (giver, counted) in shared {
+            let made_for = || Budget::new("those of one giver", MAX_GIVER);
+            let share = shares.entry(giver).or_insert_with(made_for);
+            made.take_in(counted, false, &mut [share, &mut theirs], &mut values);
         }
         made.values = Index::default().with(&values);
         made
     }
 
-    fn add(
-        &mut self,
-        subject: u64,
-        mut pattern: Pattern,
-        from: Timestamp,
-        until: Option<Timestamp>,
-        values: &mut Vec<Entry>,
-    ) -> Result<(), PatternState> {
+    fn take_in(&mut self, counted: Counted, own: bool, budgets: &mut [&mut Budget], values: &mut Vec<Entry>) {
+        let (subject, pattern, ..) = &counted;
+        let subject = *subject;
+        let text = pattern.to_string();
+        let cost = text.matches("MATCHES").count() * REGEX + text.len() * BYTE;
+        if let Err(state) = pay(cost, budgets).and_then(|()| self.add(counted, own, values)) {
+            self.silent.push((subject, state));
+        }
+    }
+
+    fn add(&mut self, counted: Counted, own: bool, values: &mut Vec<Entry>) -> Result<(), PatternState> {
+        let (subject, mut pattern, from, until) = counted;
         // Observations have every value in one spelling.
         pattern.respell(&|object_type, path, text| {
             from_pattern_term(object_type, path, text).map(|found| found.to_string())
@@ -244,7 +301,7 @@ impl Patterns {
             }
         }
         let (from, until) = (from.as_micros(), until.map_or(i64::MAX, Timestamp::as_micros));
-        self.rules.push(Rule { subject, from, until, matcher, state, window });
+        self.rules.push(Rule { subject, own, from, until, matcher, state, window });
         Ok(())
     }
 
@@ -327,7 +384,11 @@ impl Windows {
         let mut subjects: Vec<u64> = patterns.rules.iter().map(|rule| rule.subject).collect();
         subjects.sort_unstable();
         self.held.retain(|subject, _| subjects.binary_search(subject).is_ok());
-        self.bytes = self.held.values().flat_map(|held| &held.notes).map(|(_, bytes)| bytes).sum();
+        let bytes = |own: bool| {
+            let held = self.held.values().filter(move |held| held.own == own);
+            held.flat_map(|held| &held.notes).map(|(_, bytes)| *bytes).sum::<usize>()
+        };
+        (self.own_bytes, self.shared_bytes) = (bytes(true), bytes(false));
         self.exhausted.clear();
     }
 
@@ -359,23 +420,25 @@ impl Windows {
         at: i64,
         bytes: usize,
     ) -> Result<bool, BudgetExceeded> {
-        let held = self.held.entry(rule.subject).or_default();
+        let made = || Held { own: rule.own, ..Held::default() };
+        let held = self.held.entry(rule.subject).or_insert_with(made);
+        let taken = if held.own { &mut self.own_bytes } else { &mut self.shared_bytes };
         // One event from a clock that is far ahead must not make everything else look old.
         let now = held.last.replace(at).map_or(at, |last| last.min(at));
         let mut freed = held.drop_where(|_, (then, _)| then < now.saturating_sub(window.length));
         let excess = (held.notes.len() + 1).saturating_sub(window.room);
         freed += held.drop_where(|place, _| place < excess);
-        self.bytes = self.bytes.saturating_sub(freed);
+        *taken = taken.saturating_sub(freed);
         // What others keep is theirs: who comes when there is no room makes do with less of its own.
-        while self.bytes.saturating_add(bytes) > MAX_BYTES {
+        while taken.saturating_add(bytes) > MAX_BYTES {
             if held.notes.is_empty() {
                 return rule.matcher.matches_one(observation, BUDGET);
             }
-            self.bytes = self.bytes.saturating_sub(held.drop_where(|place, _| place == 0));
+            *taken = taken.saturating_sub(held.drop_where(|place, _| place == 0));
         }
         held.observations.push(observation.clone());
         held.notes.push((at, bytes));
-        self.bytes += bytes;
+        *taken += bytes;
         if held.observations.len() < window.needs {
             return Ok(false);
         }
@@ -383,7 +446,7 @@ impl Windows {
             return Ok(false);
         };
         let freed = held.drop_where(|place, _| bound.binary_search(&place).is_ok());
-        self.bytes = self.bytes.saturating_sub(freed);
+        *taken = taken.saturating_sub(freed);
         Ok(true)
     }
 }
@@ -415,7 +478,7 @@ impl fmt::Debug for Windows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Windows")
             .field("held", &self.len())
-            .field("bytes", &self.bytes)
+            .field("bytes", &(self.own_bytes + self.shared_bytes))
             .finish_non_exhaustive()
     }
 }

@@ -264,8 +264,6 @@ pub struct Matcher {
     sigma: Arc<Sigma>,
     correlation: Option<CorrelationEngine>,
     counted: BTreeSet<CardId>,
-    /// Cards of correlations, by title and id.
-    counting: BTreeMap<(String, Option<String>), CardId>,
 }
 
 impl Matcher {
@@ -274,14 +272,7 @@ impl Matcher {
     pub fn new(sigma: Arc<Sigma>) -> Self {
         let correlation = load::correlation(&sigma);
         let counted = sigma.counted.keys().copied().collect();
-        let cards = sigma.cards.iter().enumerate();
-        let counting = cards
-            .filter(|(_, card)| card.kind == Kind::Correlation)
-            .filter_map(|(at, card)| {
-                Some(((card.title.clone(), card.id.clone()), CardId(u32::try_from(at).ok()?)))
-            })
-            .collect();
-        Self { sigma, correlation, counted, counting }
+        Self { sigma, correlation, counted }
     }
 
     /// The rules.
@@ -314,8 +305,7 @@ impl Matcher {
         let seconds = event.time.map_or(0, |time| time.as_micros() / 1_000_000);
         for result in correlation.process_with_detections(&asked, results, seconds) {
             let Some(body) = result.as_correlation() else { continue };
-            let name = (result.header.rule_title.clone(), result.header.rule_id.clone());
-            let Some(rule) = self.counting.get(&name) else { continue };
+            let Some(rule) = card_of(&result) else { continue };
             let evidence = body.group_key.iter().map(|(field, value)| Evidence {
                 selection: String::new(),
                 field: field.clone(),
@@ -323,11 +313,7 @@ impl Matcher {
                 pattern: String::new(),
                 span: None,
             });
-            out.push(Alert {
-                rule: *rule,
-                evidence: evidence.collect(),
-                count: whole(body.aggregated_value),
-            });
+            out.push(Alert { rule, evidence: evidence.collect(), count: whole(body.aggregated_value) });
         }
     }
 }

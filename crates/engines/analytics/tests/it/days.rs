@@ -1,6 +1,7 @@
 //! Generated days: programs that call home, people who browse, clocks that keep time badly.
 
 mod ordinary;
+mod prevalence;
 
 use shieldwall_analytics::{AnomalyKind, BeaconConfig, Beacons, Unscored};
 
@@ -104,7 +105,7 @@ fn browsing_is_no_beacon() {
     }
 }
 
-/// The time service is as regular as malware: what is known to be good has to be named.
+/// The time service is as regular as malware: where few machines call it, what is known to be good has to be named.
 #[test]
 fn the_time_service_is_a_beacon_until_it_is_ignored() {
     let lines: Vec<String> =

@@ -20,6 +20,8 @@ const MAX_ENTRIES: usize = 10_000;
 const MAX_FILTERS: usize = 64;
 /// Rules that one correlation may count.
 const MAX_PARTS: usize = 1_000;
+/// Longest time over which a correlation may count, in seconds: 366 days. The engine subtracts it from the events' time.
+const MAX_SPAN: u64 = 366 * 86_400;
 /// Longest reason that a card gives, in characters.
 const MAX_REASON: usize = 300;
 /// What the parser says of a rule that it takes all the same begins with one of these.
@@ -45,6 +47,10 @@ pub struct Loader {
     /// What all rules may take, and what they take so far, in bytes.
     budget: u64,
     spent: u64,
+    /// What each giver's rules may take, and what they take so far; whose the next text is.
+    share: u64,
+    shares: BTreeMap<i64, u64>,
+    giver: i64,
     /// What configurations call log sources by words of their own.
     own: Vec<(Source, ClassId)>,
     /// Whether filters are taken.
@@ -84,6 +90,9 @@ impl Loader {
             filters: Vec::new(),
             budget,
             spent: 0,
+            share: if filtered { budget } else { budget / 4 },
+            shares: BTreeMap::new(),
+            giver: 0,
             own: Vec::new(),
             filtered,
         }
@@ -94,6 +103,11 @@ impl Loader {
     pub fn with_own(mut self, own: Vec<(Source, ClassId)>) -> Self {
         self.own = own;
         self
+    }
+
+    /// Says whose the texts are that come next: of what all rules that others shared may take, each giver has a quarter.
+    pub const fn given_by(&mut self, giver: i64) {
+        self.giver = giver;
     }
 
     /// What is odd about rules that can be used all the same, by card: a level that there is none of, an id that another
@@ -165,10 +179,15 @@ impl Loader {
     }
 
     fn correlation(&mut self, file: &str, mut rule: CorrelationRule) -> CardId {
+        // The engine takes bounds and moods of its own from them, some for all rules at once.
+        rule.custom_attributes.clear();
         meaning::together(&mut rule);
         let parts = rule.rules.len();
+        let spans = [Some(rule.timespan.seconds), rule.gap.as_ref().map(|gap| gap.seconds)];
         let state = if parts > MAX_PARTS {
             unsupported(&format!("it counts {parts} rules; at most {MAX_PARTS} may be counted: split it"))
+        } else if spans.into_iter().flatten().any(|span| span > MAX_SPAN) {
+            unsupported("it counts over more than 366 days: give it a shorter `timespan` and `gap`")
         } else {
             State::Active
         };
@@ -185,6 +204,7 @@ impl Loader {
             classes: Vec::new(),
         });
         if usable {
+            rule.custom_attributes.insert(CARD.to_owned(), card.0.into());
             self.correlations.push((card, rule));
         }
         card
@@ -250,20 +270,36 @@ impl Loader {
 
     /// Takes what a rule costs from what is left for all of them.
     fn afford(&mut self, cost: u64) -> Result<(), String> {
-        let spent = self.spent.saturating_add(cost);
-        if spent > self.budget {
-            return Err(format!(
-                "it would take some {} MiB of memory, and the rules before it leave {} of the {} that all of them may take: remove or split rules",
+        let share = self.shares.entry(self.giver).or_default();
+        let refused = |who: &str, spent: u64, budget: u64| {
+            Err(format!(
+                "it would take some {} MiB of memory, and the rules before it leave {} of the {} that {who} may take: remove or split rules",
                 cost.div_ceil(1 << 20),
-                (self.budget - self.spent) >> 20,
-                self.budget >> 20
-            ));
+                budget.saturating_sub(spent) >> 20,
+                budget >> 20
+            ))
+        };
+        if share.saturating_add(cost) > self.share {
+            return refused("those of one giver", *share, self.share);
         }
-        self.spent = spent;
+        if self.spent.saturating_add(cost) > self.budget {
+            return refused("all of them", self.spent, self.budget);
+        }
+        *share += cost;
+        self.spent += cost;
         Ok(())
     }
 
+    /// Gives back what a rule was to cost.
+    fn give_back(&mut self, cost: u64) {
+        self.spent = self.spent.saturating_sub(cost);
+        if let Some(share) = self.shares.get_mut(&self.giver) {
+            *share = share.saturating_sub(cost);
+        }
+    }
+
     fn rule(&mut self, file: &str, mut rule: SigmaRule) -> CardId {
+        rule.custom_attributes.clear();
         meaning::unbound(&mut rule.detection);
         let source = source(&rule.logsource);
         let mut card = Card {
@@ -285,7 +321,7 @@ impl Loader {
             }
             self.afford(cost)?;
             compile_rule(&rule).map(Some).map_err(|error| {
-                self.spent -= cost;
+                self.give_back(cost);
                 error.to_string()
             })
         });

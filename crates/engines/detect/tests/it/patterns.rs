@@ -355,6 +355,65 @@ fn a_pattern_that_cannot_match_says_why() {
     assert_eq!(patterns.len(), 3);
 }
 
+/// Somebody who shares patterns that take as much as may be must not switch off ours, nor what others shared before.
+#[test]
+fn patterns_of_others_take_nothing_from_ours() {
+    let of =
+        |subject: u64, text: &str| (subject, parse(text, &Limits::default()).unwrap(), Timestamp::MIN, None);
+    let greedy = |subject: u64| of(subject, &format!("[file:name MATCHES 'a{subject}b+']"));
+    let first = std::iter::once((8, of(1, "[ipv4-addr:value != '10.0.0.1']")));
+    let shared =
+        first.chain((2..2_000).map(|n| (7, greedy(n)))).chain((3_000..3_010).map(|n| (8, greedy(n))));
+    let own = (5_000..5_900).map(greedy).chain([of(6_000, "[ipv4-addr:value != '10.0.0.1']")]);
+    let patterns = Patterns::with_shared(own, shared);
+    let states = states(&patterns, &Windows::new());
+    assert_eq!(states.len(), 1_999 + 10 + 901, "none is silently dropped");
+    assert!(states.range(5_000..).all(|(_, state)| *state == PatternState::Active), "ours are all asked");
+    let refused: Vec<_> = states.iter().filter(|(_, state)| state.as_str() == "unusable").collect();
+    assert!((1_850..1_950).contains(&refused.len()), "{}", refused.len());
+    assert!(refused.iter().all(|(subject, _)| (50..2_000).contains(*subject)), "one giver's, the first stay");
+    let why = refused[0].1.reason();
+    assert!(why.contains("of the 128 that those of one giver may take"), "{why}");
+    let record = to("10:00:00.000000", "192.0.2.1");
+    assert_eq!(fired(&patterns, &mut Windows::new(), Format::EveJson, &record), [6_000, 1]);
+}
+
+/// Many givers together have a bound too.
+#[test]
+fn patterns_of_many_givers_are_bounded_together() {
+    let shared = (1..800_u64).map(|n| {
+        let text = format!("[file:name MATCHES 'a{n}b+']");
+        let giver = u32::try_from(n % 20).unwrap();
+        (giver, (n, parse(&text, &Limits::default()).unwrap(), Timestamp::MIN, None))
+    });
+    let patterns = Patterns::with_shared([], shared);
+    let states = states(&patterns, &Windows::new());
+    let refused: Vec<_> = states.iter().filter(|(_, state)| state.as_str() == "unusable").collect();
+    assert!((280..350).contains(&refused.len()), "{}", refused.len());
+    assert!(refused[0].1.reason().contains("of the 512 that all that others shared may take"));
+}
+
+/// What is kept for patterns of others is bounded apart: ours go on counting, however much others have kept.
+#[test]
+fn observations_for_patterns_of_others_leave_room_for_ours() {
+    let of =
+        |subject: u64, text: &str| (subject, parse(text, &Limits::default()).unwrap(), Timestamp::MIN, None);
+    // None of them is ever complete, and each keeps up to 1,024 observations.
+    let endless = |n: u64| of(n, "[network-traffic:dst_port = 443] REPEATS 900 TIMES WITHIN 9000 SECONDS");
+    let own = of(1_000, "[ipv4-addr:value = '192.0.2.7'] REPEATS 3 TIMES WITHIN 9000 SECONDS");
+    let patterns = Patterns::with_shared([own], (1..=70).map(|n| (7, endless(n))));
+    let mut windows = Windows::new();
+    for n in 0..500 {
+        let record = to(&format!("10:{:02}:{:02}.000000", n / 60, n % 60), "192.0.2.1");
+        assert!(fired(&patterns, &mut windows, Format::EveJson, &record).is_empty());
+    }
+    assert!(windows.len() < 70 * 500 / 2, "others are bounded: {windows:?}");
+    let mut hit = |time: &str| fired(&patterns, &mut windows, Format::EveJson, &to(time, "192.0.2.7"));
+    assert_eq!(hit("10:10:00.000000"), [0; 0]);
+    assert_eq!(hit("10:10:01.000000"), [0; 0]);
+    assert_eq!(hit("10:10:02.000000"), [1_000]);
+}
+
 #[test]
 fn a_pattern_that_costs_too_much_is_given_up_and_says_so() {
     // Sets of numbers are compared one by one, over each of several connections.

@@ -267,20 +267,62 @@ fn shared_rules_together() {
     let texts: Vec<String> = (0..14)
         .map(|rule| listing("contains", (0..500).map(|at| format!("{rule:0200}-{at:0100}"))))
         .collect();
-    let states = |mut loader: Loader| -> Vec<&'static str> {
-        texts.iter().enumerate().for_each(|(at, text)| loader.add(&at.to_string(), text));
-        loader.finish().cards().iter().map(|card| card.state.as_str()).collect()
+    let load = |mut loader: Loader, givers: i64| {
+        for (at, text) in (0_i64..).zip(&texts) {
+            loader.given_by(at % givers);
+            loader.add(&at.to_string(), text);
+        }
+        loader.finish()
     };
-    let shared = states(Loader::shared());
+    let states = |loader: Loader, givers: i64| -> Vec<&'static str> {
+        load(loader, givers).cards().iter().map(|card| card.state.as_str()).collect()
+    };
+    let shared = states(Loader::shared(), 14);
     let first = shared.iter().position(|state| *state == "unsupported").unwrap();
     assert!(first > 5 && shared[..first].iter().all(|state| *state == "active"), "{shared:?}");
     assert!(shared[first..].iter().all(|state| *state == "unsupported"), "{shared:?}");
-    assert!(states(Loader::new()).iter().all(|state| *state == "active"), "our own may be more");
-    let mut loader = Loader::shared();
-    texts.iter().for_each(|text| loader.add("x", text));
-    let sigma = loader.finish();
-    let reason = sigma.cards()[first].state.reason();
+    assert!(states(Loader::new(), 1).iter().all(|state| *state == "active"), "our own may be more");
+    let reason = load(Loader::shared(), 14).cards()[first].state.reason();
     assert!(reason.contains("of the 512") && reason.contains("remove or split"), "{reason}");
+    // One alone leaves room for the others.
+    let alone = load(Loader::shared(), 1);
+    let taken = alone.cards().iter().filter(|card| card.state == State::Active).count();
+    assert!((1..first).contains(&taken), "{taken} of {first}");
+    let reason = alone.cards()[taken].state.reason();
+    assert!(reason.contains("of the 128") && reason.contains("one giver"), "{reason}");
+}
+
+/// A time that the engine cannot count with, and words by which it would change how all rules are counted.
+#[test]
+fn a_correlation_that_would_break_the_counting_of_others() {
+    for span in ["timespan: 9223372036854775808s", "timespan: 367d"] {
+        let sigma = rules(&[LOGON, &MANY.replace("timespan: 5m", span)]);
+        let reason = sigma.cards()[1].state.reason();
+        assert!(reason.contains("366 days"), "{reason}");
+    }
+    let records = [logon("anna", "10:00:00"), logon("anna", "10:00:10"), logon("anna", "10:00:20")];
+    let counts = |texts: &[&str]| -> Vec<String> {
+        let sigma = rules(texts);
+        let mut matcher = Matcher::new(Arc::clone(&sigma));
+        let twice = [records.join("\n"), records.join("\n").replace("T10", "T11")].join("\n");
+        let found = alerts(&mut matcher, Format::WindowsJson, Framing::Lines, twice.as_bytes());
+        let of = |alert: &shieldwall_detect::Alert| sigma.card(alert.rule).unwrap();
+        let counting = found.iter().map(of).filter(|card| card.kind == Kind::Correlation);
+        counting.map(|card| card.file.clone()).collect()
+    };
+    let plain = counts(&[LOGON, MANY]);
+    assert!(plain.len() >= 2 && plain.iter().all(|file| file == "rules/1.yml"), "{plain:?}");
+    // Somebody else's rule says that nothing is to be told again for ten years.
+    let quiet = LOGON.replace(
+        "level: low",
+        "level: low\ncustom_attributes:\n  rsigma.suppress: 3650d\n  rsigma.action: reset",
+    );
+    assert_eq!(counts(&[&quiet, MANY]), plain);
+    // A second of the same title and id speaks for itself alone.
+    let both = counts(&[LOGON, MANY, MANY]);
+    for file in ["rules/1.yml", "rules/2.yml"] {
+        assert_eq!(both.iter().filter(|own| *own == file).count(), plain.len(), "{both:?}");
+    }
 }
 
 /// A level that there is none of is said once, and the rule runs; so does one whose id another rule has.

@@ -245,7 +245,7 @@ fn changed(app: &App, configs: &[&str]) {
     let Ok(detection) = app.core().detection() else { return };
     detection.sources_changed();
     if configs.iter().any(|config| ReadSpec::parse(config).is_ok_and(|spec| spec.own().is_some())) {
-        detection.rules_changed();
+        detection.sources_renamed();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::Timestamp;
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, id, indicator};
@@ -51,6 +52,100 @@ async fn a_mute_ends_by_itself_and_stays_here() {
     let note = &notes["objects"][0];
     assert_eq!((&note["label"], &note["type"]), (&json!("own"), &json!("note")), "{notes:#}");
     desk.clock.advance(Duration::from_secs(3_601));
+    assert_eq!(muted(&desk).await, Vec::<Value>::new());
+}
+
+const LOOKS: &str = "extension-definition--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a04";
+const OWN_ONLY: &str = "marking-definition--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a01";
+
+/// A note as one that mutes, made by somebody who has read how they look.
+fn forged(place: u32) -> Value {
+    json!({
+        "type": "note", "spec_version": "2.1",
+        "id": format!("note--00000000-0000-4000-8000-{place:012}"),
+        "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z",
+        "content": "nothing to see here", "object_refs": [id(1)],
+        "extensions": {LOOKS: {"extension_type": "property-extension", "looks": false, "reason": "muted"}},
+        "object_marking_refs": [OWN_ONLY],
+    })
+}
+
+/// A later version of a note that was seen in an export.
+fn later(note: &Value) -> Value {
+    let mut copy = note.clone();
+    let modified: Timestamp = note["modified"].as_str().unwrap().parse().unwrap();
+    copy["modified"] = json!(modified.plus_micros(1_000_000).to_string());
+    copy["object_marking_refs"] = json!([OWN_ONLY]);
+    copy
+}
+
+/// Brings a note in as ours, and insists that it is the newest of its id and stays here, as those that mute do.
+async fn brought_in(desk: &Desk, note: &Value) {
+    desk.put(std::slice::from_ref(note)).await;
+    let line = format!("GET /api/v1/objects/{}", note["id"].as_str().unwrap());
+    let held = desk.operator(&line).expect(200).await.json();
+    assert_eq!((&held["label"], &held["object"]["modified"]), (&json!("own"), &note["modified"]), "{held:#}");
+}
+
+/// The note that keeps the only mute there is.
+async fn keeper(desk: &Desk) -> Value {
+    let notes = desk.operator("GET /api/v1/objects?type=note").expect(200).await.json();
+    let notes = notes["objects"].as_array().unwrap();
+    let marked = |note: &&Value| note["object"]["extensions"][LOOKS]["mark"].is_string();
+    let marked: Vec<&Value> = notes.iter().filter(marked).collect();
+    assert_eq!(marked.len(), 1, "{notes:#?}");
+    marked[0]["object"].clone()
+}
+
+/// Bringing in objects as ours is not the right to mute: whoever imports a bundle must not silence anything by it.
+#[tokio::test]
+async fn a_note_that_is_brought_in_mutes_nothing() {
+    let desk = Desk::open();
+    desk.put(&[indicator(1)]).await;
+    let line = format!("/api/v1/objects/{}/mute", id(1));
+    brought_in(&desk, &forged(1)).await;
+    assert_eq!(muted(&desk).await, Vec::<Value>::new());
+    let mut guessed = forged(2);
+    guessed["extensions"][LOOKS]["mark"] = json!("0".repeat(64));
+    brought_in(&desk, &guessed).await;
+    assert_eq!(muted(&desk).await, Vec::<Value>::new());
+    desk.operator(&format!("DELETE {line}")).json(&json!({"reason": "gone"})).expect(404).await;
+    let log = desk.operator("GET /api/v1/audit").expect(200).await.body;
+    assert!(!log.contains("object.mute") && !log.contains("object.unmute"), "{log}");
+}
+
+/// Nor does it help to have seen the note of a mute: a copy goes on for no longer, and does not come back.
+#[tokio::test]
+async fn a_copy_of_a_mute_mutes_nothing() {
+    let desk = Desk::open();
+    desk.put(&[indicator(1)]).await;
+    let line = format!("/api/v1/objects/{}/mute", id(1));
+    let until = desk.node.core.clock.now().plus_micros(3_600_000_000).to_string();
+    let mute = json!({"reason": "for an hour", "until": until});
+    desk.operator(&format!("PUT {line}")).json(&mute).expect(204).await;
+    assert_eq!(muted(&desk).await.len(), 1);
+    let note = keeper(&desk).await;
+
+    let mut other = later(&note);
+    other["id"] = json!("note--00000000-0000-4000-8000-000000000003");
+    brought_in(&desk, &other).await;
+    let list = muted(&desk).await;
+    assert_eq!((list.len(), &list[0]["reason"]), (1, &json!("for an hour")), "{list:?}");
+
+    // What takes the place of a mute ends it: what is looked for is not hidden.
+    let mut longer = later(&note);
+    longer["extensions"][LOOKS]["until"] = json!("9000-01-01T00:00:00.000Z");
+    brought_in(&desk, &longer).await;
+    assert_eq!(muted(&desk).await, Vec::<Value>::new());
+
+    // Our people can mute it again, and what they ended is not brought back by its own words.
+    desk.operator(&format!("PUT {line}")).json(&json!({"reason": "once more"})).expect(204).await;
+    let list = muted(&desk).await;
+    assert_eq!((list.len(), &list[0]["reason"]), (1, &json!("once more")), "{list:?}");
+    let ended = desk.operator(&format!("GET /api/v1/objects/{}", note["id"].as_str().unwrap()));
+    let ended = ended.expect(200).await.json()["object"].clone();
+    desk.operator(&format!("DELETE {line}")).json(&json!({"reason": "gone"})).expect(204).await;
+    brought_in(&desk, &later(&ended)).await;
     assert_eq!(muted(&desk).await, Vec::<Value>::new());
 }
 

@@ -26,8 +26,7 @@ use super::{Detection, DetectionError, digest};
 use crate::core::Core;
 use crate::ingest::Piece;
 
-use looking::LOOKS;
-pub(crate) use looking::{LOOKS_DEFINITION, Remark, Review, Unable, extension};
+pub(crate) use looking::{Again, LOOKS, LOOKS_DEFINITION, Remark, Review, Unable, extension};
 
 /// The extension that says what an answer is about (STIX 2.1 §7.3, a property extension).
 pub const COVERAGE: &str = "extension-definition--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a02";

@@ -4,14 +4,14 @@
 //! the same reader, examiner and sink as everything else, and what comes out is compared; nothing of it is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 
 use detect::{CardId, State};
 use model::{Finding, Severity, Timestamp};
 use ports::logs::LogBatch;
 
 use super::pipe::Pipe;
-use super::{Detection, DetectionError, RuleView, Watch, digest};
+use super::{Detection, DetectionError, RuleSet, RuleView, Watch, digest};
 use crate::core::Core;
 
 /// Rules that are tried in one step.
@@ -54,11 +54,37 @@ impl Tried {
 /// What is known of the rules that were tried.
 #[derive(Default)]
 pub(crate) struct Trials {
-    generation: Option<u64>,
+    /// The rules that the results are of: a card of other rules may have the same number.
+    rules: [Weak<RuleSet>; 2],
     /// The next to try: set and card.
     next: (usize, u32),
     begun: Option<Timestamp>,
     results: BTreeMap<(usize, u32), Tried>,
+}
+
+impl Trials {
+    /// Whether what is known of a set is known of the rules that are loaded in it.
+    fn is_of(&self, watch: &Watch, set: usize) -> bool {
+        let tried = self.rules.get(set).map(Weak::as_ptr);
+        tried.is_some_and(|tried| {
+            watch.rules.get(set).is_some_and(|rules| std::ptr::eq(Arc::as_ptr(rules), tried))
+        })
+    }
+
+    /// Begins where it has to: with everything after a day, and with what was loaded anew, of which nothing is known.
+    fn begin(&mut self, watch: &Watch, now: Timestamp) {
+        if self.begun.is_none_or(|begun| now.as_micros() - begun.as_micros() > AGAIN) {
+            self.begun = Some(now);
+            self.next = (0, 0);
+        }
+        for set in 0..watch.rules.len() {
+            if !self.is_of(watch, set) {
+                self.results.retain(|(of, _), _| *of != set);
+                self.next = self.next.min((set, 0));
+            }
+        }
+        self.rules = watch.rules.each_ref().map(Arc::downgrade);
+    }
 }
 
 impl RuleView {
@@ -71,17 +97,18 @@ impl RuleView {
 
 impl Detection {
     /// What trying a rule came to; `None` for one that has not had its turn.
-    #[must_use]
-    pub fn tried(&self, set: usize, card: CardId) -> Option<Tried> {
+    pub(super) fn tried(&self, watch: &Watch, set: usize, card: CardId) -> Option<Tried> {
         let trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
-        trials.results.get(&(set, card.0)).cloned()
+        trials.results.get(&(set, card.0)).filter(|_| trials.is_of(watch, set)).cloned()
     }
 
     /// How many rules passed, failed, and could not be tried.
     #[must_use]
     pub fn trials(&self) -> (usize, usize, usize) {
+        let watch = self.watch();
         let trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = |word: &str| trials.results.values().filter(|tried| tried.as_str() == word).count();
+        let results = trials.results.iter().filter(|((set, _), _)| trials.is_of(&watch, *set));
+        let of = |word: &str| results.clone().filter(|(_, tried)| tried.as_str() == word).count();
         (of("passed"), of("failed"), of("untried"))
     }
 }
@@ -121,26 +148,11 @@ impl Core {
         let watch = detection.watch();
         let now = self.clock.now();
         let mut trials = detection.trials.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = trials.begun.is_none_or(|begun| now.as_micros() - begun.as_micros() > AGAIN);
-        if trials.generation != Some(watch.generation) || old {
-            *trials = Trials {
-                generation: Some(watch.generation),
-                begun: Some(now),
-                results: std::mem::take(&mut trials.results),
-                next: (0, 0),
-            };
-        }
+        trials.begin(&watch, now);
         let mut left = STEP;
         while left > 0 {
             let (set, card) = trials.next;
-            let Some(rules) = watch.rules.get(set) else {
-                // What is not loaded any more is forgotten.
-                let known = |set: usize, card: u32| {
-                    watch.rules.get(set).is_some_and(|rules| (card as usize) < rules.sigma.cards().len())
-                };
-                trials.results.retain(|(set, card), _| known(*set, *card));
-                return Ok(false);
-            };
+            let Some(rules) = watch.rules.get(set) else { return Ok(false) };
             let Some(found) = rules.sigma.card(CardId(card)) else {
                 trials.next = (set + 1, 0);
                 continue;

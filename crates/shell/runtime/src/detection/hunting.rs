@@ -3,6 +3,7 @@
 //! A hunt is a piece of work in the store: it survives a restart, shows how far it has come, and can be called off. What
 //! was looked at is part of every result, so that "nothing" means something.
 
+mod back;
 mod ordered;
 mod state;
 mod tally;
@@ -11,32 +12,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use detect::{PatternState, State, Windows};
 use logs::{Format, Reader, Settings};
-use model::{Digest, Seq, StixId, Timestamp, VersionId};
-use policy::Action;
+use model::{Digest, Timestamp};
 use ports::detection::{Work, WorkKind};
 use ports::telemetry::{Kept, Looked, Plan, Progress, Stopped};
-use ports::{JournalKind, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::examine::{Examiner, Met};
 use super::pipe::{ReadSpec, met_alert};
-use super::question::{Hunted, Sought, Window, more_than_none, of_indicators};
+use super::question::{Hunted, Sought, Window, more_than_none};
 use super::sink::{Origin, Sink};
-use super::watch::{OneIndicator, one_of, subject_of, version_of};
-use super::{Detection, DetectionError, START, digest, set, shortened};
+use super::watch::subject_of;
+use super::{Detection, DetectionError, digest, set, shortened};
 use crate::core::Core;
 use state::HuntState;
 pub(crate) use tally::Tally;
 
-/// Journal entries whose indicators are looked for at once.
-const BATCH: usize = 1_000;
 /// How long a hunt may take unless it says otherwise, in seconds: ten minutes.
 const SECONDS: u64 = 600;
-/// How long looking back for rules and patterns of one batch may take, in seconds.
-const BACK_SECONDS: u64 = 120;
 /// Things of which samples are kept.
 const SAMPLED: usize = 200;
 /// Things that a report lists.
@@ -49,8 +43,6 @@ const NAMED: usize = 20;
 const READERS: usize = 64;
 /// How often progress is written down, in microseconds.
 const TOLD: i64 = 500_000;
-/// The name of the cursor of looking back.
-const CURSOR: &str = "hunt-back";
 
 /// A hunt that somebody asks for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -183,7 +175,7 @@ impl Core {
     pub fn new_hunt(&self, hunt: &NewHunt, author: &str) -> Result<Digest, DetectionError> {
         let detection = self.detection()?;
         hunt.check()?;
-        hunt.sought.ready()?;
+        hunt.sought.ready(self.own_classes()?)?;
         self.check_sources(detection, hunt)?;
         let now = self.clock.now();
         let nonce: [u8; 16] = self.ids.random().first_chunk().copied().unwrap_or_default();
@@ -248,10 +240,11 @@ impl Core {
     pub fn cancel_hunt(&self, id: Digest, author: &str) -> Result<(), DetectionError> {
         let detection = self.detection()?;
         let now = self.clock.now();
+        // One that ends writes its result before it is under way no more: read after the lock, it is over by then.
+        let under_way = detection.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(work) = self.store.read()?.work(self.scope, WorkKind::Hunt, id)? else {
             return Err(DetectionError::Missing(format!("hunt {}", id.short())));
         };
-        let under_way = detection.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         let flag = under_way.get(&id).cloned();
         self.store.transact(|tx| {
             tx.audit(self.scope.tenant, now, author, "hunt.cancel", &id.short(), "")?;
@@ -313,7 +306,7 @@ impl Core {
             None => Err("the question cannot be read any more"),
         };
         let result = hunt.map_err(|reason| DetectionError::Refused(reason.to_owned())).and_then(|hunt| {
-            let hunted = hunt.sought.ready()?;
+            let hunted = hunt.sought.ready(self.own_classes()?)?;
             let told = Mutex::new(now);
             let ran = self.run_hunt(detection, &hunted, &hunt.bounds()?, &flag, false, &|progress| {
                 self.tell(&running, &body, progress, &told);
@@ -552,124 +545,6 @@ impl Core {
             tallies.entry(number).or_default().add(&origin, field, value, room);
         });
     }
-
-    /// Looks for what the journal newly brought in what was kept, raises what is found and answers whoever shared it.
-    /// Returns whether there may be more.
-    ///
-    /// # Errors
-    /// When the store fails; the same stretch is looked for again then.
-    pub fn hunt_back_step(&self) -> Result<bool, DetectionError> {
-        let detection = self.detection()?;
-        let again = detection.take_again();
-        let done = self.hunt_back(detection, &again);
-        if done.is_err() {
-            detection.look_again(again);
-        }
-        done
-    }
-
-    /// Looks back for what the journal newly brought, and for what may be looked for only now.
-    fn hunt_back(&self, detection: &Detection, again: &BTreeSet<StixId>) -> Result<bool, DetectionError> {
-        let tenant = self.scope.tenant;
-        let now = self.clock.now();
-        let registry = self.registry()?;
-        let read = self.store.read()?;
-        let at = read.named_cursor(tenant, CURSOR)?.unwrap_or(START);
-        let rows = match read.journal(tenant, at, BATCH) {
-            Ok(rows) => rows,
-            Err(StoreError::CursorExpired { horizon }) => {
-                drop(read);
-                self.store.transact(|tx| tx.set_cursor(tenant, CURSOR, horizon))?;
-                detection.look_again(again.iter().cloned());
-                return Ok(true);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if rows.is_empty() && again.is_empty() {
-            return Ok(false);
-        }
-        let last = rows.last().map_or(at, |row| row.seq);
-        let more = rows.len() == BATCH;
-        let mut arrived: BTreeMap<StixId, OneIndicator> = BTreeMap::new();
-        let mut versions = BTreeSet::new();
-        for id in again {
-            versions.extend(read.object(self.scope, id, None)?.map(|stored| stored.version_id));
-        }
-        let put = rows.iter().filter(|row| row.kind == JournalKind::Put);
-        let put = put.filter_map(|row| row.object.as_ref());
-        let indicators = put.filter(|object| object.id.type_name() == "indicator");
-        versions.extend(indicators.map(|object| object.version_id));
-        for version in versions {
-            let Some(one) = one_of(&*read, self, version)? else { continue };
-            if self.may_use(&registry, &*read, version, Action::Detect, now)?.is_ok() {
-                arrived.insert(one.stored.id.clone(), one);
-            }
-        }
-        drop(read);
-        let stats = detection.outside.telemetry.stats();
-        let arrived: Vec<OneIndicator> = arrived.into_values().collect();
-        if arrived.is_empty() || stats.events + stats.waiting == 0 {
-            self.store.transact(|tx| tx.set_cursor(tenant, CURSOR, last))?;
-            return Ok(more);
-        }
-        // Whatever was examined before these were watched is kept by now; what comes after is examined for them.
-        while self.watch_step()? {}
-        drop(detection.flowing.write().unwrap_or_else(PoisonError::into_inner));
-        self.look_back(detection, &arrived, last)?;
-        Ok(more)
-    }
-
-    fn look_back(
-        &self,
-        detection: &Detection,
-        arrived: &[OneIndicator],
-        last: Seq,
-    ) -> Result<(), DetectionError> {
-        let off = AtomicBool::new(false);
-        let questions = of_indicators(arrived);
-        let mut sink = Sink::default();
-        let mut answered: Vec<(&OneIndicator, Tally, Looked)> = Vec::new();
-        for hunted in [questions.values, questions.others].into_iter().flatten() {
-            let is_rest = hunted.values.is_empty();
-            let mute = mute(&hunted, arrived);
-            let bounds = Bounds { max_seconds: is_rest.then_some(BACK_SECONDS), ..Bounds::default() };
-            let ran = self.run_hunt(detection, &hunted, &bounds, &off, true, &|_| {})?;
-            for one in arrived {
-                let of_this = if is_rest { one.entries.is_empty() } else { !one.entries.is_empty() };
-                // Whoever cannot look has not looked.
-                if of_this && one.reason.is_none() && !mute.contains(&one.stored.version_id) {
-                    let tally = ran.tallies.get(&subject_of(one.stored.version_id)).cloned();
-                    answered.push((one, tally.unwrap_or_default(), ran.looked.clone()));
-                }
-            }
-            sink.merge(ran.sink);
-            // Answers about values do not wait for rules, which take longer.
-            self.answer_all(&answered)?;
-            answered.clear();
-        }
-        let now = self.clock.now();
-        self.raise_all(&sink.take(), now, |tx| tx.set_cursor(self.scope.tenant, CURSOR, last))?;
-        Ok(())
-    }
-}
-
-/// Indicators that cannot be looked for as they say: rules that are not active, patterns that cost too much.
-fn mute(hunted: &Hunted, arrived: &[OneIndicator]) -> BTreeSet<VersionId> {
-    let mut mute: BTreeSet<VersionId> = hunted
-        .watch
-        .patterns
-        .states(&Windows::new())
-        .filter(|(_, state)| *state != PatternState::Active)
-        .map(|(subject, _)| version_of(subject))
-        .collect();
-    for one in arrived.iter().filter(|one| one.rule.is_some()) {
-        let cards = hunted.watch.rules.iter().flat_map(|set| set.sigma.cards());
-        let mut own = cards.filter(|card| card.file == one.stored.id.as_str()).peekable();
-        if own.peek().is_none() || own.any(|card| card.state != State::Active) {
-            mute.insert(one.stored.version_id);
-        }
-    }
-    mute
 }
 
 fn view(work: Work) -> HuntView {

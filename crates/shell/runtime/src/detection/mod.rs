@@ -203,6 +203,13 @@ impl Detection {
         self.watched.notify_one();
     }
 
+    /// Words that log sources have of their own were added or changed: rules may name them, ours and those that others
+    /// shared, so all are loaded anew.
+    pub fn sources_renamed(&self) {
+        self.shared_changed.store(true, Ordering::Release);
+        self.rules_changed();
+    }
+
     /// Warning lists were changed: what is watched is judged by them anew.
     pub(crate) fn lists_changed(&self) {
         self.lists_changed.store(true, Ordering::Release);

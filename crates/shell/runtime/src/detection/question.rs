@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use detect::{Atom, Entry, Index, Kind, Loader, Patterns, Sigma, State, Watched};
 use keys::window::DAY;
-use model::Timestamp;
+use model::{SourceId, Timestamp};
 use observable::Observable;
 use serde::{Deserialize, Serialize};
 use stix_pattern::{Pattern, Reach};
@@ -17,6 +17,9 @@ use super::{DetectionError, shortened};
 const VALUES: usize = 10_000;
 /// The longest rule or pattern, in bytes.
 const TEXT: usize = 1 << 20;
+
+/// What log sources are called by words of their own, and the class of their events.
+pub(crate) type OwnClasses = Vec<(detect::Source, logs::ClassId)>;
 
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,10 +108,10 @@ impl Sought {
     ///
     /// # Errors
     /// [`DetectionError::Refused`] for what cannot be looked for, with the reason.
-    pub(crate) fn ready(&self) -> Result<Hunted, DetectionError> {
+    pub(crate) fn ready(&self, own: OwnClasses) -> Result<Hunted, DetectionError> {
         match self {
             Self::Values(texts) => of_values(texts),
-            Self::Sigma(text) => of_rules(text),
+            Self::Sigma(text) => of_rules(text, own),
             Self::Pattern(text) => of_pattern(text),
         }
     }
@@ -148,11 +151,11 @@ fn entry(atom: Atom, subject: u64) -> Entry {
     Entry { atom, subject, from: Timestamp::MIN, until: None, confidence: None }
 }
 
-fn of_rules(text: &str) -> Result<Hunted, DetectionError> {
+fn of_rules(text: &str, own: OwnClasses) -> Result<Hunted, DetectionError> {
     if text.len() > TEXT {
         return Err(refused(format!("{} bytes of rules; at most {TEXT} are read", text.len())));
     }
-    let mut loader = Loader::new();
+    let mut loader = Loader::new().with_own(own);
     loader.add("the rule", text);
     let sigma = Arc::new(loader.finish());
     let active = sigma.cards().iter().filter(|card| card.state == State::Active);
@@ -208,15 +211,20 @@ pub(crate) struct Arrived {
 }
 
 /// Puts indicators together. Their numbers are those of their versions.
-pub(crate) fn of_indicators(indicators: &[OneIndicator]) -> Arrived {
+pub(crate) fn of_indicators(indicators: &[OneIndicator], own: OwnClasses) -> Arrived {
     let mut entries = Vec::new();
-    let mut patterns = Vec::new();
-    let mut loader = Loader::shared();
+    let (mut patterns, mut shared) = (Vec::new(), Vec::new());
+    let mut loader = Loader::shared().with_own(own);
     let mut rules = std::collections::BTreeMap::new();
     for one in indicators {
         entries.extend(one.entries.iter().cloned());
-        patterns.extend(one.pattern.clone());
+        match &one.pattern {
+            Some(pattern) if one.stored.source == SourceId(0) => patterns.push(pattern.clone()),
+            Some(pattern) => shared.push((one.stored.source.0, pattern.clone())),
+            None => {}
+        }
         if let Some(text) = &one.rule {
+            loader.given_by(one.stored.source.0.into());
             loader.add(one.stored.id.as_str(), text);
             rules.insert(one.stored.id.to_string(), one.stored.version_id);
         }
@@ -229,15 +237,17 @@ pub(crate) fn of_indicators(indicators: &[OneIndicator]) -> Arrived {
         names: Vec::new(),
         ordered: false,
     });
-    let others = (!patterns.is_empty() || !rules.is_empty()).then(|| {
+    let none = patterns.is_empty() && shared.is_empty();
+    let others = (!none || !rules.is_empty()).then(|| {
         let sigma = Arc::new(loader.finish());
-        let ordered = correlates(&sigma) || patterns.iter().any(|(_, pattern, ..)| spans_events(pattern));
+        let mut all = patterns.iter().chain(shared.iter().map(|(_, pattern)| pattern));
+        let ordered = correlates(&sigma) || all.any(|(_, pattern, ..)| spans_events(pattern));
         let objects = sigma.cards().iter().map(|card| rules.get(&card.file).copied()).collect();
         let classes = sigma.cards().iter().flat_map(|card| card.classes.iter().map(|class| class.number()));
-        let classes = patterns.is_empty().then(|| classes.collect());
+        let classes = none.then(|| classes.collect());
         Hunted {
             watch: Arc::new(Watch {
-                patterns: Arc::new(Patterns::new(patterns)),
+                patterns: Arc::new(Patterns::with_shared(patterns, shared)),
                 rules: [Arc::default(), Arc::new(RuleSet { sigma, objects })],
                 ..Watch::default()
             }),
@@ -286,7 +296,7 @@ mod tests {
 
     #[test]
     fn only_what_spans_events_needs_their_order() {
-        let of = |sought: Sought| sought.ready().unwrap().ordered;
+        let of = |sought: Sought| sought.ready(Vec::new()).unwrap().ordered;
         let single = "title: a\nname: a\nlogsource:\n  product: windows\n  category: process_creation\ndetection:\n  s:\n    Image: 'x'\n  condition: s\n";
         let counts = "title: b\ncorrelation:\n  type: event_count\n  rules:\n    - a\n  group-by:\n    - Image\n  timespan: 5m\n  condition:\n    gte: 3\n";
         assert!(!of(Sought::Sigma(single.to_owned())));

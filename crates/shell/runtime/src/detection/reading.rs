@@ -390,6 +390,8 @@ impl Core {
         let _flow = detection.flowing.read().unwrap_or_else(PoisonError::into_inner);
         let outcome = pipe.take(self, detection, &batch)?;
         if let Some(problem) = outcome.problem {
+            // What cannot be read takes nothing away from what was counted before.
+            pipes.insert(name.to_owned(), (record.config, pipe));
             return Err(DetectionError::Refused(problem));
         }
         let pushed =

@@ -246,7 +246,7 @@ impl Core {
         let trust = self.party()?;
         let registry = self.registry()?;
         request.check()?;
-        request.sought.ready()?;
+        request.sought.ready(self.own_classes()?)?;
         let refused = |reason: &str| DetectionError::Refused(reason.to_owned());
         let force = registry
             .in_force()
@@ -571,7 +571,8 @@ impl Core {
                 (RequestState::Failed, "it could not be brought to an end".to_owned(), None)
             }
             (Some(RequestState::Approved), Some(request)) => {
-                let ran = request.sought.ready().and_then(|hunted| {
+                let own = self.own_classes().map_err(DetectionError::from);
+                let ran = own.and_then(|own| request.sought.ready(own)).and_then(|hunted| {
                     // One that came before questions were about whole days is about them, too.
                     let window = request.window()?.whole_days();
                     let bounds = request.bounds(window);
@@ -581,8 +582,12 @@ impl Core {
                 });
                 match ran {
                     Ok(told) => (RequestState::Answered, String::new(), Some(told)),
-                    Err(DetectionError::Stopping) => return Ok(false),
-                    Err(problem) => (RequestState::Failed, problem.to_string(), None),
+                    Err(DetectionError::Stopping) => {
+                        // A stop is no failure of the question.
+                        self.store.transact(|tx| tx.set_work(self.scope, &work))?;
+                        return Ok(false);
+                    }
+                    Err(problem) => (RequestState::Failed, told_reason(&work, problem), None),
                 }
             }
             (Some(RequestState::Refused), _) => (RequestState::Refused, decided_reason(&body), None),
@@ -715,6 +720,17 @@ fn with_id(mut body: Value, id: &str) -> Value {
 fn decided_reason(body: &Value) -> String {
     let reason = body.pointer("/decided_by/reason").and_then(Value::as_str).unwrap_or_default();
     if reason.is_empty() { "it was refused".to_owned() } else { format!("it was refused: {reason}") }
+}
+
+/// Why a question failed, as the other side is told: what is wrong with the question, and of this node nothing.
+fn told_reason(work: &Work, problem: DetectionError) -> String {
+    match problem {
+        DetectionError::Refused(reason) => reason,
+        problem => {
+            tracing::warn!(question = %work.id.short(), %problem, "a question of another party failed here");
+            "it failed here".to_owned()
+        }
+    }
 }
 
 fn view(work: Work) -> RequestView {

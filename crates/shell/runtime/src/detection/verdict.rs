@@ -2,17 +2,19 @@
 
 mod mute;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use model::{AgreementId, PartyId, Seq, SourceId, StixId, Timestamp, VersionId};
 use policy::Action;
 use ports::Read;
 
-use super::answers::Review;
+use super::answers::{Again, Review};
 use super::{Detection, DetectionError};
 use crate::core::Core;
 use crate::trust::Registry;
+
+pub(super) use mute::switch_of;
 
 /// Why something may be looked for, or blocked, here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +98,7 @@ pub(crate) struct Verdicts {
     pub(super) known: BTreeMap<VersionId, Arc<Subject>>,
     remembered: mute::Remembered,
     /// What is to be looked for once more in what was kept.
-    pub(super) again: BTreeSet<StixId>,
+    pub(super) again: Again,
     /// How far it was gone through what is permitted by now.
     pub(super) review: Review,
 }

@@ -10,20 +10,22 @@
 //! that indicators go on meanwhile; [`Core::watch_step`] does both. Making the index anew, after something was erased or
 //! warning lists changed, holds up both, which [`Progress`] says.
 
+mod file;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use detect::{
-    Card, CardId, Entry, Index, Loader, PatternState, Patterns, Segment, SegmentBuilder, Sigma, State,
-    Watched, Windows,
+    Card, CardId, Entry, Index, Loader, PatternState, Patterns, SegmentBuilder, Sigma, State, Watched,
+    Windows,
 };
 use lists::{Category, WarningIndex};
 use logs::ClassId;
-use model::{Finding, Seq, Severity, StixId, Timestamp, VersionId};
+use model::{Finding, Seq, Severity, SourceId, StixId, Timestamp, VersionId};
 use observable::Observable;
 use ports::{JournalKind, ObjectFilter, Read, StoreError, Stored};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{Detection, DetectionError, START, Tried, digest};
 use crate::core::Core;
@@ -42,11 +44,6 @@ const TEXTS: usize = 500;
 const SHARED_TEXTS: usize = 32;
 /// What is erased is taken out of the file this often at most, in microseconds.
 const SWEEP: i64 = 30_000_000;
-/// What names of files begin with: of values, and of the list of what is no value.
-const FILE: &str = "indicators-";
-const REST: &str = "patterns-";
-/// The name of the cursor.
-const CURSOR: &str = "detect";
 
 /// The place of the rules that others shared, beside our own.
 pub(crate) const SHARED: usize = 1;
@@ -151,12 +148,22 @@ pub struct SubjectState {
     pub reason: String,
 }
 
+/// A pattern with its subject, the first instant at which it counts and the one from which on it does not.
+type Counted = (u64, stix_pattern::Pattern, Timestamp, Option<Timestamp>);
+
+/// A pattern that is watched.
+struct Kept {
+    counted: Counted,
+    /// Whose it is: what others shared must take no room from ours.
+    source: SourceId,
+}
+
 /// What the watch is made from.
 pub(crate) struct Keeper {
     /// Everything up to here is in it.
     at: Seq,
     opened: bool,
-    patterns: BTreeMap<StixId, (u64, stix_pattern::Pattern, Timestamp, Option<Timestamp>)>,
+    patterns: BTreeMap<StixId, Kept>,
     rules: BTreeMap<StixId, VersionId>,
     refused: BTreeMap<StixId, (VersionId, String)>,
     /// A number for the warning lists by which the file was made.
@@ -169,6 +176,8 @@ pub(crate) struct Keeper {
     /// Values in the file when it was made, and values that came since.
     base: usize,
     added: usize,
+    /// When keeping the file failed; what is in memory may be in no file since.
+    failed: Option<Timestamp>,
 }
 
 impl Default for Keeper {
@@ -185,6 +194,7 @@ impl Default for Keeper {
             relisted: false,
             base: 0,
             added: 0,
+            failed: None,
         }
     }
 }
@@ -275,8 +285,8 @@ impl Keeper {
                     }
                 }
                 Ok(Watched::Pattern(pattern)) => {
-                    let watched = (subject, pattern, from, indicator.until);
-                    self.patterns.insert(stored.id.clone(), watched);
+                    let counted = (subject, pattern, from, indicator.until);
+                    self.patterns.insert(stored.id.clone(), Kept { counted, source: stored.source });
                     changes.patterns = true;
                 }
                 Err(reason) => self.refuse(stored, reason),
@@ -306,16 +316,6 @@ pub(crate) fn version_of(subject: u64) -> VersionId {
     VersionId(i64::try_from(subject).unwrap_or_default())
 }
 
-/// The name of the file that holds everything up to a place in the journal.
-fn file_name(at: Seq) -> String {
-    format!("{FILE}{}", at.0)
-}
-
-/// The name of the file that lists what of it is no value.
-fn rest_name(at: Seq) -> String {
-    format!("{REST}{}", at.0)
-}
-
 impl Detection {
     /// Every rule, own ones first.
     #[must_use]
@@ -327,7 +327,7 @@ impl Detection {
             let objects = rules.objects.iter().copied().chain(std::iter::repeat(None));
             for (place, (card, object)) in rules.sigma.cards().iter().zip(objects).enumerate() {
                 let id = u32::try_from(place).ok().map(CardId);
-                let tried = id.and_then(|id| self.tried(set, id));
+                let tried = id.and_then(|id| self.tried(&watch, set, id));
                 let notes = id.and_then(|id| notes.get(&id)).cloned().unwrap_or_default();
                 let mut card = card.clone();
                 if let Some(Tried::Failed(reason)) = &tried {
@@ -352,7 +352,7 @@ impl Detection {
             .collect();
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let patterns = keeper.patterns.iter();
-        let mute = patterns.filter_map(|(object, (subject, ..))| Some((object, mute.get(subject)?)));
+        let mute = patterns.filter_map(|(object, kept)| Some((object, mute.get(&kept.counted.0)?)));
         let refused = keeper.refused.iter().map(|(object, (_, reason))| (object, reason));
         let all = refused.chain(mute);
         all.map(|(object, reason)| SubjectState { object: object.clone(), reason: reason.clone() }).collect()
@@ -391,7 +391,7 @@ impl Core {
     /// there may be more.
     ///
     /// # Errors
-    /// When the store or the index's folder fails; what was watched before stays watched.
+    /// When the store fails; what was watched before stays watched.
     pub fn watch_step(&self) -> Result<bool, DetectionError> {
         let more = self.follow_step()?;
         if !more {
@@ -447,8 +447,14 @@ impl Core {
                 (JournalKind::Put | JournalKind::Decided, Some(object))
                     if object.id.type_name() == "indicator" =>
                 {
-                    if let Some(stored) = read.version(self.scope, object.version_id)? {
-                        keeper.take(&stored, &by, &mut entries, &mut changes);
+                    match read.version(self.scope, object.version_id) {
+                        Ok(Some(stored)) => keeper.take(&stored, &by, &mut entries, &mut changes),
+                        Ok(None) => {}
+                        Err(problem) => {
+                            // These rows come again, values with them; but rules and patterns that went are known no more.
+                            Self::swap_watch(detection, keeper, &changes);
+                            return Err(problem.into());
+                        }
                     }
                 }
                 _ => {}
@@ -468,8 +474,9 @@ impl Core {
         if ((keeper.erased && due) || keeper.relisted || grown) && !more {
             self.rebuild_watch(detection, keeper)?;
             keeper.swept = Some(now);
-        } else if detection.watch().index.delta_len() > BESIDE && !more {
-            self.save_watch(detection, keeper)?;
+        } else if !keeper.erased && !more {
+            // With what was erased in it nothing is written: the cursor would go past the entry that says so.
+            self.save_watch(detection, keeper, now);
         }
         Ok(more)
     }
@@ -554,44 +561,6 @@ impl Core {
         Ok([own, shared])
     }
 
-    /// Reads the file an earlier run left, or everything.
-    fn open_watch(&self, detection: &Detection, keeper: &mut Keeper) -> Result<(), DetectionError> {
-        // Before they are asked for: if they change in between, what is kept is only older than it says.
-        keeper.lists = self.lists_mark()?;
-        let by = Standards::of(self)?;
-        let at = self.store.read()?.named_cursor(self.scope.tenant, CURSOR)?;
-        let Some(at) = at else { return self.rebuild_watch(detection, keeper) };
-        let segments = &detection.outside.segments;
-        let (file, rest) = (segments.open(&file_name(at))?, segments.open(&rest_name(at))?);
-        let opened = file.zip(rest).and_then(|(file, rest)| match Segment::open(file) {
-            Ok(segment) => Some((segment, numbers(rest.as_ref())?)),
-            Err(damage) => {
-                warn!(%damage, "the index of indicators is damaged and is made anew");
-                None
-            }
-        });
-        let Some((segment, rest)) = opened else { return self.rebuild_watch(detection, keeper) };
-        // The file leaves out what the warning lists knew when it was made.
-        let Some((_, rest)) = rest.split_first().filter(|(lists, _)| **lists == keeper.lists) else {
-            return self.rebuild_watch(detection, keeper);
-        };
-        let read = self.store.read()?;
-        let (mut entries, mut changes) = (Vec::new(), Changes::default());
-        for subject in rest {
-            if let Some(stored) = read.version(self.scope, version_of(*subject))? {
-                keeper.take(&stored, &by, &mut entries, &mut changes);
-            }
-        }
-        drop(read);
-        keeper.at = at;
-        keeper.base = segment.len();
-        let index = Index::default().with_segment(Arc::new(segment));
-        detection.change_watch(|old| old.over(index));
-        changes.entries = entries;
-        Self::swap_watch(detection, keeper, &changes);
-        Ok(())
-    }
-
     /// Reads every indicator that is held, and writes a new file. What comes meanwhile is watched afterwards.
     fn rebuild_watch(&self, detection: &Detection, keeper: &mut Keeper) -> Result<(), DetectionError> {
         let now = self.clock.now();
@@ -608,7 +577,14 @@ impl Core {
         let read = self.store.read()?;
         let head = read.head(self.scope.tenant)?;
         drop(read);
-        let mut fresh = Keeper { at: head, opened: true, lists, swept: keeper.swept, ..Keeper::default() };
+        let mut fresh = Keeper {
+            at: head,
+            opened: true,
+            lists,
+            swept: keeper.swept,
+            failed: keeper.failed,
+            ..Keeper::default()
+        };
         let filter = ObjectFilter { types: vec!["indicator".to_owned()], ..ObjectFilter::default() };
         let (mut builder, mut after, mut left_out) = (SegmentBuilder::new(), None, 0_u64);
         let (mut entries, mut changes) = (Vec::new(), Changes::default());
@@ -634,17 +610,8 @@ impl Core {
             self.say_once("index-full", &finding)?;
         }
         let count = builder.len();
-        let bytes = builder.finish();
-        self.keep_file(detection, &fresh, &bytes)?;
-        let segment = detection.outside.segments.open(&file_name(fresh.at))?;
-        let index = match segment.map(Segment::open) {
-            Some(Ok(segment)) => Index::default().with_segment(Arc::new(segment)),
-            _ => {
-                return Err(DetectionError::Refused(
-                    "the index that was just written cannot be read".to_owned(),
-                ));
-            }
-        };
+        let segment = self.keep_or_hold(detection, &mut fresh, builder.finish())?;
+        let index = Index::default().with_segment(Arc::new(segment));
         let patterns = compile(&fresh);
         detection.change_watch(|old| Watch { patterns, generation: old.generation + 1, ..old.over(index) });
         fresh.base = count;
@@ -656,7 +623,8 @@ impl Core {
             millis,
             "indicators are watched"
         );
-        if fresh.rules != keeper.rules {
+        // Before it was opened, what it lists was loaded by nobody.
+        if fresh.rules != keeper.rules || !keeper.opened {
             detection.shared_changed.store(true, Ordering::Release);
         }
         *keeper = fresh;
@@ -669,41 +637,6 @@ impl Core {
         let parts = lists.iter().flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()]);
         let digest = digest(&parts.collect::<Vec<_>>());
         Ok(digest.0.first_chunk().map_or(0, |first| u64::from_le_bytes(*first)))
-    }
-
-    /// Writes what is in memory into a new file.
-    fn save_watch(&self, detection: &Detection, keeper: &Keeper) -> Result<(), DetectionError> {
-        let watch = detection.watch();
-        let bytes = watch.index.merge();
-        self.keep_file(detection, keeper, &bytes)?;
-        if let Some(Ok(segment)) = detection.outside.segments.open(&file_name(keeper.at))?.map(Segment::open)
-        {
-            let index = Index::default().with_segment(Arc::new(segment));
-            detection.change_watch(|old| old.over(index));
-        }
-        Ok(())
-    }
-
-    /// Keeps the file, then the cursor that names it, then removes older files: a stop in between leaves a file too many.
-    fn keep_file(&self, detection: &Detection, keeper: &Keeper, bytes: &[u8]) -> Result<(), DetectionError> {
-        let segments = &detection.outside.segments;
-        let rest = keeper.patterns.values().map(|(subject, ..)| *subject);
-        let rest = rest.chain(keeper.rules.values().map(|version| subject_of(*version)));
-        // They are judged anew by the lists of the next start, and listed with their reasons then.
-        let rest = rest.chain(keeper.refused.values().map(|(version, _)| subject_of(*version)));
-        let rest = std::iter::once(keeper.lists).chain(rest);
-        let rest: Vec<u8> = rest.flat_map(u64::to_le_bytes).collect();
-        let (file, list) = (file_name(keeper.at), rest_name(keeper.at));
-        segments.save(&file, bytes)?;
-        segments.save(&list, &rest)?;
-        self.store.transact(|tx| tx.set_cursor(self.scope.tenant, CURSOR, keeper.at))?;
-        for name in segments.names()? {
-            let is_ours = name.starts_with(FILE) || name.starts_with(REST);
-            if is_ours && name != file && name != list {
-                segments.remove(&name)?;
-            }
-        }
-        Ok(())
     }
 
     /// Our own rules.
@@ -734,12 +667,15 @@ impl Core {
             let mut texts = Vec::new();
             for (version, id) in some {
                 // One that was erased meanwhile is not there, and the journal will say so.
-                let stored = read.version(self.scope, *version)?;
-                let indicator = stored.and_then(|stored| read_indicator(&stored.raw));
-                texts.extend(indicator.map(|indicator| (id.as_str(), indicator.pattern)));
+                let Some(stored) = read.version(self.scope, *version)? else { continue };
+                let indicator = read_indicator(&stored.raw);
+                texts.extend(indicator.map(|indicator| (stored.source, id.as_str(), indicator.pattern)));
             }
             drop(read);
-            texts.iter().for_each(|(id, text)| loader.add(id, text));
+            for (source, id, text) in &texts {
+                loader.given_by(source.0.into());
+                loader.add(id, text);
+            }
         }
         let notes = Arc::new(loader.notes().clone());
         let sigma = Arc::new(loader.finish());
@@ -752,14 +688,15 @@ impl Core {
     }
 }
 
+/// Our own patterns, then those that others shared, in the order they came: nobody chooses a place by an identifier.
 fn compile(keeper: &Keeper) -> Arc<Patterns> {
-    Arc::new(Patterns::new(keeper.patterns.values().cloned()))
-}
-
-/// A list of numbers, eight bytes each.
-fn numbers(bytes: &[u8]) -> Option<Vec<u64>> {
-    let (whole, rest) = bytes.as_chunks::<8>();
-    rest.is_empty().then(|| whole.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect())
+    let mut all: Vec<&Kept> = keeper.patterns.values().collect();
+    all.sort_unstable_by_key(|kept| kept.counted.0);
+    let (own, shared): (Vec<&Kept>, Vec<&Kept>) =
+        all.into_iter().partition(|kept| kept.source == SourceId(0));
+    let own = own.into_iter().map(|kept| kept.counted.clone());
+    let shared = shared.into_iter().map(|kept| (kept.source.0, kept.counted.clone()));
+    Arc::new(Patterns::with_shared(own, shared))
 }
 
 /// Everything indicators say that is held, for one version; used where an indicator is looked for once.
@@ -777,7 +714,7 @@ pub(crate) fn one_of(
     let (mut entries, mut changes) = (Vec::new(), Changes::default());
     keeper.take(&stored, &by, &mut entries, &mut changes);
     let reason = keeper.refused.into_values().next().map(|(_, reason)| reason);
-    let pattern = keeper.patterns.into_values().next();
+    let pattern = keeper.patterns.into_values().next().map(|kept| kept.counted);
     let held = if keeper.rules.is_empty() { None } else { read_indicator(&stored.raw) };
     let rule = held.map(|indicator| indicator.pattern);
     Ok(Some(OneIndicator { stored, entries, pattern, rule, reason }))
@@ -787,7 +724,7 @@ pub(crate) fn one_of(
 pub(crate) struct OneIndicator {
     pub(crate) stored: Stored,
     pub(crate) entries: Vec<Entry>,
-    pub(crate) pattern: Option<(u64, stix_pattern::Pattern, Timestamp, Option<Timestamp>)>,
+    pub(crate) pattern: Option<Counted>,
     pub(crate) rule: Option<String>,
     pub(crate) reason: Option<String>,
 }

@@ -14,7 +14,8 @@ use ports::{JournalKind, Read, StoreError, Stored};
 use serde_json::{Value, json};
 use stix::marking;
 
-use super::super::question::of_indicators;
+use super::super::question::{OwnClasses, of_indicators};
+use super::super::verdict::switch_of;
 use super::super::watch::{OneIndicator, one_of};
 use super::super::{Detection, DetectionError, NotAllowed, START, set};
 use crate::core::Core;
@@ -24,7 +25,7 @@ use crate::trust::Registry;
 pub(crate) const LOOKS: &str = "extension-definition--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a04";
 
 /// What describes it.
-pub(crate) const LOOKS_DEFINITION: &str = r#"{"type":"extension-definition","spec_version":"2.1","id":"extension-definition--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a04","created_by_ref":"identity--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a03","created":"2026-01-01T00:00:00.000Z","modified":"2026-01-01T00:00:00.000Z","name":"Whether something is looked for","description":"Said in a note about an indicator: looks (whether whoever made the note looks for it), and where they do not, reason (unsupported: they cannot match such a pattern; well-known: what it names is in everybody's traffic; muted: their people do not want to hear of it) and until (when that ends, where it does).","schema":"an object with looks, reason, until","version":"1.0","extension_types":["property-extension"],"object_marking_refs":["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"]}"#;
+pub(crate) const LOOKS_DEFINITION: &str = r#"{"type":"extension-definition","spec_version":"2.1","id":"extension-definition--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a04","created_by_ref":"identity--5a1e1dab-0f5c-4c8e-9d0e-6f2f6b1c7a03","created":"2026-01-01T00:00:00.000Z","modified":"2026-02-01T00:00:00.000Z","name":"Whether something is looked for","description":"Said in a note about an indicator: looks (whether whoever made the note looks for it), and where they do not, reason (unsupported: they cannot match such a pattern; well-known: what it names is in everybody's traffic; muted: their people do not want to hear of it), until (when that ends, where it does) and mark (by which whoever made the note knows it again).","schema":"an object with looks, reason, until, mark","version":"1.0","extension_types":["property-extension"],"object_marking_refs":["marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487"]}"#;
 
 /// Journal entries looked at in one step.
 const BATCH: usize = 1_000;
@@ -141,6 +142,32 @@ impl Review {
     }
 }
 
+/// What is to be looked for once more in what was kept, though the journal tells of no new version of it.
+///
+/// It is in memory alone. So the journal is not left behind before it was looked for: whoever starts after a crash reads
+/// again what led to it, and looks for it.
+#[derive(Default)]
+pub(crate) struct Again {
+    waiting: BTreeSet<StixId>,
+    /// Whether some was taken, and not yet said to be done by taking the next.
+    taken: bool,
+    /// Up to here the journal was gone through; what is kept of that is where to begin after a crash.
+    reached: Option<Seq>,
+}
+
+impl Again {
+    fn take(&mut self) -> BTreeSet<StixId> {
+        // Whoever comes for more is done with what they took, or has given it back.
+        self.taken = !self.waiting.is_empty();
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Whether everything was looked for.
+    fn is_done(&self) -> bool {
+        self.waiting.is_empty() && !self.taken
+    }
+}
+
 /// What one step looks at, and what comes of it.
 struct Over<'o> {
     registry: &'o Registry,
@@ -155,6 +182,11 @@ struct Over<'o> {
 }
 
 impl Detection {
+    /// Does something about what is to be looked for once more.
+    fn again<T>(&self, step: impl FnOnce(&mut Again) -> T) -> T {
+        step(&mut self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).again)
+    }
+
     /// Does something about the review.
     fn review<T>(&self, step: impl FnOnce(&mut Review) -> T) -> T {
         step(&mut self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).review)
@@ -162,16 +194,15 @@ impl Detection {
 
     /// Looks for these once more in what was kept, when it is looked back next.
     pub fn look_again(&self, objects: impl IntoIterator<Item = StixId>) {
-        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-        verdicts.again.extend(objects);
+        self.again(|again| again.waiting.extend(objects));
     }
 
     /// What is to be looked for once more, though the journal tells of no new version of it. Whoever takes it and fails
-    /// gives it back with [`Detection::look_again`].
+    /// gives it back with [`Detection::look_again`]; taking the next says that it was looked for.
     #[must_use]
     pub fn take_again(&self) -> BTreeSet<StixId> {
         let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = std::mem::take(&mut verdicts.again);
+        let again = verdicts.again.take();
         // It may not have been permitted a moment ago.
         if !again.is_empty() {
             verdicts.known.clear();
@@ -190,12 +221,14 @@ impl Core {
         let registry = self.registry()?;
         let stats = detection.outside.telemetry.stats();
         let read = self.store.read()?;
-        let at = read.named_cursor(tenant, CURSOR)?.unwrap_or(START);
+        let kept = read.named_cursor(tenant, CURSOR)?.unwrap_or(START);
+        let at = detection.again(|again| again.reached).unwrap_or(kept);
         let rows = match read.journal(tenant, at, BATCH) {
             Ok(rows) => rows,
             Err(StoreError::CursorExpired { horizon }) => {
                 drop(read);
                 self.store.transact(|tx| tx.set_cursor(tenant, CURSOR, horizon))?;
+                detection.again(|again| again.reached = Some(horizon));
                 return Ok(true);
             }
             Err(error) => return Err(error.into()),
@@ -210,6 +243,7 @@ impl Core {
             again: BTreeSet::new(),
         };
         let (mut about, mut switched) = (BTreeSet::new(), false);
+        let key = read.naming_key(tenant)?;
         for row in &rows {
             let Some(object) = row.object.as_ref() else {
                 switched |= row.kind == JournalKind::Erased;
@@ -220,9 +254,11 @@ impl Core {
                     about.insert(object.id.clone());
                 }
                 "note" if row.kind == JournalKind::Put => {
-                    let note = read.version(self.scope, object.version_id)?;
-                    let Some((muted, looks)) = note.and_then(|note| self.switch_of(&note)) else { continue };
-                    switched = true;
+                    let Some(note) = read.version(self.scope, object.version_id)? else { continue };
+                    let switch = switch_of(&key, &note);
+                    // Whatever comes in place of a note that mutes ends what is remembered of it.
+                    switched |= switch.is_some() || detection.remembers(&note.id);
+                    let Some((muted, looks)) = switch else { continue };
                     if looks {
                         over.again.insert(muted.clone());
                     }
@@ -258,8 +294,13 @@ impl Core {
         drop(read);
         detection.look_again(again);
         self.tell_all(&texts)?;
-        if let Some(last) = rows.last() {
-            self.store.transact(|tx| tx.set_cursor(tenant, CURSOR, last.seq))?;
+        let reached = rows.last().map_or(at, |row| row.seq);
+        let done = detection.again(|again| {
+            again.reached = Some(reached);
+            again.is_done()
+        });
+        if done && reached > kept {
+            self.store.transact(|tx| tx.set_cursor(tenant, CURSOR, reached))?;
         }
         Ok(more)
     }
@@ -272,7 +313,10 @@ impl Core {
         }
         let version = stored.version_id;
         let outlook = match self.may_use(over.registry, over.read, version, Action::Detect, over.now)? {
-            Ok(_) => one_of(over.read, self, version)?.map_or(Outlook::Partly, |one| outlook(&one)),
+            Ok(_) => match one_of(over.read, self, version)? {
+                Some(one) => outlook(&one, self.own_classes()?),
+                None => Outlook::Partly,
+            },
             Err(NotAllowed::Muted) => Outlook::Unable(Unable::Muted),
             // What we may not use is not asked of us.
             Err(_) => return Ok(()),
@@ -338,11 +382,11 @@ impl Core {
             tlp: Some(tlp.min(Tlp::Green)),
             looks,
         };
-        self.remark(read, remark).map(Some)
+        self.remark(read, remark).map(|note| Some(note.to_string()))
     }
 
-    /// The text of a note: a new version of it where there is one already.
-    pub(crate) fn remark(&self, read: &dyn Read, remark: Remark<'_>) -> Result<String, DetectionError> {
+    /// A note: a new version of it where there is one already.
+    pub(crate) fn remark(&self, read: &dyn Read, remark: Remark<'_>) -> Result<Value, DetectionError> {
         let now = self.clock.now();
         let before = read.object(self.scope, &remark.id, None)?;
         // A version is later than the one before it, whatever the clock says.
@@ -370,7 +414,7 @@ impl Core {
         if let Some(tlp) = remark.tlp {
             set(&mut note, "object_marking_refs", json!([marking::tlp_ref(tlp).as_str()]));
         }
-        Ok(note.to_string())
+        Ok(note)
     }
 }
 
@@ -384,7 +428,7 @@ enum Outlook {
     Unable(Unable),
 }
 
-fn outlook(one: &OneIndicator) -> Outlook {
+fn outlook(one: &OneIndicator, own: OwnClasses) -> Outlook {
     if one.reason.is_some() {
         let text: Value = serde_json::from_str(&one.stored.raw).unwrap_or_default();
         let pattern = text.get("pattern").and_then(Value::as_str).unwrap_or_default();
@@ -395,7 +439,7 @@ fn outlook(one: &OneIndicator) -> Outlook {
     if !one.entries.is_empty() {
         return Outlook::Whole;
     }
-    let Some(hunted) = of_indicators(std::slice::from_ref(one)).others else {
+    let Some(hunted) = of_indicators(std::slice::from_ref(one), own).others else {
         return Outlook::Unable(Unable::Unsupported);
     };
     let windows = Windows::new();
@@ -439,6 +483,24 @@ mod tests {
     fn definitions_are_what_they_say() {
         let definition: Value = serde_json::from_str(LOOKS_DEFINITION).unwrap();
         assert_eq!(definition["id"], LOOKS);
+    }
+
+    /// A crash between taking and looking loses nothing: the journal is left behind only when nothing is on the way.
+    #[test]
+    fn what_is_on_the_way_is_not_done() {
+        let one = StixId::new("indicator", model::Uuid::v4([7; 16]));
+        let mut again = Again::default();
+        assert!(again.is_done());
+        again.waiting.insert(one.clone());
+        assert!(!again.is_done(), "nobody has taken it");
+        assert_eq!(again.take(), BTreeSet::from([one.clone()]));
+        assert!(!again.is_done(), "nobody has said that it was looked for");
+        // It failed and was given back.
+        again.waiting.insert(one.clone());
+        assert_eq!(again.take(), BTreeSet::from([one]));
+        assert!(!again.is_done());
+        assert_eq!(again.take(), BTreeSet::new());
+        assert!(again.is_done());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::super::sink::Origin;
 const SAMPLES: usize = 5;
 /// Devices of one day that are counted.
 const DEVICES: usize = 1_000;
-/// Days that are counted one by one.
+/// Days that are counted one by one: the latest.
 const DAYS: usize = 400;
 /// Bytes of a record that a sample shows.
 const EXCERPT: usize = 1_024;
@@ -47,15 +47,14 @@ impl Tally {
         self.first = Some(self.first.map_or(origin.time, |first| first.min(origin.time)));
         self.last = Some(self.last.map_or(origin.time, |last| last.max(origin.time)));
         let day = origin.time.to_string().get(..10).unwrap_or_default().to_owned();
-        if self.days.len() < DAYS || self.days.contains_key(&day) {
-            *self.days.entry(day.clone()).or_default() += 1;
-            if let Some(device) = origin.device {
-                let known = self.devices.entry(day).or_default();
-                if known.len() < DEVICES {
-                    known.insert(device.to_owned());
-                }
+        *self.days.entry(day.clone()).or_default() += 1;
+        if let Some(device) = origin.device {
+            let known = self.devices.entry(day).or_default();
+            if known.len() < DEVICES {
+                known.insert(device.to_owned());
             }
         }
+        self.forget_early();
         *self.sources.entry(origin.source.to_owned()).or_default() += 1;
         if sample && self.samples.len() < SAMPLES {
             self.samples.push(json!({
@@ -84,10 +83,64 @@ impl Tally {
         for (day, devices) in other.devices {
             self.devices.entry(day).or_default().extend(devices);
         }
+        self.forget_early();
         for (source, count) in other.sources {
             *self.sources.entry(source).or_default() += count;
         }
         self.samples.extend(other.samples);
         self.samples.truncate(SAMPLES);
+    }
+    /// Keeps the latest days: which ones are counted does not depend on the order in which events come, so that two hunts
+    /// for the same do not differ by a few.
+    fn forget_early(&mut self) {
+        while self.days.len() > DAYS
+            && let Some((day, _)) = self.days.pop_first()
+        {
+            self.devices.remove(&day);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Midnight of this day since 2020-01-01.
+    fn day(number: i64) -> Timestamp {
+        let first: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
+        first.plus_micros(number * 86_400_000_000)
+    }
+
+    fn tally(days: impl Iterator<Item = i64>) -> Tally {
+        let mut tally = Tally::default();
+        for number in days {
+            let origin = Origin {
+                source: "sensor",
+                part: "",
+                offset: 0,
+                class: "",
+                device: Some("host"),
+                time: day(number),
+                raw: b"",
+                past: true,
+            };
+            tally.add(&origin, "", "", false);
+        }
+        tally
+    }
+
+    #[test]
+    fn the_latest_days_are_counted_in_whatever_order_events_come() {
+        let last = 499;
+        let onwards = tally(0..=last);
+        let backwards = tally((0..=last).rev());
+        let mut merged = tally((0..=last).filter(|number| number % 2 == 0));
+        merged.merge(tally((0..=last).filter(|number| number % 2 == 1)));
+        for one in [&onwards, &backwards, &merged] {
+            assert_eq!((one.count, one.days.len(), one.devices.len()), (500, DAYS, DAYS));
+            let earliest = one.days.keys().next().map(String::as_str);
+            assert_eq!(earliest, day(100).to_string().get(..10));
+            assert!(one.days.keys().eq(one.devices.keys()));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What may be asked, and what is told.
 
+use ports::telemetry::TelemetryError;
+
 use super::*;
 
 fn request() -> NewRequest {
@@ -83,4 +85,31 @@ fn what_lets_nothing_be_looked_at_is_refused() {
     ] {
         assert!(odd.check().is_err(), "{odd:?}");
     }
+}
+
+#[test]
+fn what_failed_here_is_not_told_elsewhere() {
+    let now = Timestamp::from_micros(0);
+    let work = Work {
+        id: Digest([1; 32]),
+        kind: WorkKind::Asked,
+        state: RequestState::Approved.as_str().to_owned(),
+        over: false,
+        party: None,
+        object: None,
+        begun: now,
+        changed: now,
+        due: None,
+        body: String::new(),
+    };
+    let path = "/var/lib/node/store";
+    for problem in [
+        DetectionError::Store(StoreError::Engine(path.to_owned())),
+        DetectionError::Telemetry(TelemetryError::Damaged(path.to_owned())),
+        DetectionError::Missing(path.to_owned()),
+    ] {
+        assert_eq!(told_reason(&work, problem), "it failed here");
+    }
+    let refused = DetectionError::Refused("no rule of it can be looked for".to_owned());
+    assert_eq!(told_reason(&work, refused), "no rule of it can be looked for");
 }

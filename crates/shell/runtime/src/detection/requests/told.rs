@@ -49,16 +49,18 @@ pub(super) fn sums(hunted: &Hunted, ran: &Ran, telling: Telling) -> Value {
             *days.entry(day).or_default() += count;
         }
     }
+    // Of very many days, not all are counted one by one.
+    let counted: u64 = days.values().sum();
     let few = days.values().filter(|count| **count < FEW).count();
     days.retain(|_, count| *count >= FEW);
     // The sum less the days that are shown would be what is not shown.
     let shown: u64 = days.values().sum();
-    let events = if few == 0 { Some(total) } else { (shown >= FEW).then_some(shown) };
+    let events = if few == 0 && shown == total { Some(total) } else { (shown >= FEW).then_some(shown) };
     let mut told = json!({
         "seen": total > 0,
         "events": events,
-        "fewer_than": events.is_none().then_some(FEW * few as u64),
-        "more": few > 0 && events.is_some(),
+        "fewer_than": (events.is_none() && counted == total).then_some(FEW * few as u64),
+        "more": shown < total && events.is_some(),
         "days": days,
         "days_with_few": few,
         "looked_at": looked,
@@ -173,7 +175,7 @@ mod tests {
         Telling { yes_no: false, impact: true, window: Window { from: None, until: None } };
 
     fn told(tallies: &[(u64, &[(&str, u64)])]) -> Value {
-        let hunted = Sought::Sigma(RULES.to_owned()).ready().unwrap();
+        let hunted = Sought::Sigma(RULES.to_owned()).ready(Vec::new()).unwrap();
         sums(&hunted, &ran(tallies, Looked::default()), IMPACT)
     }
 
@@ -193,12 +195,38 @@ mod tests {
         let none = told(&[(0, &[(one, 3)])]);
         assert_eq!((&none["events"], &none["levels"]), (&Value::Null, &json!({})), "{none}");
         // Levels are for whoever asks about noise, and of rules alone.
-        let hunted = Sought::Sigma(RULES.to_owned()).ready().unwrap();
+        let hunted = Sought::Sigma(RULES.to_owned()).ready(Vec::new()).unwrap();
         let seen = ran(&[(0, &[(one, 10)])], Looked::default());
         assert_eq!(sums(&hunted, &seen, Telling { impact: false, ..IMPACT }).get("levels"), None);
         assert_eq!(sums(&hunted, &seen, Telling { yes_no: true, ..IMPACT }).get("levels"), None);
-        let values = Sought::Values(vec!["192.0.2.1".to_owned()]).ready().unwrap();
+        let values = Sought::Values(vec!["192.0.2.1".to_owned()]).ready(Vec::new()).unwrap();
         assert_eq!(sums(&values, &seen, IMPACT).get("levels"), None);
+    }
+
+    #[test]
+    fn events_of_days_that_are_not_counted_are_not_told() {
+        let hunted = Sought::Values(vec!["192.0.2.1".to_owned()]).ready(Vec::new()).unwrap();
+        let answer = |days: &[(&str, u64)], beyond: u64| {
+            let mut ran = ran(&[(0, days)], Looked::default());
+            for tally in ran.tallies.values_mut() {
+                tally.count += beyond;
+            }
+            sums(&hunted, &ran, Telling { impact: false, ..IMPACT })
+        };
+        let (one, two) = ("2026-10-01", "2026-10-02");
+        for beyond in 1..20 {
+            let all = answer(&[(one, 10), (two, 7)], beyond);
+            assert_eq!((&all["events"], &all["more"]), (&json!(17), &json!(true)), "{all}");
+            let some = answer(&[(one, 10), (two, 2)], beyond);
+            assert_eq!((&some["events"], &some["more"]), (&json!(10), &json!(true)), "{some}");
+            // There may be any number of them.
+            let none = answer(&[(one, 2)], beyond);
+            assert_eq!((&none["events"], &none["fewer_than"]), (&Value::Null, &Value::Null), "{none}");
+            assert_eq!((&none["seen"], &none["more"]), (&json!(true), &json!(false)), "{none}");
+        }
+        let exact = answer(&[(one, 10), (two, 7)], 0);
+        assert_eq!((&exact["events"], &exact["more"]), (&json!(17), &json!(false)), "{exact}");
+        assert_eq!(answer(&[(one, 2)], 0)["fewer_than"], FEW);
     }
 
     #[test]
@@ -221,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_minute_more_or_less_is_not_told() {
-        let hunted = Sought::Values(vec!["192.0.2.1".to_owned()]).ready().unwrap();
+        let hunted = Sought::Values(vec!["192.0.2.1".to_owned()]).ready(Vec::new()).unwrap();
         let answer = |until: &str, records: u64, latest: &str| {
             let window = Window::parse(Some("2026-10-01T08:00:00Z"), Some(until)).unwrap().whole_days();
             let looked = looked(records, 3, "2026-10-01T08:00:00.5Z", latest);
@@ -241,7 +269,7 @@ mod tests {
 
     #[test]
     fn what_was_not_looked_at_is_said() {
-        let hunted = Sought::Values(vec!["192.0.2.1".to_owned()]).ready().unwrap();
+        let hunted = Sought::Values(vec!["192.0.2.1".to_owned()]).ready(Vec::new()).unwrap();
         let whole = looked(10, 1, "2026-10-01T08:00:00Z", "2026-10-01T09:00:00Z");
         let cut = Looked { complete: false, ..whole.clone() };
         let blind = Looked { blind: vec!["a file".to_owned()], ..whole.clone() };
