@@ -28,6 +28,9 @@ const SMALLEST: u64 = 512;
 /// Name of the socket in a node's directory.
 pub const SOCKET: &str = "node.sock";
 
+/// What is said where figures of a node could be taken for those of one that works.
+pub const NOT_RUNNING: &str = "no node is running: nothing is read; start it with `shieldwall serve`";
+
 /// A way to the interface of one node.
 pub struct Client {
     way: Way,
@@ -58,6 +61,21 @@ impl Client {
             Node::start(core, NodeOptions { follow: false, ..NodeOptions::new(sources(Policy::default())) });
         let router = api::Api::new(Arc::clone(&node), api::Settings::default()).local_router();
         Ok(Self { way: Way::Local { router, node, _lock: lock }, author })
+    }
+
+    /// Whether a running node answers. Otherwise a command works on the node's data alone: no log source is read.
+    pub const fn is_running(&self) -> bool {
+        matches!(self.way, Way::Socket(_))
+    }
+
+    /// Says first that nothing is read, where that is so; of what a program reads it is a member.
+    pub fn say_running(&self, answer: &mut Value) {
+        if !self.is_running() {
+            crate::output::say(NOT_RUNNING);
+        }
+        if let Some(members) = answer.as_object_mut() {
+            members.insert("running".to_owned(), Value::Bool(self.is_running()));
+        }
     }
 
     /// Lets work that a command started come to its end.

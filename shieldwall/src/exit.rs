@@ -16,13 +16,20 @@ pub enum Exit {
     Environment,
 }
 
+impl Exit {
+    /// The number that a script sees.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Findings => 1,
+            Self::Environment => 2,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Well => 0,
-            Exit::Findings => 1,
-            Exit::Environment => 2,
-        })
+        Self::from(exit.code())
     }
 }
 

@@ -4,11 +4,13 @@
 //! [`legible`], which lets no text move the cursor, colour the screen or turn what is read around.
 
 use std::borrow::Cow;
-use std::io::{IsTerminal, Write};
+use std::io::{Error, ErrorKind, IsTerminal, Write};
 
 use anstream::{eprintln, stdout};
 use owo_colors::OwoColorize;
 use serde_json::Value;
+
+use crate::exit::Exit;
 
 /// One JSON document on one line of standard output. What deceives a reader is escaped, which leaves the value as it is.
 pub fn line(value: &Value) {
@@ -46,11 +48,25 @@ pub fn text(line: &str) {
     print(&legible(line));
 }
 
-/// A reader that has gone away ends the program quietly.
 fn print(line: &str) {
-    if writeln!(stdout(), "{line}").is_err() {
-        std::process::exit(0);
+    if let Err(error) = writeln!(stdout(), "{line}") {
+        lost(&error);
     }
+}
+
+/// Ends the program, since what it says is lost. A reader that has gone away, as `head` does, is told nothing more; but
+/// what was not told is never "nothing was found".
+fn lost(error: &Error) -> ! {
+    let exit = if error.kind() == ErrorKind::BrokenPipe {
+        Exit::Findings
+    } else {
+        self::error(
+            &format!("standard output cannot be written: {error}"),
+            Some("what was printed is not everything; write to where there is room"),
+        );
+        Exit::Environment
+    };
+    std::process::exit(exit.code().into())
 }
 
 /// A text that is to be kept or signed, on standard output: exactly, unless a person watches.
@@ -64,8 +80,10 @@ pub fn document(document: &str) {
 
 /// Raw bytes on standard output, nothing added.
 pub fn raw(bytes: &[u8]) {
-    if std::io::stdout().write_all(bytes).is_err() {
-        std::process::exit(0);
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        drop(stdout);
+        lost(&error);
     }
 }
 

@@ -85,8 +85,8 @@ pub trait Telemetry: Send + Sync {
         progress: &(dyn Fn(&Progress) -> bool + Sync),
     ) -> Result<Looked, TelemetryError>;
 
-    /// Removes what is older or more than the policy allows, oldest first and never what a hold covers, and merges small
-    /// files.
+    /// Removes what is older than the policy allows, then what is more than it allows, oldest first and never what a hold
+    /// covers, and merges small files.
     ///
     /// # Errors
     /// The first [`TelemetryError`]; no record is lost or doubled by it.
@@ -230,9 +230,10 @@ pub struct Covered {
 /// How long, and how much.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Nothing older than this, by the event or by its arrival, whichever is earlier.
+    /// Nothing older than this, by the event or by its arrival, whichever is later: what is old when it is taken in is
+    /// kept as long as all else. What claims to be of the future counts from its arrival.
     pub age: Option<Duration>,
-    /// No more bytes than this in files.
+    /// No more bytes than this in files: beyond, what happened longest ago goes first, whenever it came.
     pub bytes: Option<u64>,
 }
 

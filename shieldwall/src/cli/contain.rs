@@ -132,7 +132,7 @@ pub enum Contain {
         #[command(flatten)]
         end: End,
     },
-    /// Let actuators that gave up try again
+    /// Let actuators that gave up try again, and tell the others again what they hold
     Retry {
         #[command(flatten)]
         node: Node,
@@ -148,6 +148,9 @@ pub enum Contain {
         /// What it is written as
         #[arg(long, value_parser = ["plain", "json", "nftables", "suricata", "rpz", "sigma", "openc2"])]
         format: String,
+        /// Number of the first rule, for suricata; unless said it depends on the lease
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        first_sid: Option<u32>,
         /// File to write; standard output unless said
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,

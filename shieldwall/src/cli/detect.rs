@@ -1,5 +1,6 @@
 //! What `shieldwall detect` takes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ::detect::Level;
@@ -90,9 +91,9 @@ pub struct ScanLogs {
     #[arg(long, value_parser = formats())]
     pub format: Option<Format>,
     /// Zeek's stream, such as conn, where neither the file's name nor its records say it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = stream)]
     pub stream: Option<String>,
-    /// Only alerts of rules of this level or above
+    /// Only matches of this level or above; those of indicators have one by their confidence
     #[arg(long)]
     pub level: Option<Severity>,
     /// Also list rules and their states
@@ -104,6 +105,22 @@ pub struct ScanLogs {
 fn formats() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.iter().map(|format| format.as_str()))
         .try_map(|name| name.parse::<Format>())
+}
+
+/// Reads a stream's name, or that of its file: `conn`, `conn.log`.
+fn stream(name: &str) -> Result<String, String> {
+    let wanted = name.to_ascii_lowercase();
+    let wanted = wanted.strip_suffix(".log").unwrap_or(&wanted);
+    let streams = ::logs::classes().filter(|class| class.product == "zeek");
+    let known: BTreeSet<&str> = streams.flat_map(|class| class.services.iter().copied()).collect();
+    if known.contains(wanted) {
+        return Ok(wanted.to_owned());
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    Err(format!(
+        "there is no such stream; there are {} (`other` is any that is not among them)",
+        known.join(", ")
+    ))
 }
 
 impl Detect {
@@ -130,6 +147,9 @@ pub enum DetectRules {
         /// Sigma rules: files, or folders with `.yml` files in them and below
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
+        /// Also put a file in the place of one that has the same name and other rules
+        #[arg(long)]
+        replace: bool,
     },
     /// Remove the rules of one file
     Remove {

@@ -79,10 +79,12 @@ pub async fn contain(client: &Client, command: &Contain, as_json: bool) -> Outco
         }
         Contain::Retry { id, .. } => {
             let answer = client.post(&path(id, "/retry"), &json!({})).await?;
-            done(&answer, &format!("{id}: tried again"), as_json)
+            done(&answer, &format!("{id}: told again"), as_json)
         }
-        Contain::Export { id, format, output, .. } => {
-            let answer = client.get(&path(id, &format!("/export?format={}", encode(format)))).await?;
+        Contain::Export { id, format, first_sid, output, .. } => {
+            let first = first_sid.map(|first| format!("&first_sid={first}")).unwrap_or_default();
+            let query = format!("/export?format={}{first}", encode(format));
+            let answer = client.get(&path(id, &query)).await?;
             if as_json && output.is_none() {
                 output::line(&answer);
                 return Ok(Exit::Well);

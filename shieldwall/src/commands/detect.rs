@@ -7,11 +7,12 @@ mod report;
 pub(super) mod rules;
 mod scan;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use detect::{Card, Kind, Level, Loader, Sigma, State};
+use detect::{Card, CardId, Kind, Loader, Sigma, State};
 use logs::Format;
 use model::Timestamp;
 use ports::logs::Converter;
@@ -27,8 +28,6 @@ use indicators::{Indicators, Standards};
 use input::Input;
 use scan::Scan;
 
-/// How bad a match of an indicator is.
-const INDICATOR: Level = Level::High;
 /// The longest reason that is shown to people, in characters.
 const REASON: usize = 200;
 
@@ -49,15 +48,17 @@ fn scan(options: &ScanLogs, json: bool) -> Outcome {
         warnings: indicators::warnings(&options.warning_lists)?,
     };
     let sought = indicators::read_any(&options.indicators, &by, &mut loader)?;
+    let notes = loader.notes().clone();
     let sigma = Arc::new(loader.finish());
     sigma.warm();
     let loaded = begun.elapsed().as_secs_f64();
     if options.states {
-        show_states(&sigma, json);
+        show_states(&sigma, &notes, json);
     }
     let silent = silent(&sigma, &sought)?;
     let mut scan = Scan::new(sigma, sought, options, json);
     scan.silent = silent;
+    scan.notes = notes;
     let evtx = crate::evtx::reader()?;
     let begun = Instant::now();
     // Event log files that follow each other: while one is matched, the next one is read.
@@ -102,6 +103,9 @@ fn load(paths: &[PathBuf], loader: &mut Loader) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is odd about rules that can be used all the same.
+type Notes = BTreeMap<CardId, Vec<String>>;
+
 /// Whether a rule is asked about events. Filters only narrow others.
 fn speaks(card: &Card) -> bool {
     matches!(card.kind, Kind::Detection | Kind::Correlation) && card.state == State::Active
@@ -122,12 +126,16 @@ fn silent(sigma: &Sigma, sought: &Indicators) -> Result<Option<String>, Failure>
         format!("none of {} rules can be used{}", cards.len(), cut(&example, REASON))
     });
     let left_out: u64 = sought.left_out.values().sum();
+    let reasons = sought.reasons();
     let indicators = (sought.any() && sought.named.is_empty()).then(|| {
         let example =
             sought.first.first().map_or_else(String::new, |(title, why)| format!(", such as {title}: {why}"));
         let refused = sought.refused;
         let example = cut(&example, REASON);
-        format!("none of {} indicators is looked for, {left_out} were left out{example}", refused + left_out)
+        format!(
+            "none of {} indicators is looked for: {refused} refused, {left_out} left out{reasons}{example}",
+            refused + left_out
+        )
     });
     let why: Vec<String> = rules.into_iter().chain(indicators).collect();
     let why = (!why.is_empty()).then(|| why.join("; "));
@@ -135,12 +143,21 @@ fn silent(sigma: &Sigma, sought: &Indicators) -> Result<Option<String>, Failure>
         return Ok(why);
     }
     let why = why.unwrap_or_else(|| "there is no rule and no indicator".to_owned());
-    Err(Failure::new(format!("there is nothing to look for: {}", output::inline(&why)))
-        .hint("`--states` lists each rule with its reason"))
+    let failure = Failure::new(format!("there is nothing to look for: {}", output::inline(&why)));
+    Err(if !cards.is_empty() {
+        failure.hint("`--states` lists each rule with its reason")
+    } else if sought.left_out.contains_key(indicators::UNSURE) {
+        failure.hint("a lower --min-confidence leaves out fewer")
+    } else if sought.refused > 0 {
+        failure.hint("write one address, network, name, URL or hash on each line, or name a STIX 2.1 bundle")
+    } else {
+        failure
+    })
 }
 
-fn show_states(sigma: &Sigma, as_json: bool) {
-    for card in sigma.cards() {
+fn show_states(sigma: &Sigma, notes: &Notes, as_json: bool) {
+    for (number, card) in (0..).zip(sigma.cards()) {
+        let notes = notes.get(&CardId(number)).map(Vec::as_slice).unwrap_or_default();
         if as_json {
             output::line(&json!({"rule": {
                 "rule_id": card.id,
@@ -149,11 +166,17 @@ fn show_states(sigma: &Sigma, as_json: bool) {
                 "source": card.source.to_string(),
                 "state": card.state.as_str(),
                 "reason": card.state.reason(),
+                "notes": notes,
             }}));
-        } else if card.state != State::Active {
+            continue;
+        }
+        if card.state != State::Active {
             let reason = card.state.reason();
             let line = format!("{:<20} {}: {}", card.state.as_str(), card.title, cut(&reason, REASON));
             output::text(&output::inline(&line));
+        }
+        for note in notes {
+            output::text(&output::inline(&format!("{:<20} {}: {}", "note", card.title, cut(note, REASON))));
         }
     }
 }

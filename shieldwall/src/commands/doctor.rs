@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::lifecycle::plain;
 use crate::cli::Node;
-use crate::client::{Client, SOCKET, STORE};
+use crate::client::{Client, NOT_RUNNING, SOCKET, STORE};
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -44,7 +44,10 @@ pub async fn doctor(node: &Node, as_json: bool) -> Outcome {
     let dir = node.dir.as_path();
     let mut checks = Checks::default();
     let running = tokio::net::UnixStream::connect(dir.join(SOCKET)).await.is_ok();
-    checks.add("node", true, if running { "running" } else { "not running" });
+    if !running {
+        output::say(NOT_RUNNING);
+    }
+    checks.add("node", true, if running { "running" } else { "not running: nothing is read" });
     files(&mut checks, dir);
     match Client::connect(node).await {
         Err(failure) => checks.add("store", false, remedied(&failure)),
@@ -58,7 +61,7 @@ pub async fn doctor(node: &Node, as_json: bool) -> Outcome {
     if as_json {
         let list: Vec<_> =
             checks.0.iter().map(|c| json!({"check": c.what, "ok": c.well, "detail": c.says})).collect();
-        output::line(&json!({"ok": well, "checks": list}));
+        output::line(&json!({"ok": well, "running": running, "checks": list}));
     } else {
         let rows: Vec<_> = checks
             .0

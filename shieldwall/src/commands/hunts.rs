@@ -1,10 +1,12 @@
 //! Looking for something in what was kept, here and at other parties.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use ::detect::Watched;
 use indicatif::{ProgressBar, ProgressStyle};
+use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::admin::{done, list};
@@ -21,6 +23,8 @@ use crate::output;
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest record that is shown, in characters.
 const RECORD: usize = 200;
+/// Values that a node looks for at once.
+const VALUES: usize = 10_000;
 /// Lines of a list that are shown when they cannot be looked for.
 const LINES: usize = 20;
 /// The longest one of them, in characters.
@@ -34,13 +38,18 @@ pub async fn hunt(client: &Client, command: &Hunt, as_json: bool) -> Outcome {
             sought, strict, from, until, sources, max_seconds, max_bytes, reason, detach, ..
         } => {
             let (mut body, skipped) = question(sought, *strict)?;
+            instants([from.as_deref(), until.as_deref()])?;
+            let named = sources;
             let sources = (!sources.is_empty()).then_some(sources);
             let bounds = json!({
                 "from": from, "until": until, "sources": sources,
                 "max_seconds": max_seconds, "max_bytes": max_bytes, "reason": reason,
             });
             join(&mut body, bounds);
-            let mut begun = client.post("/api/v1/hunts", &body).await?;
+            let mut begun = match client.post("/api/v1/hunts", &body).await {
+                Ok(begun) => begun,
+                Err(refused) => return Err(misnamed(client, named, refused).await),
+            };
             let id = begun.get("id").map(plain).unwrap_or_default();
             if *detach {
                 note(&mut begun, &skipped);
@@ -87,6 +96,7 @@ pub async fn hunt(client: &Client, command: &Hunt, as_json: bool) -> Outcome {
             ..
         } => {
             let (mut body, skipped) = question(sought, *strict)?;
+            instants([from.as_deref(), until.as_deref()])?;
             let matter = json!({
                 "agreement": agreement, "to": to, "purpose": purpose, "impact": impact,
                 "from": from, "until": until, "max_seconds": max_seconds, "max_bytes": max_bytes,
@@ -124,8 +134,15 @@ fn question(sought: &Sought, strict: bool) -> Result<(Value, Vec<Value>), Failur
         say_skipped(file, &skipped);
         if values.is_empty() {
             let name = file.display();
-            return Err(Failure::refused(format!("no line of `{name}` can be looked for"))
+            return Err(Failure::new(format!("no line of `{name}` can be looked for"))
                 .hint("write one address, network, name, URL or hash on each line"));
+        }
+        if values.len() > VALUES {
+            let (count, name) = (values.len(), file.display());
+            return Err(Failure::new(format!(
+                "`{name}` has {count} values; at most {VALUES} are looked for at once"
+            ))
+            .hint("split it, and hunt for each part"));
         }
         if strict && !skipped.is_empty() {
             let (count, name) = (skipped.len(), file.display());
@@ -137,37 +154,72 @@ fn question(sought: &Sought, strict: bool) -> Result<(Value, Vec<Value>), Failur
     Ok((json!({"values": sought.values}), Vec::new()))
 }
 
-/// The values of a list, and the lines that are none, each with its number and why. Empty lines and comments are neither.
+/// Whether the ends of a window are instants, before anything is asked.
+fn instants(ends: [Option<&str>; 2]) -> Result<(), Failure> {
+    let read = |text: &str| {
+        text.parse::<Timestamp>().map_err(|error| {
+            Failure::new(format!("`{text}` is {error}")).hint("write it such as 2026-10-02T07:00:00Z")
+        })
+    };
+    let [from, until] = ends.map(|end| end.map(read).transpose());
+    if from?.zip(until?).is_some_and(|(from, until)| from >= until) {
+        return Err(Failure::new("--from is not before --until, so nothing would be looked at"));
+    }
+    Ok(())
+}
+
+/// Why a hunt did not begin: where a log source is named that there is none of, the call is at fault.
+async fn misnamed(client: &Client, sources: &[String], mut refused: Failure) -> Failure {
+    if sources.is_empty() || refused.exit != Exit::Findings {
+        return refused;
+    }
+    let Ok(answer) = client.get("/api/v1/log-sources").await else { return refused };
+    let listed = answer.get("log_sources").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_listed = |name: &String| listed.iter().any(|one| one.get("name").is_some_and(|own| own == name));
+    if !sources.iter().all(is_listed) {
+        refused.exit = Exit::Environment;
+    }
+    refused
+}
+
+/// The values of a list, each once however it is spelled, and the lines that are none, each with its number and why. Empty
+/// lines and comments are neither.
 fn listed(bytes: &[u8]) -> (Vec<String>, Vec<Value>) {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let (mut values, mut skipped) = (Vec::new(), Vec::new());
+    let mut seen = BTreeSet::new();
     for (number, line) in (1_u64..).zip(bytes.split(|byte| *byte == b'\n')) {
         let text = String::from_utf8_lossy(line);
         let text = text.trim();
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
-        let why = match std::str::from_utf8(line) {
-            Ok(_) => unusable(text),
-            Err(_) => Some("it is not UTF-8".to_owned()),
+        let means = match std::str::from_utf8(line) {
+            Ok(_) => meaning(text),
+            Err(_) => Err("it is not UTF-8".to_owned()),
         };
-        match why {
-            None => values.push(text.to_owned()),
-            Some(why) => skipped.push(json!({"line": number, "text": cut(text, LINE), "why": why})),
+        match means {
+            Ok(pattern) => {
+                if seen.insert(pattern) {
+                    values.push(text.to_owned());
+                }
+            }
+            Err(why) => skipped.push(json!({"line": number, "text": cut(text, LINE), "why": why})),
         }
     }
     (values, skipped)
 }
 
-/// Why a text cannot be looked for, by what the node says of it too.
-fn unusable(text: &str) -> Option<String> {
+/// The pattern that a text stands for, or why it cannot be looked for, by what the node says of it too.
+fn meaning(text: &str) -> Result<String, String> {
     let Some(term) = observable::read(text) else {
-        return Some("it is no address, network, name, URL or hash".to_owned());
+        return Err("it is no address, network, name, URL or hash".to_owned());
     };
-    match ::detect::watched(&observable::pattern(&term)) {
-        Ok(Watched::Atoms(_)) => None,
-        Ok(Watched::Pattern(_)) => Some("it cannot be looked up".to_owned()),
-        Err(why) => Some(why),
+    let pattern = observable::pattern(&term);
+    match ::detect::watched(&pattern) {
+        Ok(Watched::Atoms(_)) => Ok(pattern),
+        Ok(Watched::Pattern(_)) => Err("it cannot be looked up".to_owned()),
+        Err(why) => Err(why),
     }
 }
 
@@ -252,7 +304,8 @@ fn result(hunt: &Value, as_json: bool) -> Outcome {
     }
     show(hunt, as_json);
     let hits = hunt.pointer("/result/hits").and_then(Value::as_u64).unwrap_or_default();
-    Ok(if hits == 0 && state == "done" { Exit::Well } else { Exit::Findings })
+    let whole = hunt.pointer("/result/looked_at/complete").and_then(Value::as_bool) == Some(true);
+    Ok(if hits == 0 && state == "done" && whole { Exit::Well } else { Exit::Findings })
 }
 
 fn row(hunt: &Value) -> Vec<String> {
@@ -446,7 +499,11 @@ mod tests {
         assert_eq!(lines, [4, 6, 7]);
         assert!(skipped.iter().all(|one| !one["why"].as_str().unwrap().is_empty()));
         assert!(listed(b"# nothing\n").0.is_empty());
+        // However it is spelled, it is looked for once.
+        let twice = b"192.0.2.7\nbad.example.net\n192[.]0[.]2[.]7\nBAD[.]example.net\n192.0.2.7\n";
+        assert_eq!(listed(twice).0, ["192.0.2.7", "bad.example.net"]);
     }
+
     #[test]
     fn sums_of_others_are_no_more_exact_than_they_were_told() {
         let looked = json!({"events": 1_000_000, "coarse": true, "complete": true});

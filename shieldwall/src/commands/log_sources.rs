@@ -46,7 +46,8 @@ pub async fn log_source(client: &Client, command: &LogSource, as_json: bool) -> 
     };
     match command {
         LogSource::List { .. } => {
-            let answer = client.get("/api/v1/log-sources").await?;
+            let mut answer = client.get("/api/v1/log-sources").await?;
+            client.say_running(&mut answer);
             let columns = [
                 ("name", "/name"),
                 ("kind", "/kind"),

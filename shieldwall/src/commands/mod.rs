@@ -64,7 +64,9 @@ pub async fn run(cli: Cli) -> Outcome {
         Command::Pattern(command) => patterns::run(command, json),
         Command::Detect(command @ Detect::Scan { .. }) => detect::run(command, json),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "shieldwall", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "shieldwall", &mut script);
+            output::raw(&script);
             Ok(Exit::Well)
         }
         Command::GenDocs { dir } => generate::generate(dir),

@@ -26,7 +26,7 @@ async fn mute(client: &Client, asked: &Mute, as_json: bool) -> Outcome {
     }
     client.call(Method::PUT, &path(&asked.id), Some(&body)).await?;
     let until = asked.until.as_ref().map_or_else(
-        || format!("until `shieldwall object unmute {}`", asked.id),
+        || format!("until `shieldwall object unmute {} --reason TEXT`", asked.id),
         |until| format!("until {until}"),
     );
     let answer = json!({"object": asked.id, "muted": true, "until": asked.until});

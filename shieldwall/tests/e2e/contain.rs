@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ports::Clock as _;
 use serde_json::{Value, json};
 
-use crate::harness::{Node, eventually, run, text};
+use crate::harness::{Node, Serving, eventually, run, text};
 
 /// What the node is to block; neither is on a built-in warning list.
 const NAME: &str = "bad-updates.net";
@@ -280,4 +280,79 @@ fn a_post_that_nobody_can_show_is_nobodys() {
     let path = format!("/api/v1/leases/{id}/approve");
     serving.post(&path, &token, "application/json", b"{}").is_problem(422);
     assert_eq!(waits_for(&node, &id, has_dry_run)["lease"]["gathering"], json!([]));
+}
+
+#[test]
+fn what_was_lost_is_put_back_and_nobody_writes_it_down() {
+    let node = Node::new("Forgetful CERT");
+    let blocks = ruled(&node, ALONE);
+    let token = node.token("mere", "admin", &[]);
+    let serving = node.serve();
+    let id = proposed(&node, &[ADDRESS]);
+    waits_for(&node, &id, has_dry_run);
+    node.run(&["contain", "approve", &id]).exits(0);
+    let held = waits_for(&node, &id, |lease| lease["state"] == "active");
+    assert_eq!(lines(&blocks), [ADDRESS]);
+
+    // The machine dies, and the file with it.
+    serving.kill();
+    std::fs::remove_file(&blocks).unwrap();
+    let serving = node.serve();
+    eventually(|| lines(&blocks), |found| *found == [ADDRESS]);
+    // Somebody sees that it is gone, and says so.
+    std::fs::write(&blocks, "").unwrap();
+    node.run(&["contain", "retry", &id]).exits(0);
+    eventually(|| lines(&blocks), |found| *found == [ADDRESS]);
+    let lease = node.json(&["contain", "show", &id]);
+    assert_eq!((&lease["receipts"], &lease["lease"]), (&held["receipts"], &held["lease"]));
+    let carried = |serving: &Serving| {
+        let audit = serving.get("/api/v1/audit", &token).json();
+        let acts = audit["acts"].as_array().unwrap();
+        acts.iter().filter(|act| act["action"] == "lease.carried-out").count()
+    };
+    assert_eq!(carried(&serving), 1);
+
+    // What cannot be put back is said once, and so is that it could.
+    std::fs::rename(node.beside("edge"), node.beside("elsewhere")).unwrap();
+    node.run(&["contain", "retry", &id]).exits(0);
+    let lease = waits_for(&node, &id, |lease| lease["lease"]["failed"]["edge"].is_object());
+    assert_eq!((&lease["state"], lease["receipts"].as_array().unwrap().len()), (&json!("active"), 2));
+    assert_eq!(lease["receipts"][1]["results"][0]["done"], false, "{lease}");
+    std::fs::rename(node.beside("elsewhere"), node.beside("edge")).unwrap();
+    std::fs::remove_file(&blocks).unwrap();
+    node.run(&["contain", "retry", &id]).exits(0);
+    eventually(|| lines(&blocks), |found| *found == [ADDRESS]);
+    let lease = waits_for(&node, &id, |lease| lease["lease"]["failed"] == json!({}));
+    assert_eq!(lease["receipts"].as_array().unwrap().len(), 3, "{lease}");
+    assert_eq!(carried(&serving), 2);
+    drop(serving);
+    node.sound();
+}
+
+#[test]
+fn exported_rules_of_two_leases_are_loaded_together() {
+    let node = Node::new("Two Leases CERT");
+    ruled(&node, ALONE);
+    let serving = node.serve();
+    let sids = |id: &str, more: &[&str]| -> Vec<u32> {
+        let args = [&["contain", "export", id, "--format", "suricata"][..], more].concat();
+        let text = node.run(&args).exits(0).text();
+        let rules = text.lines().filter_map(|line| line.split_once("sid:")?.1.split(';').next());
+        rules.map(|sid| sid.parse().unwrap()).collect()
+    };
+    let lent = |what: &str| {
+        let id = proposed(&node, &[what]);
+        waits_for(&node, &id, has_dry_run);
+        node.run(&["contain", "approve", &id]).exits(0);
+        waits_for(&node, &id, |lease| lease["state"] == "active");
+        id
+    };
+    let (one, two) = (lent(ADDRESS), lent(NAME));
+    let first = sids(&one, &[]);
+    assert_eq!((first.len(), &sids(&one, &[])), (1, &first), "the same each time");
+    assert!((1_800_000..=1_899_999).contains(&first[0]), "{first:?}");
+    assert_eq!(sids(&two, &["--first-sid", "1234567"]), [1_234_567, 1_234_568, 1_234_569]);
+    node.run(&["contain", "export", &one, "--format", "plain", "--first-sid", "5"]).exits(1);
+    node.run(&["contain", "export", &one, "--format", "suricata", "--first-sid", "0"]).exits(2);
+    drop(serving);
 }

@@ -246,6 +246,22 @@ fn the_doctor_sees_what_is_wrong_with_keys_and_files() {
 }
 
 #[test]
+fn a_node_that_does_not_run_does_not_look_healthy() {
+    let node = Node::of("Kiwi CERT", "NZ");
+    let commands: [&[&str]; 3] = [&["detect", "coverage"], &["log-source", "list"], &["doctor"]];
+    for command in commands {
+        let told = node.run(command).exits(0).stderr;
+        assert!(told.starts_with("no node is running: nothing is read"), "{command:?}: {told}");
+        assert_eq!(node.json(command)["running"], false, "{command:?}");
+    }
+    let _serving = node.serve();
+    for command in commands {
+        assert_eq!(node.json(command)["running"], true, "{command:?}");
+        assert!(!node.run(command).exits(0).stderr.contains("no node is running"), "{command:?}");
+    }
+}
+
+#[test]
 fn findings_are_listed_newest_first() {
     let node = Node::new("Alarm CERT");
     assert_eq!(node.json(&["findings"])["findings"].as_array().unwrap().len(), 0);

@@ -228,8 +228,165 @@ fn the_format_can_be_named() {
     let rule = dir.join("tunnel.yml");
     let args = ["detect", "scan", "--rules", rule.to_str().unwrap(), "-", "--format", "zeek-json"];
     let record = format!("{record}\n");
-    run_with(&args, record.as_bytes()).exits(0);
-    run_with(&[&args[..], &["--stream", "dns"]].concat(), record.as_bytes()).exits(1);
+    // The rule was asked about nothing, which is not "nothing matched".
+    let blind = run_with(&args, record.as_bytes()).exits(1);
+    assert!(blind.stderr.contains("none of 1 active rules had an event"), "{}", blind.stderr);
+    for stream in ["dns", "dns.log", "DNS"] {
+        let found = run_with(&[&args[..], &["--stream", stream]].concat(), record.as_bytes()).exits(1);
+        assert!(found.text().contains("1 events matched"), "{}", found.text());
+    }
+    let wrong = run_with(&[&args[..], &["--stream", "dsn"]].concat(), record.as_bytes()).exits(2);
+    assert!(wrong.stderr.contains("smb_files") && wrong.stdout.is_empty(), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_wrong_format_is_not_an_all_clear() {
+    let folder = testkit::temp_dir();
+    let dir = folder.path();
+    std::fs::write(dir.join("list.txt"), "grey-heron.net\n").unwrap();
+    std::fs::write(dir.join("eve.json"), look_up("harmless.example.net")).unwrap();
+    let event = EVENT.replace("whoami", "notepad");
+    std::fs::write(dir.join("windows.json"), format!("{event}\n")).unwrap();
+    std::fs::write(dir.join("own.json"), "{\"one\":1}\n{\"one\":2}\n").unwrap();
+    let look =
+        |log: &str, format: &str| scan(dir, &["--indicators", "list.txt", log, "--format", format, "--json"]);
+    let well = look("eve.json", "eve-json");
+    assert_eq!((well.code, &well.summary()["complete"]), (0, &json!(true)), "{}", well.out);
+    for (log, format, words) in [
+        ("windows.json", "eve-json", "windows.json"),
+        ("own.json", "eve-json", "event_type"),
+        ("eve.json", "windows-json", "eve-json"),
+    ] {
+        let wrong = look(log, format);
+        assert_eq!((wrong.code, &wrong.summary()["complete"]), (1, &json!(false)), "{log}: {}", wrong.out);
+        let why = wrong.summary()["incomplete"].to_string();
+        assert!(why.contains("not of the format") && why.contains(words), "{log}: {why}");
+    }
+}
+
+#[test]
+fn rules_that_were_asked_about_nothing_are_counted() {
+    let folder = testkit::temp_dir();
+    let dir = folder.path();
+    let other = RULE.replace("process_creation", "dns_query").replace("Image", "QueryName");
+    std::fs::write(dir.join("whoami.yml"), RULE).unwrap();
+    std::fs::write(dir.join("other.yml"), other.replace("11111111-1", "22222222-1")).unwrap();
+    let unrated = RULE.replace("level: high\n", "").replace("11111111-1", "33333333-1");
+    std::fs::write(dir.join("unrated.yml"), unrated).unwrap();
+    let harmless = EVENT.replace("whoami", "notepad");
+    std::fs::write(dir.join("events.json"), format!("{harmless}\n")).unwrap();
+
+    let some = scan(dir, &["--rules", "whoami.yml", "--rules", "other.yml", "events.json", "--json"]);
+    let summary = some.summary();
+    assert_eq!((some.code, &summary["rules_without_events"]), (0, &json!(1)), "{summary}");
+    let told = scan(dir, &["--rules", "whoami.yml", "--rules", "other.yml", "events.json"]);
+    assert!(told.out.contains("1 of 2 active rules had no event"), "{}", told.out);
+
+    let none = scan(dir, &["--rules", "other.yml", "events.json", "--json"]);
+    let summary = none.summary();
+    assert_eq!((none.code, &summary["complete"]), (1, &json!(false)), "{summary}");
+    assert!(summary["incomplete"][0].as_str().unwrap().contains("none of 1 active rules"), "{summary}");
+
+    // What states no level is left out where one is asked for, and counted.
+    let args = ["--rules", "whoami.yml", "--rules", "unrated.yml", "events.json", "--level", "low", "--json"];
+    assert_eq!(scan(dir, &args).summary()["rules_without_level"], 1);
+}
+
+#[test]
+fn indicators_are_as_bad_as_they_are_sure() {
+    let folder = testkit::temp_dir();
+    let dir = folder.path();
+    let full = |name: &str| format!("{name}.grey-heron.net");
+    let states =
+        [("unsure", json!({"confidence": 29})), ("half", json!({"confidence": 69})), ("silent", json!({}))];
+    let log: String = states.iter().map(|(name, _)| look_up(&full(name))).collect();
+    std::fs::write(dir.join("eve.json"), log).unwrap();
+    let objects: Vec<Value> = (0_u32..)
+        .zip(&states)
+        .map(|(number, (name, more))| indicator(&full(name), number, more.clone()))
+        .collect();
+    let bundle = json!({"type": "bundle", "id": "bundle--1", "objects": objects});
+    std::fs::write(dir.join("bundle.json"), bundle.to_string()).unwrap();
+    let all = scan(dir, &["--indicators", "bundle.json", "eve.json", "--json"]);
+    let levels: Vec<Value> = all
+        .lines()
+        .iter()
+        .filter(|line| line["title"].is_string())
+        .map(|line| line["level"].clone())
+        .collect();
+    assert_eq!(levels, ["low", "medium", "high"], "{}", all.out);
+    let worst = scan(dir, &["--indicators", "bundle.json", "eve.json", "--level", "high", "--json"]);
+    assert_eq!(worst.titles(), BTreeSet::from([full("silent")]), "{}", worst.out);
+
+    // None is left to look for: what is said is about indicators, not about rules.
+    std::fs::write(
+        dir.join("unsure.json"),
+        indicator(&full("unsure"), 0, json!({"confidence": 5})).to_string(),
+    )
+    .unwrap();
+    let none = scan(dir, &["--indicators", "unsure.json", "--min-confidence", "50", "eve.json"]);
+    assert!(none.code == 2 && none.err.contains("1 left out (1 low-confidence)"), "{}", none.err);
+    assert!(none.err.contains("--min-confidence") && !none.err.contains("--states"), "{}", none.err);
+}
+
+#[test]
+fn output_that_is_lost_is_not_an_all_clear() {
+    let folder = testkit::temp_dir();
+    let dir = folder.path();
+    std::fs::write(dir.join("whoami.yml"), RULE).unwrap();
+    std::fs::write(dir.join("events.json"), format!("{EVENT}\n").repeat(5_000)).unwrap();
+    let scan = || {
+        let mut command = program();
+        command.args(["detect", "scan", "--rules", "whoami.yml", "events.json", "--json"]).current_dir(dir);
+        command
+    };
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let ended = scan().stdout(full).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.code() == Some(2) && told.contains("standard output cannot be written"), "{told}");
+
+    // A reader that has seen enough is told nothing more.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = scan().stdout(writer).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.code() == Some(1) && told.is_empty(), "{:?}: {told}", ended.status);
+}
+
+#[test]
+fn rules_of_another_file_are_not_replaced_unasked() {
+    let node = Node::of("Kiwi CERT", "NZ");
+    let ours = RULE.replace("title: whoami", "title: ours");
+    let theirs = ours.replace("11111111-1", "22222222-1").replace("title: ours", "title: theirs");
+    for (folder, rule) in [("a", &ours), ("b", &theirs)] {
+        node.file(&format!("{folder}/own/acme.yml"), rule);
+    }
+    let add = |folder: &str, more: &[&str]| {
+        let output = program()
+            .args(["detect", "rules", "add", "own/acme.yml", "--json", "--dir"])
+            .arg(&node.dir)
+            .args(more)
+            .current_dir(node.beside(folder))
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let id = || node.json(&["detect", "rules", "list"])["rules"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(add("a", &[]).0, 0);
+    let (code, told) = add("b", &[]);
+    assert_eq!(code, 1, "{told}");
+    for words in ["own/acme.yml", "11111111-1", "22222222-1", "--replace"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(id().starts_with("11111111-1"));
+    // An edited rule is the same rule.
+    node.file("a/own/acme.yml", ours.replace("level: high", "level: low"));
+    let (code, told) = add("a", &[]);
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(node.json(&["detect", "rules", "list"])["rules"][0]["level"], "low");
+    let (code, told) = add("b", &["--replace"]);
+    assert_eq!(code, 0, "{told}");
+    assert!(id().starts_with("22222222-1"));
 }
 
 #[test]
@@ -289,8 +446,15 @@ fn a_bad_line_ends_no_hunt() {
     let strict = node.run(&["hunt", "run", "--file", list, "--strict"]).exits(1);
     assert!(strict.stderr.contains("list.txt:3:") && strict.stderr.contains("--strict"), "{}", strict.stderr);
     let empty = node.file("empty.txt", "# nothing\n");
-    node.run(&["hunt", "run", "--file", empty.to_str().unwrap()]).exits(1);
-    // Of those two nothing was begun.
+    node.run(&["hunt", "run", "--file", empty.to_str().unwrap()]).exits(2);
+    let many: String = (0..=10_000).map(|at| format!("name{at}.example.net\n")).collect();
+    let many = node.file("many.txt", many);
+    let refused = node.run(&["hunt", "run", "--file", many.to_str().unwrap()]).exits(2);
+    assert!(refused.stderr.contains("at most 10000"), "{}", refused.stderr);
+    for wrong in [["--from", "yesterday"], ["--source", "nowhere"]] {
+        node.run(&[&["hunt", "run", "grey-heron.net"][..], &wrong[..]].concat()).exits(2);
+    }
+    // Of those nothing was begun.
     assert_eq!(node.json(&["hunt", "list"])["hunts"].as_array().unwrap().len(), 1);
 
     for bound in ["--max-seconds", "--max-bytes"] {

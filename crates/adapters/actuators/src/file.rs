@@ -6,8 +6,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use controls::{
-    BlockSet, Format, Handle, MAX_ITEMS, Options, RpzAction, RpzOptions, SuricataAction, SuricataOptions,
-    export,
+    BlockSet, Export, Format, Handle, MAX_ITEMS, Options, RpzAction, RpzOptions, SuricataAction,
+    SuricataOptions, export,
 };
 use model::Timestamp;
 use ports::actuator::{Actuator, ActuatorError, Applied, Status};
@@ -108,6 +108,21 @@ fn construct(name: &str, config: &Config, _: &str) -> Result<Box<dyn Actuator>, 
     Ok(Box::new(FileActuator { name: name.to_owned(), path, format, options }))
 }
 
+/// Permissions of files: other programs' users read them, whatever our mask.
+const MODE: u32 = 0o644;
+/// Longest file that is looked at before it is written, in bytes: more than a full set takes.
+const MAX_FILE: u64 = 256 << 20;
+/// What stands before the instant for which a text was written.
+const AS_OF: [&str; 2] = [" as of ", "\"at\":\""];
+
+/// The first instant after some words. What is no such text has a wrong one or none, and then it is not what is looked
+/// for.
+fn instant(text: &str, before: &str) -> Option<Timestamp> {
+    let (_, rest) = text.split_once(before)?;
+    let (digits, _) = rest.split_once('Z')?;
+    format!("{digits}Z").parse().ok()
+}
+
 /// A file that others read.
 #[derive(Debug, Clone)]
 pub struct FileActuator {
@@ -122,6 +137,22 @@ impl FileActuator {
     #[must_use]
     pub fn new(name: &str, path: &Path, format: Format, options: Options) -> Self {
         Self { name: name.to_owned(), path: path.to_path_buf(), format, options }
+    }
+
+    /// What the file has in it, where that is exactly what was written for this set earlier: only its date differs from
+    /// what would be written now. Its readers need not load it again, and its digest is the one that was noted.
+    fn standing(&self, set: &BlockSet, now: Timestamp) -> Option<Export> {
+        if set.items.iter().any(|item| item.until <= now) {
+            return None;
+        }
+        let found = fs::symlink_metadata(&self.path).ok()?;
+        let is_ours = found.is_file() && found.permissions().mode() & 0o777 == MODE;
+        if !is_ours || found.len() > MAX_FILE {
+            return None;
+        }
+        let text = fs::read_to_string(&self.path).ok()?;
+        let then = AS_OF.iter().find_map(|before| instant(&text, before)).unwrap_or(now);
+        Some(export(self.format, set, then, &self.options)).filter(|then| then.text == text)
     }
 }
 
@@ -141,8 +172,14 @@ impl Actuator for FileActuator {
                 set.items.len()
             )));
         }
-        let export = export(self.format, set, now, &self.options);
-        replace(&self.path, export.text.as_bytes())?;
+        let export = match self.standing(set, now) {
+            Some(standing) => standing,
+            None => {
+                let export = export(self.format, set, now, &self.options);
+                replace(&self.path, export.text.as_bytes())?;
+                export
+            }
+        };
         Ok(Applied {
             blocked: export.written,
             skipped: export.skipped,
@@ -206,9 +243,8 @@ fn write(beside: &Path, bytes: &[u8]) -> std::io::Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(beside)?;
-    // Other programs' users read it, whatever our mask.
-    file.set_permissions(Permissions::from_mode(0o644))?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(beside)?;
+    file.set_permissions(Permissions::from_mode(MODE))?;
     file.write_all(bytes)?;
     file.sync_all()
 }

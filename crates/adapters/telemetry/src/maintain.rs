@@ -20,6 +20,9 @@ const SMALL_FILES: usize = 8;
 /// While one file is so many times larger than the others together, it is not written again for their sake.
 const IMBALANCE: u64 = 4;
 
+/// Microseconds in a day. What came further apart is not put into one file, which ages as the last of it.
+const DAY: i64 = 24 * HOUR;
+
 impl ParquetTelemetry {
     pub(crate) fn look_after(
         &self,
@@ -35,18 +38,18 @@ impl ParquetTelemetry {
         merged.map(|()| done)
     }
 
-    /// Removes what is too old or too much.
+    /// Removes what is too old, and then, if it is too much, what happened longest ago.
     fn retain(&self, now: Timestamp, policy: &Retention, done: &mut Maintained) {
         let mut shelf = self.shelf();
         let mut parts: Vec<Arc<Part>> = shelf.parts().cloned().collect();
-        parts.sort_by_key(|part| part.aged());
-        let mut total: u64 = parts.iter().map(|part| part.bytes).sum();
         let oldest = policy.age.map(|age| now.plus_micros(-micros(age)));
+        let is_old = |part: &Part| oldest.is_some_and(|oldest| part.aged(now) < oldest);
+        parts.sort_by_key(|part| (!is_old(part), part.happened()));
+        let mut total: u64 = parts.iter().map(|part| part.bytes).sum();
         let mut gone: Vec<PathBuf> = Vec::new();
         for part in &parts {
-            let old = oldest.is_some_and(|oldest| part.aged() < oldest);
             let too_much = policy.bytes.is_some_and(|most| total > most);
-            if !old && !too_much {
+            if !is_old(part) && !too_much {
                 continue;
             }
             if shelf.is_held(part) {
@@ -66,13 +69,14 @@ impl ParquetTelemetry {
         }
     }
 
-    /// Makes one file of several small ones of a source and an hour.
+    /// Makes one file of several small ones of a source and an hour that came on one day.
     fn merge_small(&self, now: Timestamp, done: &mut Maintained) -> Result<(), TelemetryError> {
-        let mut hours: BTreeMap<(String, i64), Vec<Arc<Part>>> = BTreeMap::new();
+        let mut hours: BTreeMap<(String, i64, i64), Vec<Arc<Part>>> = BTreeMap::new();
         for part in self.shelf().parts().filter(|part| self.is_small(part)) {
-            hours.entry((part.source.clone(), part.hour)).or_default().push(Arc::clone(part));
+            let came = part.arrived.as_micros().div_euclid(DAY);
+            hours.entry((part.source.clone(), part.hour, came)).or_default().push(Arc::clone(part));
         }
-        for ((_, hour), parts) in hours {
+        for ((_, hour, _), parts) in hours {
             if !is_worth_it(&parts, hour, now) {
                 continue;
             }
@@ -162,6 +166,23 @@ mod tests {
             arrived: Timestamp::EPOCH,
             fault: None,
         })
+    }
+
+    #[test]
+    fn what_age_counts_from() {
+        let day = |day: i64| Timestamp::from_micros(day * DAY);
+        let check = |happened: i64, arrived: i64, expect: i64| {
+            let part = Part { until: day(happened), arrived: day(arrived), ..Part::clone(&part(1)) };
+            assert_eq!(part.aged(day(100)), day(expect), "{happened} {arrived}");
+        };
+        check(99, 99, 99);
+        // Taken in long after, as the files of an incident are.
+        check(10, 99, 99);
+        // Claimed to be of the future.
+        check(5_000, 99, 99);
+        // Taken in while the clock was a little ahead, and while it was wrong.
+        check(10, 101, 101);
+        check(98, 5_000, 98);
     }
 
     #[test]

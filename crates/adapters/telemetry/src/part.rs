@@ -11,7 +11,7 @@ use parquet::file::statistics::Statistics;
 use ports::telemetry::{Hold, TelemetryError};
 
 use crate::column::{Column, KEY_ARRIVED, KEY_SOURCE, KEY_VERSION, Shape, VERSION};
-use crate::disk::{Disk, hour_begins, hour_named, unescaped};
+use crate::disk::{Disk, HOUR, hour_begins, hour_named, unescaped};
 use crate::read::{Group, Input, Unreadable, guarded, rows};
 
 /// A file.
@@ -30,7 +30,7 @@ pub(crate) struct Part {
     /// Time of its earliest and its latest record. Where it cannot be read, what its folder says.
     pub(crate) from: Timestamp,
     pub(crate) until: Timestamp,
-    /// When its latest record came.
+    /// When its latest record came. Where it cannot be read, the end of its hour.
     pub(crate) arrived: Timestamp,
     /// Why it cannot be read.
     pub(crate) fault: Option<String>,
@@ -69,8 +69,15 @@ impl Part {
         }
     }
 
-    /// What its age counts from: an event from the future is not kept for ever.
-    pub(crate) fn aged(&self) -> Timestamp {
+    /// What its age counts from: the later of when its latest record happened and when that came. Nothing happens after it
+    /// came, whatever a record claims, so it is when it came: old records that are taken in now are kept as long as all
+    /// else. One that came more than a day after `now`, by a clock that was wrong then, is not kept for ever.
+    pub(crate) fn aged(&self, now: Timestamp) -> Timestamp {
+        if self.arrived > now.plus_micros(24 * HOUR) { self.happened() } else { self.arrived }
+    }
+
+    /// What it goes by where room is wanted: when its latest record happened, and not later than that came.
+    pub(crate) fn happened(&self) -> Timestamp {
         self.until.min(self.arrived)
     }
 

@@ -511,7 +511,7 @@ impl Lease {
     /// the lease, ends; `None` when everything is done.
     #[must_use]
     pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
-        if !self.plan(now).is_empty() {
+        if !self.plan(now).is_empty() || self.unsure(now).next().is_some() {
             return Some(now);
         }
         let asked = self.0.placed.values().flat_map(|placed| placed.asked.iter().map(|asked| asked.until));

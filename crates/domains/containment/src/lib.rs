@@ -28,7 +28,7 @@ mod state;
 
 pub use guard::{Guarded, InvalidGuard, NeverBlock, Verdicts};
 pub use lease::{DayHits, DryRun, Extension, Lease, LeaseError};
-pub use plan::{Asked, Failure, Held, Order, Outcome, Placed, Plan, Step, orders, wanted};
+pub use plan::{Asked, Failure, Held, Order, Outcome, Placed, Plan, Step, orders, reminders, wanted};
 pub use proposal::{
     Item, Left, MAX_ACTUATORS, MAX_ITEMS, MAX_LEASE, MAX_TEXT, Proposal, ProposalError, Unread,
 };

@@ -246,6 +246,36 @@ impl Lease {
         Ok(())
     }
 
+    /// Takes in what became of an order of [`reminders`], made at `at`. Nothing changes, not even since when it is in
+    /// place, while the actuator holds what it held; says whether anything did.
+    ///
+    /// # Errors
+    /// [`LeaseError::Actuator`] when the lease does not name this actuator.
+    pub fn remind(&mut self, actuator: &str, at: Timestamp, outcome: &Outcome) -> Result<bool, LeaseError> {
+        let mut after = self.clone();
+        after.record(actuator, at, outcome)?;
+        let failed = self.0.failed.contains_key(actuator) || after.0.failed.contains_key(actuator);
+        let same = match (self.0.placed.get(actuator), after.0.placed.get(actuator)) {
+            (Some(old), Some(new)) => {
+                old.asked == new.asked && old.skipped == new.skipped && old.handles == new.handles
+            }
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        let changed = failed || !same;
+        if changed {
+            *self = after;
+        }
+        Ok(changed)
+    }
+
+    /// Actuators that have something of the lease to block and failed when they were told last: nobody knows what they
+    /// hold now, so they are told again even where nothing is planned. Those that failed for good are not among them.
+    pub fn unsure(&self, now: Timestamp) -> impl Iterator<Item = &str> {
+        let wants = !self.0.failed.is_empty() && !self.wanted(now).is_empty();
+        let passing = self.0.failed.iter().filter(move |(_, failure)| wants && !failure.permanent);
+        passing.map(|(actuator, _)| actuator.as_str())
+    }
+
     /// Lets an actuator that failed for good be tried again.
     pub fn retry(&mut self, actuator: &str) {
         if let Some(failure) = self.0.failed.get_mut(actuator) {
@@ -313,21 +343,38 @@ pub fn orders(leases: &[Lease], now: Timestamp) -> Vec<Order> {
     for lease in leases {
         let plan = lease.plan(now);
         busy.extend(plan.apply.into_iter().chain(plan.remove).map(|step| step.actuator));
+        busy.extend(lease.unsure(now).map(str::to_owned));
     }
-    let order = |actuator: String| {
-        let concerned = leases.iter().filter(|lease| {
-            let named = lease.0.actuators.contains(&actuator);
-            named && (lease.0.placed.contains_key(&actuator) || !lease.wanted(now).is_empty())
-        });
-        let concerned: Vec<&Lease> = concerned.collect();
-        let placed = concerned.iter().filter_map(|lease| lease.0.placed.get(&actuator));
-        let held: BTreeSet<&Held> = placed.flat_map(|placed| placed.handles.iter()).collect();
-        Order {
-            set: wanted(concerned.iter().copied(), &actuator, now),
-            held: held.into_iter().map(Handle::from).collect(),
-            leases: concerned.iter().map(|lease| lease.id()).collect(),
-            actuator,
-        }
+    busy.into_iter().map(|actuator| order(leases, actuator, now)).collect()
+}
+
+/// What some actuators hold, to be told again although nothing changed: whoever lost it has it back. One that holds
+/// nothing, or failed for good for one of the leases, is left alone. All leases that are not [over](Lease::is_over) have
+/// to be given.
+#[must_use]
+pub fn reminders(leases: &[Lease], actuators: &BTreeSet<String>, now: Timestamp) -> Vec<Order> {
+    let all = actuators.iter().map(|actuator| order(leases, actuator.clone(), now));
+    let is_hopeless = |order: &Order, lease: &Lease| {
+        let failure = lease.0.failed.get(&order.actuator);
+        order.leases.contains(&lease.id()) && failure.is_some_and(|failure| failure.permanent)
     };
-    busy.into_iter().map(order).collect()
+    all.filter(|order| !order.set.items.is_empty() && !leases.iter().any(|lease| is_hopeless(order, lease)))
+        .collect()
+}
+
+/// The whole that one actuator is to hold.
+fn order(leases: &[Lease], actuator: String, now: Timestamp) -> Order {
+    let concerned = leases.iter().filter(|lease| {
+        let named = lease.0.actuators.contains(&actuator);
+        named && (lease.0.placed.contains_key(&actuator) || !lease.wanted(now).is_empty())
+    });
+    let concerned: Vec<&Lease> = concerned.collect();
+    let placed = concerned.iter().filter_map(|lease| lease.0.placed.get(&actuator));
+    let held: BTreeSet<&Held> = placed.flat_map(|placed| placed.handles.iter()).collect();
+    Order {
+        set: wanted(concerned.iter().copied(), &actuator, now),
+        held: held.into_iter().map(Handle::from).collect(),
+        leases: concerned.iter().map(|lease| lease.id()).collect(),
+        actuator,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use model::Timestamp;
+use model::{Digest, Timestamp};
 use observable::{Kind, Observable};
 
 use crate::set::{BlockItem, BlockSet, Export, Sorting, Why, one_line, word};
@@ -45,6 +45,27 @@ pub struct SuricataOptions {
 impl Default for SuricataOptions {
     fn default() -> Self {
         Self { action: SuricataAction::Drop, sids: 1_700_000..=1_799_999 }
+    }
+}
+
+impl SuricataOptions {
+    /// Numbers that are set aside at once.
+    const COUNT: u32 = 100_000;
+    /// Where those of leases that are carried by hand begin at the earliest: after those of the node's own files.
+    const CARRIED: u32 = 1_800_000;
+
+    /// The numbers from one on.
+    #[must_use]
+    pub const fn sids_from(first: u32) -> RangeInclusive<u32> {
+        first..=first.saturating_add(Self::COUNT - 1)
+    }
+
+    /// Numbers for the rules of one lease: from 1,800,000 to 1,899,999 on, depending on its number alone, so that the
+    /// rules of two leases are seldom numbered alike and those of one always are.
+    #[must_use]
+    pub fn sids_of(lease: &Digest) -> RangeInclusive<u32> {
+        let offset = lease.0.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % Self::COUNT);
+        Self::sids_from(Self::CARRIED + offset)
     }
 }
 

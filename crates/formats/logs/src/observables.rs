@@ -8,9 +8,12 @@ mod plan;
 
 use std::net::IpAddr;
 
+use json::Value;
 use observable::Kind;
 
-use crate::event::Event;
+use crate::class::GENERIC;
+use crate::event::{Event, raw_texts};
+use crate::slot::Raw;
 
 /// A table of paths and what is there.
 pub(crate) type Sights = &'static [(&'static str, What)];
@@ -54,7 +57,7 @@ pub struct Sighted<'s> {
     /// The value as the event has it.
     pub text: &'s str,
     /// The field, by a name that [`Event::field`] and [`Event::span`] know.
-    pub field: &'static str,
+    pub field: &'s str,
     /// The port beside an address or name.
     pub port: Option<u16>,
     /// Whether this is a URL that was put together of the target of a request and a host. The host is handed out by
@@ -129,6 +132,49 @@ impl Event<'_> {
             Some(plan) => plan.walk(self, &mut |(field, what), text| self.sight(field, what, text, each)),
             None => self.observables_by_path(each),
         }
+        if std::ptr::eq(self.shape(), &raw const GENERIC) {
+            self.all_texts(each);
+        }
+    }
+
+    /// What any text of the record names: of a record of any kind nobody knows which field holds what.
+    fn all_texts(&self, each: &mut dyn FnMut(Sighted<'_>)) {
+        let mut path = String::new();
+        for (name, raw) in self.slots().iter() {
+            path.clear();
+            path.push_str(name);
+            match raw {
+                Raw::Json(value) => self.json_texts(*value, &mut path, each),
+                raw => raw_texts(raw, &mut |text| self.any_text(name, text, each)),
+            }
+        }
+    }
+
+    fn any_text(&self, field: &str, text: &str, each: &mut dyn FnMut(Sighted<'_>)) {
+        // What the table reads whole was handed out by it.
+        if !COMMON.iter().any(|(own, what)| *own == field && !matches!(what, What::Links)) {
+            self.sight(field, What::Words, text, each);
+        }
+    }
+
+    fn json_texts(&self, value: Value<'_>, path: &mut String, each: &mut dyn FnMut(Sighted<'_>)) {
+        match value.kind() {
+            json::Kind::String => {
+                let text = value.as_str().unwrap_or_default();
+                self.any_text(path, &text, each);
+            }
+            json::Kind::Array => value.items().for_each(|item| self.json_texts(item, path, each)),
+            json::Kind::Object => {
+                for (name, member) in value.entries() {
+                    let length = path.len();
+                    path.push('.');
+                    path.push_str(&name.as_str().unwrap_or_default());
+                    self.json_texts(member, path, each);
+                    path.truncate(length);
+                }
+            }
+            json::Kind::Null | json::Kind::Bool | json::Kind::Number => {}
+        }
     }
 
     /// As [`Event::observables`], by a look-up for each field.
@@ -140,7 +186,7 @@ impl Event<'_> {
         }
     }
 
-    fn sight(&self, field: &'static str, what: What, text: &str, each: &mut dyn FnMut(Sighted<'_>)) {
+    fn sight(&self, field: &str, what: What, text: &str, each: &mut dyn FnMut(Sighted<'_>)) {
         let text = text.trim();
         if matches!(text, "" | "-" | "(empty)") {
             return;
@@ -488,7 +534,10 @@ mod tests {
         let mut reader = crate::Reader::new(crate::Format::JsonLines, settings);
         let event = reader.read(record.as_bytes(), model::Timestamp::EPOCH).unwrap().unwrap();
         let (mut walked, mut asked) = (Vec::new(), Vec::new());
-        event.observables(&mut |sighted| walked.push(format!("{sighted:?}")));
+        let Some(plan) = plan::of(event.shape()) else { return [walked, asked] };
+        plan.walk(&event, &mut |(field, what), text| {
+            event.sight(field, what, text, &mut |sighted| walked.push(format!("{sighted:?}")));
+        });
         event.observables_by_path(&mut |sighted| asked.push(format!("{sighted:?}")));
         walked.sort();
         asked.sort();

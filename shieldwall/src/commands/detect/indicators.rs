@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use detect::{Entry, Index, Loader, Patterns, Watched, watched};
+use detect::{Entry, Index, Level, Loader, Patterns, Watched, watched};
 use lists::{Category, Parsed, Reader, WarningIndex, WarningList};
 use model::Timestamp;
 use observable::Observable;
@@ -21,7 +21,7 @@ const KEPT: usize = 10;
 
 /// Why an indicator is left out that could be looked for.
 const REVOKED: &str = "revoked";
-const UNSURE: &str = "low-confidence";
+pub(super) const UNSURE: &str = "low-confidence";
 const BENIGN: &str = "warning-list";
 
 /// What is looked for beside rules.
@@ -49,6 +49,13 @@ impl Indicators {
         !self.named.is_empty() || self.refused > 0 || !self.left_out.is_empty()
     }
 
+    /// How many are left out by each reason, in brackets; empty if none is.
+    pub(super) fn reasons(&self) -> String {
+        let reasons: Vec<String> =
+            self.left_out.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) }
+    }
+
     fn refuse(&mut self, title: String, why: String) {
         self.refused += 1;
         self.tell(title, why);
@@ -73,6 +80,17 @@ pub(super) struct Named {
     pub(super) title: String,
     /// Its confidence, 0 to 100, where it says.
     pub(super) confidence: Option<u8>,
+}
+
+impl Named {
+    /// How bad a match of it is, by its confidence as on a node (STIX 2.1 appendix A).
+    pub(super) const fn level(&self) -> Level {
+        match self.confidence {
+            Some(0..=29) => Level::Low,
+            Some(30..=69) => Level::Medium,
+            Some(_) | None => Level::High,
+        }
+    }
 }
 
 /// What indicators are judged by.

@@ -6,9 +6,9 @@ use detect::{Card, Sigma, State};
 use logs::Reason;
 use serde_json::{Value, json};
 
+use super::REASON;
 use super::found::Which;
 use super::scan::Scan;
-use super::{INDICATOR, REASON};
 use crate::commands::alerts::cut;
 use crate::exit::Exit;
 use crate::output;
@@ -54,6 +54,17 @@ impl Scan {
         if !self.unread.is_empty() {
             why.push(format!("{} files were not read, or not to their end", self.unread.len()));
         }
+        if let Some((file, reason)) = self.mistaken.first() {
+            why.push(format!(
+                "{} files are not of the format that was named, such as {file}: {reason}",
+                self.mistaken.len()
+            ));
+        }
+        if let (hungry @ 1.., rules) = self.hungry()
+            && hungry == rules
+        {
+            why.push(format!("none of {rules} active rules had an event of its log source"));
+        }
         why.extend(self.silent.clone());
         why
     }
@@ -66,6 +77,9 @@ impl Scan {
         let shared = |(id, files): &(&str, Vec<&str>)| json!({"rule_id": id, "files": files});
         json!({
             "rules": states(sigma),
+            "rules_without_events": self.hungry().0,
+            "rules_without_level": self.without_level(),
+            "rule_notes": self.notes().iter().map(|(card, note)| json!({"rule_id": card.id, "title": card.title, "note": note})).collect::<Vec<_>>(),
             "rules_with_the_same_id": same_id(sigma).iter().map(shared).collect::<Vec<_>>(),
             "indicators": self.indicators.named.len(),
             "indicators_refused": self.indicators.refused,
@@ -85,6 +99,18 @@ impl Scan {
         })
     }
 
+    /// What is odd about rules that can be used all the same, note by note.
+    fn notes(&self) -> Vec<(&Card, &str)> {
+        let sigma = self.matcher.sigma();
+        let mut all = Vec::new();
+        for (id, notes) in &self.notes {
+            if let Some(card) = sigma.card(*id) {
+                all.extend(notes.iter().map(|note| (card, note.as_str())));
+            }
+        }
+        all
+    }
+
     fn rate(&self, seconds: f64) -> f64 {
         if seconds > 0.0 { self.counts.records as f64 / seconds } else { 0.0 }
     }
@@ -94,13 +120,21 @@ impl Scan {
         self.found.show(|which| match which {
             Which::Rule(rule) => sigma.card(rule).map(|card| (card.level, card.title.as_str())),
             Which::Indicator(number) => {
-                self.indicators.named(number).map(|named| (Some(INDICATOR), named.title.as_str()))
+                self.indicators.named(number).map(|named| (Some(named.level()), named.title.as_str()))
             }
         });
         self.show_indicators();
         let states: Vec<String> =
             states(sigma).iter().map(|(state, count)| format!("{count} {state}")).collect();
         output::text(&format!("rules: {} (loaded in {loaded:.1} s)", states.join(", ")));
+        self.show_hungry();
+        let notes = self.notes();
+        for (card, note) in notes.iter().take(NAMED) {
+            output::say(&output::inline(&cut(&format!("note on {}: {note}", card.title), REASON)));
+        }
+        if notes.len() > NAMED {
+            output::say(&format!("{} more notes on rules; `--states` lists them", notes.len() - NAMED));
+        }
         let same = same_id(sigma);
         for (id, files) in same.iter().take(NAMED) {
             let line = format!("{} rules share the id {id}: {}", files.len(), files.join(", "));
@@ -129,6 +163,18 @@ impl Scan {
         if !incomplete.is_empty() {
             let line = format!("not everything was looked at: {}", incomplete.join("; "));
             output::say(&output::inline(&line));
+        }
+    }
+
+    /// Rules whose silence says nothing.
+    fn show_hungry(&self) {
+        let (hungry, rules) = self.hungry();
+        if hungry > 0 {
+            output::text(&format!("{hungry} of {rules} active rules had no event of their log source"));
+        }
+        let without = self.without_level();
+        if without > 0 {
+            output::text(&format!("{without} active rules state no level, and --level leaves them out"));
         }
     }
 

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use axum::body::Body;
 use axum::http::Method;
+use detect::{Kind, Loader};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use crate::cli::detect::{Detect, DetectRules};
 use crate::client::{Client, encode, problem};
 use crate::commands::admin::done;
+use crate::commands::alerts::cut;
 use crate::commands::import::gather;
 use crate::commands::lifecycle::plain;
 use crate::commands::{Outcome, read_file};
@@ -21,12 +23,14 @@ use crate::output;
 const PAGE: usize = 1_000;
 /// Indicators and rules that are named in a summary.
 const NAMED: usize = 10;
+/// The longest list of ids in a message, in characters.
+const LISTED: usize = 200;
 
 /// Commands of `detect` that call a node.
 pub async fn run(client: &Client, command: &Detect, as_json: bool) -> Outcome {
     match command {
         Detect::Scan { .. } => Err(Failure::new("a scan calls no node")),
-        Detect::Rules(DetectRules::Add { paths, .. }) => add(client, paths, as_json).await,
+        Detect::Rules(DetectRules::Add { paths, replace, .. }) => add(client, paths, *replace, as_json).await,
         Detect::Rules(DetectRules::Remove { name, .. }) => {
             let path = format!("/api/v1/detection/rules/{}", encode(name));
             let answer = client.call(Method::DELETE, &path, None).await?;
@@ -43,7 +47,8 @@ pub async fn run(client: &Client, command: &Detect, as_json: bool) -> Outcome {
             Ok(Exit::Well)
         }
         Detect::Coverage { .. } => {
-            let answer = client.get("/api/v1/detection/coverage").await?;
+            let mut answer = client.get("/api/v1/detection/coverage").await?;
+            client.say_running(&mut answer);
             if as_json {
                 output::line(&answer);
             } else {
@@ -74,7 +79,46 @@ fn name_of(file: &Path) -> String {
     file.strip_prefix(".").unwrap_or(file).display().to_string()
 }
 
-async fn add(client: &Client, paths: &[PathBuf], as_json: bool) -> Outcome {
+/// Rules by the name of the text they stand in: of each its id, or its title where it has none.
+type Known = BTreeMap<String, BTreeSet<String>>;
+
+/// The node's own rules that can be read.
+fn known(rules: &[Value]) -> Known {
+    let mut known = Known::new();
+    for rule in rules {
+        let word = |name: &str| rule.get(name).and_then(Value::as_str);
+        // What is no rule is called by its file's name, and may be mended by any text.
+        let Some(file) = word("file") else { continue };
+        let plain_name = file.rsplit('/').next();
+        if let Some(name) = word("id").or_else(|| word("title").filter(|title| Some(*title) != plain_name)) {
+            known.entry(file.to_owned()).or_default().insert(name.to_owned());
+        }
+    }
+    known
+}
+
+/// Why a text is not put in the place of the one that has its name: they have no rule in common, so that nobody edited the
+/// one to get the other. The name is the path as it was typed, and another folder may have a file of the same.
+fn foreign(name: &str, text: &[u8], known: &Known) -> Option<String> {
+    let old = known.get(name)?;
+    let mut loader = Loader::new();
+    loader.add(name, &String::from_utf8_lossy(text));
+    let sigma = loader.finish();
+    let readable = sigma.cards().iter().filter(|card| card.kind != Kind::Unreadable);
+    let new: BTreeSet<&str> = readable.map(|card| card.id.as_deref().unwrap_or(&card.title)).collect();
+    if new.is_empty() || new.iter().any(|id| old.contains(*id)) {
+        return None;
+    }
+    let old = cut(&old.iter().map(String::as_str).collect::<Vec<_>>().join(", "), LISTED).into_owned();
+    let new = new.into_iter().collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "not added: the node has other rules by this name, {old}, and the file has {}; name the file by another path, or \
+         put it in their place with --replace",
+        cut(&new, LISTED)
+    ))
+}
+
+async fn add(client: &Client, paths: &[PathBuf], replace: bool, as_json: bool) -> Outcome {
     let mut files = gather(paths)?;
     // Beside rules there are licences and guides; what is named itself is meant.
     let is_rule = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "yml" || ending == "yaml");
@@ -85,10 +129,17 @@ async fn add(client: &Client, paths: &[PathBuf], as_json: bool) -> Outcome {
     }
     let mut names = BTreeSet::new();
     let (mut changed, mut refused) = (0, 0);
+    let known = if replace { Known::new() } else { known(&all(client, None).await?) };
     for file in &files {
         let name = name_of(file);
+        let text = read_file(file)?;
+        if let Some(why) = foreign(&name, &text, &known) {
+            refused += 1;
+            output::say(&output::inline(&format!("{name}: {why}")));
+            continue;
+        }
         let path = format!("/api/v1/detection/rules/{}", encode(&name));
-        let body = Body::from(read_file(file)?);
+        let body = Body::from(text);
         let request = client.request(Method::PUT, &path, Some("application/yaml"), body)?;
         let response = client.send(request).await?;
         let status = response.status();
@@ -114,7 +165,9 @@ async fn add(client: &Client, paths: &[PathBuf], as_json: bool) -> Outcome {
     let mut states: BTreeMap<String, usize> = BTreeMap::new();
     rules.iter().for_each(|rule| *states.entry(state(rule)).or_default() += 1);
     if as_json {
-        output::line(&json!({"files": files.len(), "changed": changed, "states": states, "rules": rules}));
+        output::line(
+            &json!({"files": files.len(), "changed": changed, "refused": refused, "states": states, "rules": rules}),
+        );
     } else {
         for rule in rules.iter().filter(|rule| state(rule) != "active") {
             let part = |name: &str| rule.get(name).map(plain).unwrap_or_default();

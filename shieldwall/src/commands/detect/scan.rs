@@ -1,13 +1,14 @@
 //! One pass over logs.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use detect::{Alert, Level, Matcher, Scratch, Sigma, Windows};
+use detect::{Alert, Card, Level, Matcher, Scratch, Sigma, Windows};
 use evtx_child::{Evtx, EvtxError, Report, Told};
 use logs::{
-    Counts, Detected, Event, Format, Frame, Framer, Framing, MAX_RECORD, Malformed, NotLogs, Reader, Reason,
-    Settings,
+    ClassId, Counts, Detected, Event, Format, Frame, Framer, Framing, MAX_RECORD, Malformed, NotLogs, Reader,
+    Reason, Settings,
 };
 use model::Timestamp;
 use serde_json::{Map, Value, json};
@@ -15,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::found::{Found, Which};
 use super::indicators::Indicators;
 use super::input::Input;
-use super::{INDICATOR, now};
+use super::{Notes, now, speaks};
 use crate::cli::detect::ScanLogs;
 use crate::commands::alerts::cut;
 use crate::output;
@@ -42,6 +43,15 @@ pub(super) struct Scan {
     pub(super) unread: Vec<(String, String)>,
     /// What was named and cannot be looked for.
     pub(super) silent: Option<String>,
+    /// What is odd about rules.
+    pub(super) notes: Notes,
+    /// Classes of the events that were read.
+    classes: BTreeSet<ClassId>,
+    /// Files whose records are not of the format that was named, and why.
+    pub(super) mistaken: Vec<(String, String)>,
+    /// The present file's events, and how many of them have what all of the named format have.
+    events: u64,
+    marked: u64,
     alerts: Vec<Alert>,
 }
 
@@ -61,6 +71,11 @@ impl Scan {
             found: Found::default(),
             unread: Vec::new(),
             silent: None,
+            notes: Notes::new(),
+            classes: BTreeSet::new(),
+            mistaken: Vec::new(),
+            events: 0,
+            marked: 0,
             alerts: Vec::new(),
         }
     }
@@ -140,7 +155,7 @@ impl Scan {
                 ),
             });
         }
-        let detected = self.detected(chunks.part(), input).map_err(|why| match chunks.broken() {
+        let (detected, other) = self.detected(chunks.part(), input).map_err(|why| match chunks.broken() {
             Some(broken) => format!("{why}; {broken}"),
             None => why,
         })?;
@@ -149,6 +164,7 @@ impl Scan {
         let mut framer = Framer::new(detected.framing, MAX_RECORD).at(zeros);
         let now = now();
         let (name, mut record) = (input.name(), 0);
+        (self.events, self.marked) = (0, 0);
         while !chunks.part().is_empty() {
             self.bytes += chunks.part().len() as u64;
             framer.push(chunks.part(), &mut |frame| {
@@ -161,12 +177,61 @@ impl Scan {
             record += 1;
             self.frame(frame, &mut reader, &name, record, now);
         });
+        self.mistake(name, other);
         chunks.broken().map_or(Ok(()), Err)
     }
 
-    /// What an input's records are, by its beginning or because it was said.
-    fn detected(&self, head: &[u8], input: &Input) -> Result<Detected, String> {
+    /// Notes that a file's records are not of the format that was named.
+    fn mistake(&mut self, name: String, other: Option<Format>) {
+        let Some(named) = self.format.filter(|_| self.events > 0) else { return };
+        let why = match other {
+            Some(other) => {
+                format!("it is read as {}, and its first records are {}", named.as_str(), other.as_str())
+            }
+            None if named == Format::EveJson && self.marked == 0 => {
+                format!(
+                    "it is read as {}, and none of its {} records has `event_type`",
+                    named.as_str(),
+                    self.events
+                )
+            }
+            None => return,
+        };
+        if !self.json {
+            output::say(&output::inline(&format!("{name}: {why}; leave out --format")));
+        }
+        self.mistaken.push((name, why));
+    }
+
+    /// Active rules that may give an alert here, and how many of them were asked about no event. What counts on other rules
+    /// looks at their events.
+    pub(super) fn hungry(&self) -> (usize, usize) {
+        let asked = |card: &&Card| speaks(card) && card.level >= self.level && !card.classes.is_empty();
+        let rules: Vec<&Card> = self.matcher.sigma().cards().iter().filter(asked).collect();
+        let is_hungry = |card: &&&Card| !card.classes.iter().any(|class| self.classes.contains(class));
+        (rules.iter().filter(is_hungry).count(), rules.len())
+    }
+
+    /// Active rules that state no level, where a level is asked for.
+    pub(super) fn without_level(&self) -> usize {
+        let cards = self.matcher.sigma().cards().iter();
+        if self.level.is_none() {
+            0
+        } else {
+            cards.filter(|card| speaks(card) && card.level.is_none()).count()
+        }
+    }
+
+    /// What an input's records are, by its beginning or because it was said; and what they seem to be, if that is plain and
+    /// something else was said.
+    fn detected(&self, head: &[u8], input: &Input) -> Result<(Detected, Option<Format>), String> {
         let found = logs::detect(head, &input.plain_name());
+        let seems = found.as_ref().ok().map(|found| found.format);
+        // Whoever names JSON lines wants no format's own members.
+        let other = seems.filter(|seems| {
+            is_telling(*seems)
+                && self.format.is_some_and(|named| named != *seems && named != Format::JsonLines)
+        });
         let detected = match (self.format, found) {
             (None, found) => found.map_err(|problem| problem.to_string())?,
             (Some(format), Ok(found)) if is_json(format) == is_json(found.format) => {
@@ -186,7 +251,7 @@ impl Scan {
                     .to_owned(),
             );
         }
-        Ok(detected)
+        Ok((detected, other))
     }
 
     fn frame(&mut self, frame: Frame<'_>, reader: &mut Reader, file: &str, record: u64, now: Timestamp) {
@@ -201,6 +266,11 @@ impl Scan {
         };
         self.counts.read(event.repaired);
         self.found.next_event();
+        self.classes.insert(event.class);
+        self.events += 1;
+        if self.format == Some(Format::EveJson) && event.field("event_type").is_some() {
+            self.marked += 1;
+        }
         let mut alerts = std::mem::take(&mut self.alerts);
         self.matcher.run(&event, &mut alerts);
         for alert in alerts.drain(..) {
@@ -215,24 +285,28 @@ impl Scan {
         let at = event.time.unwrap_or(now);
         let mut hits = Vec::new();
         self.indicators.index.look(event, at, &mut self.scratch, &mut |hit| {
-            hits.push((hit.subject, hit.field, hit.value.to_owned()));
+            hits.push((hit.subject, hit.field.to_owned(), hit.value.to_owned()));
         });
         self.indicators.patterns.run(&mut self.windows, event, at, &mut |subject| {
-            hits.push((subject, "", String::new()));
+            hits.push((subject, String::new(), String::new()));
         });
         for (subject, field, value) in hits {
-            self.found.add(Which::Indicator(subject), event.time);
             let Some(named) = self.indicators.named(subject) else { continue };
+            let level = named.level();
+            if Some(level) < self.level {
+                continue;
+            }
+            self.found.add(Which::Indicator(subject), event.time);
             let time = event.time.map(|time| time.to_string());
             if self.json {
                 let fields: Map<String, Value> = (!field.is_empty())
-                    .then(|| (field.to_owned(), Value::String(value)))
+                    .then(|| (field.clone(), Value::String(value.clone())))
                     .into_iter()
                     .collect();
                 output::line(&json!({
                     "rule_id": named.id,
                     "title": named.title,
-                    "level": INDICATOR.as_str(),
+                    "level": level.as_str(),
                     "confidence": named.confidence,
                     "file": file,
                     "record": record,
@@ -241,7 +315,7 @@ impl Scan {
                     "fields": fields,
                 }));
             } else if self.found.matches() <= SHOWN as u64 {
-                let (time, level) = (time.as_deref().unwrap_or("-"), INDICATOR.as_str());
+                let (time, level) = (time.as_deref().unwrap_or("-"), level.as_str());
                 let told = if field.is_empty() {
                     String::new()
                 } else {
@@ -286,6 +360,11 @@ impl Scan {
             output::text(&output::inline(&line));
         }
     }
+}
+
+/// Whether records of a format are told from all others by their members.
+const fn is_telling(format: Format) -> bool {
+    matches!(format, Format::EveJson | Format::ZeekJson | Format::WindowsJson | Format::CloudTrail)
 }
 
 /// Whether records of a format are JSON, which may stand on several lines.

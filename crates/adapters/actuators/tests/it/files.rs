@@ -41,6 +41,36 @@ fn a_file_holds_the_set_and_its_digest_is_the_files() {
 }
 
 #[test]
+fn what_stands_there_already_is_left_alone_and_what_does_not_is_put_back() {
+    let folder = testkit::temp_dir();
+    let path = folder.path().join("blocks");
+    for format in [Format::Plain, Format::Json, Format::Suricata, Format::Rpz, Format::OpenC2] {
+        let actuator = FileActuator::new("edge", &path, format, controls::Options::default());
+        let read = || std::fs::read_to_string(&path).unwrap();
+        let first = actuator.apply(&blocks(), &[], at(0)).unwrap();
+        let text = read();
+        // Readers that watch it need not load it again, and the digest is the receipt's.
+        let again = actuator.apply(&blocks(), &[], at(600)).unwrap();
+        assert_eq!((again.digest, read()), (first.digest, text.clone()), "{format}");
+        assert_eq!((again.blocked, again.skipped.len()), (first.blocked, first.skipped.len()), "{format}");
+        for wrong in ["", "# as of yesterdayZ", &text[..text.len() / 2], &format!("{text}\nx")] {
+            std::fs::write(&path, wrong).unwrap();
+            actuator.apply(&blocks(), &[], at(601)).unwrap();
+            assert_eq!(read().lines().count(), text.lines().count(), "{format}: {wrong}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        actuator.apply(&blocks(), &[], at(602)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        actuator.apply(&blocks(), &[], at(603)).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644, "{format}");
+        // A block that is over is in no file, whoever asks for it.
+        let over = actuator.apply(&blocks(), &[], at(3_600)).unwrap();
+        assert_eq!(over.blocked, 0, "{format}");
+        assert!(!read().contains("198.18.0.7"), "{format}: {}", read());
+    }
+}
+
+#[test]
 fn what_a_crash_left_is_in_nobodys_way_and_links_are_not_followed() {
     let folder = testkit::temp_dir();
     let (path, victim) = (folder.path().join("blocks.txt"), folder.path().join("victim"));

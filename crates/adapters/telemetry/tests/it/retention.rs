@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use model::Timestamp;
-use ports::telemetry::{Hold, Maintained, Plan, Retention, Telemetry, TelemetryError};
+use ports::telemetry::{Hold, Kept, Maintained, Plan, Retention, Telemetry, TelemetryError};
 use shieldwall_telemetry::{Options, ParquetTelemetry};
 
 use crate::{
@@ -16,15 +16,42 @@ fn days(days: u64) -> Option<Duration> {
     Some(Duration::from_secs(days * 86_400))
 }
 
-/// Ten events of each of so many days before this one, one file a day.
+/// Takes a batch in at this instant, and turns it into files.
+fn arrive(store: &ParquetTelemetry, source: &str, number: u64, at: Timestamp, events: &[Event]) {
+    let kept: Vec<Kept<'_>> = events
+        .iter()
+        .map(|event| Kept {
+            time: event.time,
+            source,
+            class: event.class,
+            format: "json-lines",
+            header: event.header.as_deref(),
+            part: "/var/log/x",
+            offset: event.offset,
+            device: event.device.as_deref(),
+            observables: &event.observables,
+            image: None,
+            command_line: None,
+            raw: &event.raw,
+        })
+        .collect();
+    store.append(source, number, at, &kept).unwrap();
+    store.committed(source, number).unwrap();
+    store.flush().unwrap();
+}
+
+/// The same events, so much later, in microseconds.
+fn moved(mut events: Vec<Event>, by: i64) -> Vec<Event> {
+    events.iter_mut().for_each(|event| event.time = event.time.plus_micros(by));
+    events
+}
+
+/// Ten events of each of so many days before this one, one file a day. Each day came as it happened.
 fn daily(store: &ParquetTelemetry, source: &str, days: u64) -> Vec<Event> {
     let mut all = Vec::new();
     for day in 0..days {
-        let mut events = events(day * 10..(day + 1) * 10);
-        for event in &mut events {
-            event.time = event.time.plus_micros(-DAY * i64::try_from(day).unwrap());
-        }
-        keep_in_files(store, source, (day + 1) * 10, &events);
+        let events = moved(events(day * 10..(day + 1) * 10), -DAY * i64::try_from(day).unwrap());
+        arrive(store, source, (day + 1) * 10, events.last().unwrap().time, &events);
         all.extend(events);
     }
     all
@@ -54,6 +81,65 @@ fn by_age() {
     assert!(!source.exists());
     keep_in_files(&store, "dc1", 101, &[event(0)]);
     there(&store, "dc1", &[event(0)]);
+}
+
+#[test]
+fn what_is_old_when_it_comes_is_kept_as_long_as_all_else() {
+    let folder = testkit::temp_dir();
+    let store = open(folder.path());
+    let incident = moved(events(0..10), -400 * DAY);
+    keep_in_files(&store, "dc1", 10, &incident);
+    let policy = Retention { age: days(30), bytes: None };
+    for later in [0, 29] {
+        let done = store.maintain(now().plus_micros(later * DAY), &policy).unwrap();
+        assert_eq!(done, Maintained::default(), "{later}");
+        there(&store, "dc1", &incident);
+    }
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(store.maintain(now().plus_micros(29 * DAY), &policy).unwrap().files, 0);
+    there(&store, "dc1", &incident);
+    assert_eq!(store.maintain(now().plus_micros(31 * DAY), &policy).unwrap().records, 10);
+    there(&store, "dc1", &[]);
+}
+
+#[test]
+fn what_came_on_other_days_is_not_merged_and_ages_by_itself() {
+    let folder = testkit::temp_dir();
+    let store = open(folder.path());
+    let all = moved(events(0..30), -40 * DAY);
+    arrive(&store, "dc1", 10, now().plus_micros(-20 * DAY), &all[..10]);
+    arrive(&store, "dc1", 20, now(), &all[10..20]);
+    let policy = Retention { age: days(30), bytes: None };
+    assert_eq!(store.maintain(now(), &policy), Ok(Maintained::default()));
+    arrive(&store, "dc1", 30, now().plus_micros(HOUR), &all[20..]);
+    assert_eq!(store.maintain(now().plus_micros(HOUR), &policy).unwrap().merged, 2);
+    there(&store, "dc1", &all);
+    let done = store.maintain(now().plus_micros(11 * DAY), &policy).unwrap();
+    assert_eq!((done.files, done.records), (1, 10));
+    there(&store, "dc1", &all[10..]);
+}
+
+#[test]
+fn where_room_is_wanted_what_happened_first_goes_first_and_what_is_too_old_before_it() {
+    let folder = testkit::temp_dir();
+    let store = open(folder.path());
+    // Kept too long by now, though it happened last; happened long ago, and came just now; of today.
+    let stale = moved(events(0..10), -31 * DAY);
+    arrive(&store, "dc1", 10, stale[9].time, &stale);
+    let incident = moved(events(10..20), -400 * DAY);
+    arrive(&store, "dc1", 20, now(), &incident);
+    let fresh = events(20..30);
+    arrive(&store, "dc1", 30, now(), &fresh);
+    let policy = |bytes: u64| Retention { age: days(30), bytes: Some(bytes) };
+    let total = store.stats().bytes;
+    // With the stale gone there is room for the rest.
+    let done = store.maintain(now(), &policy(total - 1)).unwrap();
+    assert_eq!(done.files, 1);
+    there(&store, "dc1", &[incident, fresh.clone()].concat());
+    let left = store.stats().bytes;
+    assert_eq!(store.maintain(now(), &policy(left - 1)).unwrap().files, 1);
+    there(&store, "dc1", &fresh);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! What is planned, for one lease and for all.
 
+use std::collections::BTreeSet;
+
 use controls::Handle;
 use observable::Kind;
 use shieldwall_containment::{
-    ApprovalRule, Item, Lease, LeaseError, NeverBlock, Outcome, Plan, Proposal, orders, wanted,
+    ApprovalRule, Item, Lease, LeaseError, NeverBlock, Outcome, Plan, Proposal, State, orders, reminders,
+    wanted,
 };
 
 use crate::{
@@ -129,6 +132,55 @@ fn an_order_is_the_whole_of_what_an_actuator_holds() {
     two.roll_back("eve", "enough", at(DAY)).unwrap();
     let found = orders(&[one, two], at(DAY));
     assert!(found.iter().all(|order| order.set.items.is_empty()) && found.len() == 2);
+}
+
+#[test]
+fn what_is_held_is_said_again_and_nothing_changes() {
+    let mut one = active();
+    let names = BTreeSet::from(["edge".to_owned(), "elsewhere".to_owned()]);
+    assert!(orders(&[one.clone()], at(300)).is_empty(), "nothing is new");
+    let found = reminders(&[one.clone()], &names, at(300));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].set, wanted(&[one.clone()], "edge", at(300)));
+    assert_eq!((found[0].set.items.len(), found[0].leases.as_slice()), (3, &[id(1)][..]));
+    let before = one.clone();
+    assert!(!one.remind("edge", at(300), &done(&[])).unwrap());
+    assert_eq!(one, before, "not even since when");
+    // What it cannot express any more is news.
+    let skipped = vec![("domain bad.example".to_owned(), "no words".to_owned())];
+    let less = Outcome::Done { skipped, handles: Vec::new(), digest: "e".repeat(64) };
+    assert!(one.remind("edge", at(310), &less).unwrap());
+    assert_eq!(one.placed()["edge"].at, at(310));
+    assert!(one.remind("elsewhere", at(310), &less).is_err());
+    // What is over is not said again.
+    one.roll_back("eve", "enough", at(320)).unwrap();
+    assert!(reminders(&[one], &names, at(321)).is_empty());
+}
+
+#[test]
+fn whoever_fails_to_hold_it_still_is_told_until_it_does() {
+    let mut lease = active();
+    assert!(lease.remind("edge", at(300), &failed(false)).unwrap());
+    assert!(lease.plan(at(301)).is_empty() && lease.unsure(at(301)).eq(["edge"]));
+    assert_eq!(lease.due(at(301)), Some(at(301)));
+    let found = orders(&[lease.clone()], at(301));
+    assert_eq!((found.len(), found[0].set.items.len()), (1, 3), "the whole of it, {found:?}");
+    let mut mended = lease.clone();
+    mended.record("edge", at(302), &done(&[])).unwrap();
+    assert!(orders(&[mended.clone()], at(303)).is_empty() && mended.due(at(303)) > Some(at(303)));
+
+    // For good is until somebody says so.
+    lease.record("edge", at(302), &failed(true)).unwrap();
+    let names = BTreeSet::from(["edge".to_owned(), "resolver".to_owned()]);
+    let told = |lease: &Lease| orders(std::slice::from_ref(lease), at(303)).len();
+    assert_eq!((told(&lease), lease.state()), (0, State::Active));
+    let found = reminders(&[lease.clone()], &names, at(303));
+    assert!(found.len() == 1 && found[0].actuator == "resolver", "{found:?}");
+    lease.retry("edge");
+    assert_eq!(told(&lease), 1);
+    // Nobody is told again what is over.
+    lease.tick(at(DAY));
+    assert_eq!(lease.unsure(at(DAY)).count(), 0);
 }
 
 fn handle(block: &str, until: model::Timestamp, id: &str) -> Handle {

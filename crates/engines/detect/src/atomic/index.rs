@@ -13,6 +13,7 @@ use std::sync::Arc;
 use logs::Event;
 use model::Timestamp;
 use observable::{KeyBuf, Kind, Observable, host_key_into, key_into};
+use twox_hash::XxHash3_64;
 
 use super::Entry;
 use super::segment::{Block, Card, Family, Segment, SegmentBuilder, bit, hash};
@@ -74,7 +75,7 @@ pub struct Hit<'h> {
     /// The key of that value; [`Hit::indicator`] has it as people write it.
     pub key: &'h str,
     /// The event's field, by a name that `logs::Event` knows.
-    pub field: &'static str,
+    pub field: &'h str,
     /// The event's value, as the event has it.
     pub value: &'h str,
     /// The port that the indicator asks for and the event has.
@@ -102,8 +103,8 @@ impl Hit<'_> {
 pub struct Scratch {
     value: KeyBuf,
     room: Room,
-    /// Hits of this event: subject, field and the value's hash.
-    seen: Vec<(u64, &'static str, u64)>,
+    /// Hits of this event: subject, and the hashes of field and value.
+    seen: Vec<(u64, u64, u64)>,
     /// Hashes of everything that the event's values could be.
     hashes: Vec<u64>,
 }
@@ -280,7 +281,8 @@ impl Index {
             let asked = Asked { port: sighted.port, at };
             // The host of a URL that the reader put together is handed out by itself.
             let mut hit = |found: Found<'_>| {
-                let mark = (found.card.subject, sighted.field, found.hash);
+                let field = XxHash3_64::oneshot(sighted.field.as_bytes());
+                let mark = (found.card.subject, field, found.hash);
                 if seen.contains(&mark) {
                     return;
                 }

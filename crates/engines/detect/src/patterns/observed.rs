@@ -201,7 +201,7 @@ struct Host {
     observable: Observable,
     end: Option<End>,
     port: Option<u16>,
-    field: &'static str,
+    field: String,
     /// Its object.
     place: usize,
 }
@@ -213,7 +213,7 @@ impl Host {
 }
 
 struct File {
-    field: &'static str,
+    field: String,
     name: String,
     folder: String,
 }
@@ -224,11 +224,11 @@ struct Facts {
     hosts: Vec<Host>,
     files: Vec<File>,
     /// Of a file: field, kind and digits.
-    hashes: Vec<(&'static str, Kind, String)>,
+    hashes: Vec<(String, Kind, String)>,
     /// Kind and value of what describes a connection.
     traffic: Vec<(Kind, String)>,
     certificates: Vec<(Kind, String)>,
-    mails: Vec<(&'static str, String)>,
+    mails: Vec<(String, String)>,
     /// Type, property and value of objects that have just one.
     plain: Vec<(&'static str, &'static str, String)>,
     /// Keys as the event has them, and in lower case.
@@ -288,16 +288,16 @@ impl Facts {
                 }
                 note(&mut self.plain, ("url", "value", value));
             }
-            Kind::Email => note(&mut self.mails, (field, value)),
+            Kind::Email => note(&mut self.mails, (field.to_owned(), value)),
             Kind::FileName => {
                 let (_, folder) = split_path(sighted.text.trim());
                 let known = |own: &File| {
                     own.name == value
                         && (own.field == field
-                            || (group(field).is_some() && group(own.field) == group(field)))
+                            || (group(field).is_some() && group(&own.field) == group(field)))
                 };
                 if self.files.len() < MAX_VALUES && !self.files.iter().any(known) {
-                    self.files.push(File { field, name: value, folder: folder.to_owned() });
+                    self.files.push(File { field: field.to_owned(), name: value, folder: folder.to_owned() });
                 }
             }
             kind @ (Kind::CertMd5 | Kind::CertSha1 | Kind::CertSha256 | Kind::CertSerial) => {
@@ -315,11 +315,11 @@ impl Facts {
             }
             // Nothing that an event has is a suffix.
             Kind::DomainSuffix => {}
-            kind => note(&mut self.hashes, (field, kind, value)),
+            kind => note(&mut self.hashes, (field.to_owned(), kind, value)),
         }
     }
 
-    fn host(&mut self, observable: Observable, end: Option<End>, port: Option<u16>, field: &'static str) {
+    fn host(&mut self, observable: Observable, end: Option<End>, port: Option<u16>, field: &str) {
         let known = self.hosts.iter_mut().find(|own| {
             own.observable == observable && (own.end == end || own.end.is_none() || end.is_none())
         });
@@ -327,7 +327,7 @@ impl Facts {
             known.end = known.end.or(end);
             known.port = known.port.or(port);
         } else if self.hosts.len() < MAX_VALUES {
-            self.hosts.push(Host { observable, end, port, field, place: 0 });
+            self.hosts.push(Host { observable, end, port, field: field.to_owned(), place: 0 });
         }
     }
 
@@ -337,8 +337,9 @@ impl Facts {
             made.text(host.place, &["value"], &host.observable.to_string());
         }
         let (answers, names): (Vec<&Host>, Vec<&Host>) =
-            self.hosts.iter().partition(|host| is_answer(host.field));
-        for name in names.iter().filter(|host| host.observable.kind() == Kind::Domain && is_query(host.field))
+            self.hosts.iter().partition(|host| is_answer(&host.field));
+        for name in
+            names.iter().filter(|host| host.observable.kind() == Kind::Domain && is_query(&host.field))
         {
             for answer in &answers {
                 made.refer(name.place, "resolves_to_refs", answer.place);
@@ -404,7 +405,7 @@ impl Facts {
         let before = self.hashes.iter().take(hash).filter(|(own, of, _)| own == field && of == kind).count();
         let files = self.files.iter().enumerate();
         let beside: Vec<usize> = files
-            .filter(|(_, file)| group(field).is_some() && group(file.field) == group(field))
+            .filter(|(_, file)| group(field).is_some() && group(&file.field) == group(field))
             .map(|(place, _)| place)
             .collect();
         let about = ["TargetFilename", "ImageLoaded", "Image", "filename"];
@@ -480,7 +481,7 @@ impl Facts {
             made.text(process, &["name"], name);
             let file = made.object("file");
             made.text(file, &["name"], name);
-            let own = self.files.iter().position(|own| images.contains(&own.field));
+            let own = self.files.iter().position(|own| images.contains(&own.field.as_str()));
             let hashes = own.map(|own| self.hashes_of(Some(own))).unwrap_or_default();
             put_hashes(made, file, hashes.first().map(Vec::as_slice).unwrap_or_default());
             put_folder(made, file, folder);
@@ -516,7 +517,7 @@ impl Facts {
         for (field, value) in &self.mails {
             let place = made.object("email-addr");
             made.text(place, &["value"], value);
-            ends.push((*field, place));
+            ends.push((field.as_str(), place));
         }
         let subject = first(event, &SUBJECTS);
         if ends.is_empty() && subject.is_none() {

@@ -420,43 +420,94 @@ impl Loader {
         Engine::new().apply_filter(filter).map_err(|error| error.to_string())
     }
 
-    /// Correlations whose rules are all there; returns the rules that they count.
+    /// Correlations whose rules are all there, be they correlations themselves; returns the rules that they count.
     fn check_correlations(&mut self) -> BTreeSet<CardId> {
+        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        for (at, (_, rule)) in self.correlations.iter().enumerate() {
+            for name in
+                [rule.id.as_deref(), rule.name.as_deref(), Some(rule.title.as_str())].into_iter().flatten()
+            {
+                names.entry(name).or_insert(at);
+            }
+        }
+        let mut found: Vec<Counts> = vec![Counts::Pending; self.correlations.len()];
         let mut counted = BTreeSet::new();
-        let names: BTreeSet<String> = self
-            .correlations
-            .iter()
-            .flat_map(|(_, rule)| [rule.id.clone(), rule.name.clone(), Some(rule.title.clone())])
-            .flatten()
-            .collect();
-        for (card, correlation) in &self.correlations {
-            let mut missing = Vec::new();
-            let mut classes = BTreeSet::new();
-            if let Err(error) = CorrelationEngine::new(config()).add_correlation(correlation) {
-                missing.push(error.to_string());
+        // Those first that count rules alone, then those that count these, until nothing is added.
+        let mut before = usize::MAX;
+        loop {
+            let pending: Vec<usize> =
+                (0..found.len()).filter(|at| matches!(found.get(*at), Some(Counts::Pending))).collect();
+            if pending.len() == before {
+                break;
             }
-            for wanted in &correlation.rules {
-                let found = self.names.get(wanted).copied();
-                match found.and_then(|id| Some((id, self.cards.get(id.0 as usize)?))) {
-                    Some((id, rule)) if rule.state == State::Active => {
-                        counted.insert(id);
-                        classes.extend(rule.classes.iter().copied());
-                    }
-                    Some((_, rule)) => missing.push(format!("{wanted} ({})", rule.state.as_str())),
-                    None if names.contains(wanted) => {}
-                    None => missing.push(format!("{wanted} (not loaded)")),
+            before = pending.len();
+            for at in pending {
+                let Some((_, rule)) = self.correlations.get(at) else { continue };
+                let next = self.counts(rule, &names, &found, &mut counted);
+                if let Some(slot) = found.get_mut(at) {
+                    *slot = next;
                 }
             }
-            if let Some(card) = self.cards.get_mut(card.0 as usize) {
-                if missing.is_empty() {
-                    card.classes = classes.into_iter().collect();
-                } else {
-                    card.state = unsupported(&format!("it cannot count: {}", missing.join(", ")));
-                }
+        }
+        for ((card, _), counts) in self.correlations.iter().zip(found) {
+            let Some(card) = self.cards.get_mut(card.0 as usize) else { continue };
+            match counts {
+                Counts::Events(classes) => card.classes = classes.into_iter().collect(),
+                Counts::Nothing(why) => card.state = unsupported(&format!("it cannot count: {why}")),
+                Counts::Pending => card.state = unsupported("it counts itself, perhaps by way of others"),
             }
         }
         counted
     }
+
+    /// What a correlation counts, as far as can be said by now.
+    fn counts(
+        &self,
+        rule: &CorrelationRule,
+        names: &BTreeMap<&str, usize>,
+        found: &[Counts],
+        counted: &mut BTreeSet<CardId>,
+    ) -> Counts {
+        let (mut missing, mut classes, mut rules) = (Vec::new(), BTreeSet::new(), Vec::new());
+        let mut waits = false;
+        if let Err(error) = CorrelationEngine::new(config()).add_correlation(rule) {
+            missing.push(error.to_string());
+        }
+        for wanted in &rule.rules {
+            let own = self.names.get(wanted).and_then(|id| Some((*id, self.cards.get(id.0 as usize)?)));
+            let other = names.get(wanted.as_str()).and_then(|at| found.get(*at));
+            match (own, other) {
+                (Some((id, card)), _) if card.state == State::Active => {
+                    rules.push(id);
+                    classes.extend(card.classes.iter().copied());
+                }
+                (Some((_, card)), _) => missing.push(format!("{wanted} ({})", card.state.as_str())),
+                (None, Some(Counts::Events(more))) => classes.extend(more.iter().copied()),
+                (None, Some(Counts::Nothing(_))) => missing.push(format!("{wanted} (unsupported)")),
+                (None, Some(Counts::Pending)) => waits = true,
+                (None, None) => missing.push(format!("{wanted} (not loaded)")),
+            }
+        }
+        if !missing.is_empty() {
+            return Counts::Nothing(missing.join(", "));
+        }
+        if waits {
+            return Counts::Pending;
+        }
+        counted.extend(rules);
+        Counts::Events(classes)
+    }
+}
+
+/// What a correlation counts.
+#[derive(Debug, Clone)]
+enum Counts {
+    /// Events of these classes.
+    Events(BTreeSet<ClassId>),
+    /// Nothing, and why.
+    Nothing(String),
+    /// That depends on correlations of which it is not known yet.
+    Pending,
 }
 
 /// The state of what cannot be used, whose reason is not longer than anybody reads.

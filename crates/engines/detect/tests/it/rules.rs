@@ -292,6 +292,26 @@ fn shared_rules_together() {
     assert!(reason.contains("of the 128") && reason.contains("one giver"), "{reason}");
 }
 
+/// Correlations may count correlations, in whatever order they come; but somebody has to count events.
+#[test]
+fn a_correlation_that_counts_itself_counts_nothing() {
+    let over = |name: &str, of: &str| {
+        format!(
+            "title: {name}\nname: {name}\ncorrelation:\n  type: event_count\n  rules:\n    - {of}\n  group-by:\n    - TargetUserName\n  timespan: 5m\n  condition:\n    gte: 2\n"
+        )
+    };
+    let (a, b, c) = (over("a", "b"), over("b", "c"), over("c", "failed_logon"));
+    let sigma = rules(&[&a, &b, &c, LOGON]);
+    assert!(sigma.cards().iter().all(|card| card.state == State::Active), "{:?}", sigma.cards());
+    assert_eq!(sigma.cards()[0].classes, sigma.cards()[3].classes);
+    let (itself, other, over_it) = (over("x", "y"), over("y", "x"), over("z", "x"));
+    let sigma = rules(&[&itself, &other, &over_it, &over("self", "self"), LOGON]);
+    for card in &sigma.cards()[..4] {
+        assert!(card.state.reason().contains("counts itself"), "{card:?}");
+    }
+    assert_eq!(titles(&sigma, &[&logon("anna", "10:00:00")]), ["failed logon"]);
+}
+
 /// A time that the engine cannot count with, and words by which it would change how all rules are counted.
 #[test]
 fn a_correlation_that_would_break_the_counting_of_others() {

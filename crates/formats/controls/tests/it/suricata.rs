@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use model::Digest;
 use observable::Kind;
 use shieldwall_controls::{BlockItem, BlockSet, SuricataAction, SuricataOptions, suricata};
 
@@ -278,4 +279,26 @@ fn no_name_or_reference_gets_out_of_its_place() {
         let set = BlockSet { name: odd.to_owned(), items: vec![item], ..BlockSet::default() };
         assert_eq!(rules(&set, &SuricataOptions::default()).len(), 3, "{odd:?}");
     }
+}
+
+#[test]
+fn rules_of_two_leases_are_numbered_apart() {
+    let of = |first: u8, last: u8| {
+        let mut digest = Digest([first; 32]);
+        digest.0[31] = last;
+        SuricataOptions::sids_of(&digest)
+    };
+    assert_eq!(of(1, 2), of(1, 2), "always the same");
+    let firsts: BTreeSet<u32> = (0..=255).map(|last| *of(7, last).start()).collect();
+    assert_eq!(firsts.len(), 256);
+    // By hand: the last two bytes of a number that is 3 * 256 + 5.
+    let mut small = Digest([0; 32]);
+    (small.0[30], small.0[31]) = (3, 5);
+    assert_eq!(SuricataOptions::sids_of(&small), 1_800_773..=1_900_772);
+    for range in [of(0, 0), of(255, 255), of(9, 200)] {
+        assert!(*range.start() >= 1_800_000 && *range.end() <= 1_999_999, "for local use: {range:?}");
+        assert!(range.start() > SuricataOptions::default().sids.end(), "apart from the node's own files");
+        assert_eq!(range.count(), 100_000);
+    }
+    assert_eq!(SuricataOptions::sids_from(u32::MAX), u32::MAX..=u32::MAX);
 }

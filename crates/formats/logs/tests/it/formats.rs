@@ -567,3 +567,32 @@ fn everything_a_record_says() {
     });
     assert_eq!(names, ["a", "b.c"]);
 }
+
+/// Of a record of which nothing is known, any text may name something, wherever it stands and whatever it is called.
+#[test]
+fn any_text_of_a_record_of_any_kind_is_looked_at() {
+    let record = r#"{"src":{"ip":"192.0.2.1"},"clientIp":"192.0.2.2","remote_addr":"192.0.2.3","peer":"192.0.2.4:8443","list":[["192.0.2.5"]],"note":"see http://bad.example/x","n":5}"#;
+    check_sights(
+        Format::JsonLines,
+        record,
+        &[
+            "ipv4 192.0.2.1",
+            "ipv4 192.0.2.2",
+            "ipv4 192.0.2.3",
+            "ipv4 192.0.2.4 :8443",
+            "ipv4 192.0.2.5",
+            "url http://bad.example/x",
+        ],
+    );
+    with(Format::JsonLines, record, |event| {
+        let mut fields = Vec::new();
+        event.observables(&mut |sighted| fields.push((sighted.field.to_owned(), sighted.text.to_owned())));
+        for (field, text) in fields {
+            let span = event.span(&field).unwrap();
+            assert!(
+                event.raw[span].windows(text.len()).any(|part| part == text.as_bytes()),
+                "{field} {text}"
+            );
+        }
+    });
+}

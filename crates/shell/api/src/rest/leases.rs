@@ -366,7 +366,7 @@ pub(crate) async fn extend(
     .await
 }
 
-/// Let actuators that gave up try again
+/// Let actuators that gave up try again, and tell the others again what they hold
 #[utoipa::path(
     post, path = "/leases/{id}/retry", tag = "detection",
     params(("id" = String, Path, description = "its number, or the beginning of it")),
@@ -391,6 +391,10 @@ pub(crate) async fn retry(
 pub(crate) struct LeaseFormat {
     /// `plain`, `json`, `nftables`, `suricata`, `rpz`, `sigma` or `openc2`.
     format: String,
+    /// Number of the first rule, for `suricata` alone. Without one it lies between 1,800,000 and 1,899,999, and is always
+    /// the same for the same lease.
+    #[param(minimum = 1)]
+    first_sid: Option<u32>,
 }
 
 /// A lease in a format.
@@ -418,7 +422,7 @@ pub(crate) async fn export(
     Query(query): Query<LeaseFormat>,
 ) -> Result<Json<LeaseExport>, Problem> {
     app.blocking(move |app| {
-        let (text, skipped) = app.core().export_lease(named(app, &id)?, &query.format)?;
+        let (text, skipped) = app.core().export_lease(named(app, &id)?, &query.format, query.first_sid)?;
         Ok(Json(LeaseExport { format: query.format, text, skipped }))
     })
     .await

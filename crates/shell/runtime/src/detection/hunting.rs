@@ -119,6 +119,8 @@ struct Worker {
     readers: Vec<(Key, Reader)>,
     tallies: BTreeMap<u64, Tally>,
     sink: Sink,
+    /// Classes of the events that it looked at.
+    seen: BTreeSet<u16>,
     failed: Option<DetectionError>,
 }
 
@@ -308,9 +310,13 @@ impl Core {
         let result = hunt.map_err(|reason| DetectionError::Refused(reason.to_owned())).and_then(|hunt| {
             let hunted = hunt.sought.ready(self.own_classes()?)?;
             let told = Mutex::new(now);
-            let ran = self.run_hunt(detection, &hunted, &hunt.bounds()?, &flag, false, &|progress| {
-                self.tell(&running, &body, progress, &told);
-            })?;
+            let (mut ran, seen) =
+                self.run_hunt_seeing(detection, &hunted, &hunt.bounds()?, &flag, false, &|progress| {
+                    self.tell(&running, &body, progress, &told);
+                })?;
+            let unasked = hunted.unasked(ran.looked.stopped.is_none().then_some(&seen));
+            ran.looked.complete &= unasked.is_empty();
+            ran.looked.blind.extend(unasked);
             Ok((hunted, ran))
         });
         if matches!(result, Err(DetectionError::Stopping)) {
@@ -374,6 +380,19 @@ impl Core {
         alerts: bool,
         progress: &(dyn Fn(Value) + Sync),
     ) -> Result<Ran, DetectionError> {
+        self.run_hunt_seeing(detection, hunted, bounds, off, alerts, progress).map(|(ran, _)| ran)
+    }
+
+    /// The same, with the classes of the events that were looked at.
+    fn run_hunt_seeing(
+        &self,
+        detection: &Detection,
+        hunted: &Hunted,
+        bounds: &Bounds,
+        off: &AtomicBool,
+        alerts: bool,
+        progress: &(dyn Fn(Value) + Sync),
+    ) -> Result<(Ran, BTreeSet<u16>), DetectionError> {
         let sources = self.store.read()?.log_sources(self.scope.tenant)?;
         let settings: BTreeMap<String, Settings> = sources
             .iter()
@@ -389,6 +408,7 @@ impl Core {
                     readers: Vec::new(),
                     tallies: BTreeMap::new(),
                     sink: Sink::default(),
+                    seen: BTreeSet::new(),
                     failed: None,
                 })
             })
@@ -449,6 +469,7 @@ impl Core {
             });
         }
         let mut ran = Ran { tallies: BTreeMap::new(), looked, ended_by, sink: Sink::default() };
+        let mut seen = BTreeSet::new();
         for state in states {
             let worker = state.into_inner().unwrap_or_else(PoisonError::into_inner);
             if let Some(problem) = worker.failed {
@@ -458,8 +479,9 @@ impl Core {
                 ran.tallies.entry(number).or_default().merge(tally);
             }
             ran.sink.merge(worker.sink);
+            seen.extend(worker.seen);
         }
-        Ok(ran)
+        Ok((ran, seen))
     }
 
     /// Reads one kept event again and asks about it.
@@ -471,7 +493,8 @@ impl Core {
         settings: &BTreeMap<String, Settings>,
         alerts: bool,
     ) {
-        let Worker { examiner, readers, tallies, sink, failed } = worker;
+        let Worker { examiner, readers, tallies, sink, seen, failed } = worker;
+        seen.insert(kept.class);
         let same = |key: &Key| {
             key.source == kept.source
                 && key.format == kept.format

@@ -1,7 +1,9 @@
 //! Containment on a running node: leases in the store, looked at by the clock and whenever something is taken in.
 //!
 //! What an actuator may have been told is written down before it is told, and what became of it after. So a node that
-//! dies in between tells it again, and one that does not tells it nothing twice.
+//! dies in between tells it again. What is in place is said again too, when the node starts and from time to time:
+//! files are deleted, and machines lose their packet filters when they start. Nothing is written down then, unless
+//! something changed.
 
 mod items;
 mod steps;
@@ -14,7 +16,7 @@ use containment::{
     Approval, ApprovalRule, Failure, Guarded, Lease, MAX_ITEMS, NeverBlock, Proposal, ProposalError, Receipt,
     State, Unread,
 };
-use controls::{BlockSet, Format, Options};
+use controls::{BlockSet, Format, Options, SuricataOptions};
 use keys::posts::{Approval as Signature, Post, Why};
 use model::{Digest, Seq, StixId, Timestamp};
 use ports::detection::{Work, WorkKind};
@@ -155,6 +157,10 @@ pub struct LeaseView {
 pub(crate) struct Leasing {
     /// Up to where in the journal, when and under which rules items were looked at last.
     checked: Option<(Seq, Timestamp, String)>,
+    /// When every actuator was told last what it holds; `None` until the first time since the node started.
+    reminded: Option<Timestamp>,
+    /// Actuators that somebody wants to be told again now.
+    asked: BTreeSet<String>,
 }
 
 /// A lease as it is kept.
@@ -221,8 +227,9 @@ fn due(record: &Record, now: Timestamp) -> Option<Timestamp> {
         return Some(due);
     }
     let plan = lease.plan(now);
-    let steps = plan.apply.iter().chain(&plan.remove);
-    let when = steps.map(|step| lease.failures().get(&step.actuator).map_or(now, again));
+    let steps = plan.apply.iter().chain(&plan.remove).map(|step| step.actuator.as_str());
+    let told = steps.chain(lease.unsure(now));
+    let when = told.map(|actuator| lease.failures().get(actuator).map_or(now, again));
     Some(when.min().unwrap_or_else(|| now.plus_micros(AGAIN)))
 }
 
@@ -508,24 +515,38 @@ impl Core {
         })
     }
 
-    /// Lets actuators that failed for good be tried again.
+    /// Lets actuators that failed for good be tried again, and has all of a lease in force told again what they hold.
     ///
     /// # Errors
     /// [`DetectionError::Missing`] when there is none of this number.
     pub fn retry_lease(&self, id: Digest, author: &str) -> Result<(), DetectionError> {
-        self.change_lease(id, author, "lease.retry", "", |lease, _| {
+        let actuators = self.change_lease(id, author, "lease.retry", "", |lease, _| {
             retry_all(lease);
-            Ok(())
-        })
+            Ok(if lease.state().is_in_force() { lease.actuators().to_vec() } else { Vec::new() })
+        })?;
+        self.detection()?.leasing().asked.extend(actuators);
+        Ok(())
     }
 
     /// What a lease blocks, in a format, for people who carry it somewhere themselves; and what cannot be written in it.
+    /// `first_sid` is the number of the first Suricata rule; without one it depends on the lease.
     ///
     /// # Errors
-    /// [`DetectionError::Refused`] for an unknown format, and for a lease that is not in force: what was not approved is
-    /// carried nowhere.
-    pub fn export_lease(&self, id: Digest, format: &str) -> Result<(String, Vec<String>), DetectionError> {
+    /// [`DetectionError::Refused`] for an unknown format, a number that rules cannot have or another format has no use for,
+    /// and for a lease that is not in force: what was not approved is carried nowhere.
+    pub fn export_lease(
+        &self,
+        id: Digest,
+        format: &str,
+        first_sid: Option<u32>,
+    ) -> Result<(String, Vec<String>), DetectionError> {
         let format: Format = format.parse().map_err(refused)?;
+        if first_sid.is_some() && format != Format::Suricata {
+            return Err(refused(format!("{format} has no rule numbers: leave the first one out")));
+        }
+        if first_sid == Some(0) {
+            return Err(refused("rules are numbered from 1"));
+        }
         let lease = self.lease_work(id)?.record.lease;
         if !lease.state().is_in_force() {
             let state = lease.state();
@@ -534,7 +555,9 @@ impl Core {
         let now = self.clock.now();
         let name = format!("lease {}", id.short());
         let set = BlockSet { name, items: lease.wanted(now), leases: BTreeSet::from([id]) };
-        let export = controls::export(format, &set, now, &Options::default());
+        let sids = first_sid.map_or_else(|| SuricataOptions::sids_of(&id), SuricataOptions::sids_from);
+        let suricata = SuricataOptions { sids, ..SuricataOptions::default() };
+        let export = controls::export(format, &set, now, &Options { suricata, ..Options::default() });
         Ok((export.text, export.skipped.iter().map(ToString::to_string).collect()))
     }
 

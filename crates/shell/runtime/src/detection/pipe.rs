@@ -9,7 +9,8 @@ use observable::{Observable, normalise};
 use ports::StoreError;
 use ports::logs::LogBatch;
 use ports::telemetry::Kept;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use super::examine::{Examiner, Met};
@@ -35,6 +36,7 @@ pub struct ReadSpec {
     /// Its format, where it is not to be found out.
     pub format: Option<String>,
     /// What rules call its events, where they do not say it themselves.
+    #[serde(default, deserialize_with = "named")]
     pub logsource: Option<LogSourceSpec>,
     /// Minutes east of UTC of times without a zone.
     #[serde(default)]
@@ -53,6 +55,7 @@ pub struct ReadSpec {
 
 /// Sigma's words for a source.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LogSourceSpec {
     /// Such as `windows`.
     pub product: Option<String>,
@@ -63,6 +66,11 @@ pub struct LogSourceSpec {
     /// Whether these are words of one's own, which no table has: rules that name them look at the events of this source.
     #[serde(default)]
     pub own: bool,
+}
+
+/// Reads a `logsource`; what is wrong in it is said to be.
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LogSourceSpec>, D::Error> {
+    Option::deserialize(deserializer).map_err(|error| D::Error::custom(format!("`logsource`: {error}")))
 }
 
 impl LogSourceSpec {
@@ -727,5 +735,20 @@ mod tests {
         assert!(spec(r#"{"product": "windows", "service": "security", "own": true}"#).is_err());
         assert!(spec(r#"{"own": true}"#).is_err());
         assert!(spec(r#"{"product": "linux", "service": "sshd"}"#).unwrap().own().is_none());
+    }
+
+    #[test]
+    fn a_misspelt_key_of_a_logsource_is_refused_by_name() {
+        let spec = |config: &str| ReadSpec::parse(config);
+        let said =
+            spec(r#"{"logsource": {"product": "windows", "servce": "security"}}"#).unwrap_err().to_string();
+        for word in ["`logsource`: unknown field `servce`", "`product`", "`category`", "`service`", "`own`"] {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+        // Beside it stands what its kind of source needs, which others read.
+        let good = r#"{"path": "/x", "logsource": {"product": "linux", "service": "sshd"}}"#;
+        assert!(spec(good).unwrap().logsource.is_some());
+        assert!(spec("{}").unwrap().logsource.is_none());
+        assert!(spec(r#"{"logsource": null}"#).unwrap().logsource.is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! What is looked for in a hunt, ready to be asked by the same examiner that watches live events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use detect::{Atom, Entry, Index, Kind, Loader, Patterns, Sigma, State, Watched};
@@ -17,6 +17,8 @@ use super::{DetectionError, shortened};
 const VALUES: usize = 10_000;
 /// The longest rule or pattern, in bytes.
 const TEXT: usize = 1 << 20;
+/// Rules, and log sources of rules, that were not asked about and are named.
+const UNASKED: usize = 100;
 
 /// What log sources are called by words of their own, and the class of their events.
 pub(crate) type OwnClasses = Vec<(detect::Source, logs::ClassId)>;
@@ -45,6 +47,52 @@ pub(crate) struct Hunted {
     /// Whether events of all log sources have to come in the order of time, one after the other: it counts over several, or
     /// asks which came first.
     pub(crate) ordered: bool,
+}
+
+impl Hunted {
+    /// What nothing was asked about, in words: rules that cannot be used, and rules of whose log source there was no event.
+    /// `seen` are the classes of the events that were looked at; `None` where the hunt did not come to its end, so that
+    /// nobody knows.
+    pub(crate) fn unasked(&self, seen: Option<&BTreeSet<u16>>) -> Vec<String> {
+        let mut unusable = Vec::new();
+        let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for card in self.watch.rules.iter().flat_map(|rules| rules.sigma.cards()) {
+            let title = shortened(&card.title, 100);
+            if card.state != State::Active {
+                let why = card.state.reason();
+                unusable.push(format!("rule `{title}` was not looked for: {}", shortened(&why, 300)));
+            } else if card.kind == Kind::Detection
+                && let Some(seen) = seen
+                && !card.classes.iter().any(|class| seen.contains(&class.number()))
+            {
+                missing.entry(card.source.to_string()).or_default().push(title);
+            }
+        }
+        let missing = missing.into_iter().map(|(source, titles)| {
+            let first = titles.first().copied().unwrap_or_default();
+            let more = match titles.len() {
+                0 | 1 => String::new(),
+                several => format!(" and {} more", several - 1),
+            };
+            format!(
+                "no event of the log source of rule `{first}`{more} ({}) was kept in this window",
+                shortened(&source, 200)
+            )
+        });
+        let mut said = listed(unusable, "rules were not looked for");
+        said.extend(listed(missing.collect(), "log sources of rules have no event in this window"));
+        said
+    }
+}
+
+/// The first of these, and how many there are beyond.
+fn listed(mut all: Vec<String>, what: &str) -> Vec<String> {
+    let more = all.len().saturating_sub(UNASKED);
+    all.truncate(UNASKED);
+    if more > 0 {
+        all.push(format!("{more} more {what}"));
+    }
+    all
 }
 
 /// Which events, by their time. Empty ones are refused where they are read.
@@ -215,7 +263,7 @@ pub(crate) fn of_indicators(indicators: &[OneIndicator], own: OwnClasses) -> Arr
     let mut entries = Vec::new();
     let (mut patterns, mut shared) = (Vec::new(), Vec::new());
     let mut loader = Loader::shared().with_own(own);
-    let mut rules = std::collections::BTreeMap::new();
+    let mut rules = BTreeMap::new();
     for one in indicators {
         entries.extend(one.entries.iter().cloned());
         match &one.pattern {
@@ -292,6 +340,55 @@ mod tests {
         assert_eq!(Window::default().whole_days(), Window::default());
         let ever = Window { from: Some(Timestamp::MIN), until: Some(Timestamp::MAX) };
         assert_eq!(ever.whole_days(), ever);
+    }
+
+    fn rule(title: &str, logsource: &str) -> String {
+        format!("title: {title}\nlogsource:\n{logsource}detection:\n  s:\n    Image: 'x'\n  condition: s\n")
+    }
+
+    const PROCESSES: &str = "  product: windows\n  category: process_creation\n";
+
+    #[test]
+    fn rules_that_nothing_was_asked_about_are_named() {
+        let texts = [
+            rule("one", PROCESSES),
+            rule("lost", "  product: nobody\n  service: knows\n"),
+            rule("two", PROCESSES),
+        ];
+        let hunted = Sought::Sigma(texts.join("---\n")).ready(Vec::new()).unwrap();
+        let whole = hunted.classes.clone().unwrap();
+        assert!(!whole.is_empty());
+        let said = |seen: Option<&BTreeSet<u16>>| hunted.unasked(seen);
+        // What cannot be used is said whatever was seen.
+        let lost = said(Some(&whole));
+        assert_eq!(lost.len(), 1, "{lost:?}");
+        assert!(lost[0].starts_with("rule `lost` was not looked for: ") && lost[0].len() > 40, "{lost:?}");
+        assert_eq!(said(None), lost);
+        // Where nothing of a log source was kept, "nothing was found" says nothing. Other classes are none of it.
+        let other: BTreeSet<u16> = (1..u16::MAX).find(|class| !whole.contains(class)).into_iter().collect();
+        for seen in [BTreeSet::new(), other] {
+            let none = said(Some(&seen));
+            assert_eq!(none[..1], lost[..]);
+            assert_eq!(
+                none[1..],
+                [
+                    "no event of the log source of rule `one` and 1 more (windows/process_creation/*) was kept in \
+                  this window"
+                ]
+            );
+        }
+        // One class of several is enough.
+        assert_eq!(said(Some(&whole.iter().copied().take(1).collect())), lost);
+        // Values and patterns are looked for in events of all log sources.
+        let values = Sought::Values(vec!["192.0.2.1".to_owned()]).ready(Vec::new()).unwrap();
+        assert_eq!(values.unasked(Some(&BTreeSet::new())), [] as [String; 0]);
+    }
+
+    #[test]
+    fn what_was_not_asked_about_is_listed_in_bounds() {
+        let many = listed((0..150).map(|number| number.to_string()).collect(), "are left");
+        assert_eq!((many.len(), many[100].as_str()), (101, "50 more are left"));
+        assert_eq!(listed(vec!["one".to_owned()], "are left"), ["one"]);
     }
 
     #[test]

@@ -7,7 +7,8 @@ pub enum HuntState {
     Waiting,
     /// It looks.
     Running,
-    /// Everything that it asks about was looked at, but for what could not be read.
+    /// It came to its end. What could not be read or asked about is listed as `blind` in its result, which is `complete`
+    /// where there is nothing of that.
     Done,
     /// Its time or its bytes were used up before its end.
     Partial,

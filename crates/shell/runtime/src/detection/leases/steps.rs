@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use containment::{ActuatorResult, DayHits, DryRun, Lease, Order, Outcome, Receipt, State, orders, wanted};
+use containment::{
+    ActuatorResult, DayHits, DryRun, Lease, Order, Outcome, Receipt, State, orders, reminders, wanted,
+};
 use controls::Handle;
 use detect::{Atom, Entry, Index};
 use ledger::entry::{Figures, Word};
@@ -34,6 +36,8 @@ const BLIND: usize = 100;
 const BLIND_TEXT: usize = 500;
 /// After something was taken in, items are looked at again within this time, in microseconds.
 const SOON: i64 = 2_000_000;
+/// Actuators are told again what they hold after this time, in microseconds: ten minutes.
+const REMIND: i64 = 600_000_000;
 
 impl Core {
     /// Makes the dry run of the lease that has waited longest. Returns whether there was one.
@@ -137,8 +141,8 @@ impl Core {
         })
     }
 
-    /// Lets time pass for all leases, takes out what must no longer be blocked, and tells actuators what to hold.
-    /// Returns `false`: what is left waits for the clock.
+    /// Lets time pass for all leases, takes out what must no longer be blocked, and tells actuators what to hold: what is
+    /// new at once, and all of it again when the node starts, every ten minutes, and when somebody asks for it. Returns `false`: what is left waits for the clock.
     ///
     /// # Errors
     /// When the store fails; everything is told again then.
@@ -160,7 +164,10 @@ impl Core {
             let moved = *seq != head && (due || age >= SOON.unsigned_abs());
             *under != rules || moved || age >= AGAIN.unsigned_abs()
         });
-        if !stale && !due {
+        let long_ago = leasing
+            .reminded
+            .is_none_or(|at| now.as_micros().abs_diff(at.as_micros()) >= REMIND.unsigned_abs());
+        if !stale && !due && !long_ago && leasing.asked.is_empty() {
             return Ok(false);
         }
         let Some(mut open) = self.open_leases()? else { return Ok(false) };
@@ -183,14 +190,36 @@ impl Core {
         // What has come due is written again even where nothing else changed, so that it is due later.
         changed.extend(open.iter().filter(|one| one.has_come_due(now)).map(|one| one.work.id));
         self.keep_leases(&open, &changed, now)?;
+        let mut again = leasing.asked.clone();
+        if long_ago {
+            again.extend(open.iter().flat_map(|one| one.record.lease.placed().keys().cloned()));
+        }
+        self.tell_actuators(detection, &mut open, &again, &rules)?;
+        leasing.asked.clear();
+        if long_ago {
+            leasing.reminded = Some(now);
+        }
+        Ok(false)
+    }
+
+    /// Tells actuators what is planned, and some of them again what they hold; each once.
+    fn tell_actuators(
+        &self,
+        detection: &Detection,
+        open: &mut [Open],
+        remind: &BTreeSet<String>,
+        rules: &str,
+    ) -> Result<(), DetectionError> {
         let mut told = BTreeSet::new();
         while !detection.stopping.load(Ordering::Acquire) {
             // Each order is made when it is told: no block may outlast its item by the time the others took.
             let now = self.clock.now();
             let leases: Vec<Lease> = open.iter().map(|one| one.record.lease.clone()).collect();
             let mut all = orders(&leases, now);
-            all.extend(left_behind(&open, &leases, &all, now));
-            let next = all.into_iter().find(|order| {
+            all.extend(left_behind(open, &leases, &all, now));
+            let known = reminders(&leases, remind, now);
+            let all = all.into_iter().map(|order| (order, false));
+            let next = all.chain(known.into_iter().map(|order| (order, true))).find(|(order, _)| {
                 let waits = |lease: &Lease| {
                     let failure = lease.failures().get(&order.actuator);
                     order.leases.contains(&lease.id())
@@ -198,11 +227,11 @@ impl Core {
                 };
                 !told.contains(&order.actuator) && !leases.iter().any(waits)
             });
-            let Some(order) = next else { break };
+            let Some((order, is_known)) = next else { break };
             told.insert(order.actuator.clone());
-            self.carry_out(detection, &mut open, &order, &rules, now)?;
+            self.carry_out(detection, open, (&order, is_known), rules, now)?;
         }
-        Ok(false)
+        Ok(())
     }
 
     /// All leases that are not over; `None`, and a finding, when one of them cannot be read: what it holds somewhere
@@ -242,18 +271,19 @@ impl Core {
         Ok(changed)
     }
 
-    /// Tells one actuator what to hold, and writes down what became of it.
+    /// Tells one actuator what to hold, and writes down what became of it. Of what it was told before and should know
+    /// nothing is written down while it does as before.
     fn carry_out(
         &self,
         detection: &Detection,
         open: &mut [Open],
-        order: &Order,
+        (order, is_known): (&Order, bool),
         rules: &str,
         now: Timestamp,
     ) -> Result<(), DetectionError> {
         let concerned: BTreeSet<Digest> = order.leases.iter().copied().collect();
         let mut acted = BTreeSet::new();
-        for one in open.iter_mut().filter(|one| concerned.contains(&one.work.id)) {
+        for one in open.iter_mut().filter(|one| !is_known && concerned.contains(&one.work.id)) {
             let plan = one.record.lease.plan(now);
             let mut steps = plan.apply.iter().chain(&plan.remove);
             let again = !one.record.trying.insert(order.actuator.clone());
@@ -261,8 +291,11 @@ impl Core {
                 acted.insert(one.work.id);
             }
         }
-        self.keep_leases(open, &concerned, now)?;
+        if !is_known {
+            self.keep_leases(open, &concerned, now)?;
+        }
         let outcome = self.tell_actuator(detection, order, now);
+        let mut changed = BTreeSet::new();
         let (mut receipts, mut failures) = (Vec::new(), Vec::new());
         for one in open.iter_mut().filter(|one| concerned.contains(&one.work.id)) {
             let lease = &mut one.record.lease;
@@ -273,14 +306,24 @@ impl Core {
                 }
                 other => other.clone(),
             };
-            lease.record(&order.actuator, now, &own).map_err(refused)?;
+            if is_known {
+                if !lease.remind(&order.actuator, now, &own).map_err(refused)? {
+                    continue;
+                }
+                acted.insert(one.work.id);
+            } else {
+                lease.record(&order.actuator, now, &own).map_err(refused)?;
+            }
+            changed.insert(one.work.id);
             one.record.trying.remove(&order.actuator);
             let failure = lease.failures().get(&order.actuator);
             if failure.is_some_and(|failure| failure.permanent) {
                 rules.clone_into(&mut one.record.rules);
             }
             let first = failure.is_none_or(|failure| failure.tries == 1);
-            if !first || !acted.contains(&one.work.id) {
+            // What was said to have failed is said to be done.
+            let mended = failure.is_none() && failed_last(&one.record.receipts, &order.actuator);
+            if !mended && (!first || !acted.contains(&one.work.id)) {
                 continue;
             }
             if let Some(failure) = failure {
@@ -292,7 +335,10 @@ impl Core {
             one.record.receipts.push(receipt);
             trim(&mut one.record.receipts);
         }
-        let works = written(open, &concerned, now)?;
+        let works = written(open, &changed, now)?;
+        if works.is_empty() {
+            return Ok(());
+        }
         let done = matches!(outcome, Outcome::Done { .. });
         let action = if done { "lease.carried-out" } else { "lease.failed" };
         let post = Word::named("node").ok().filter(|_| self.trust().is_some());
@@ -387,6 +433,12 @@ fn outcome(result: Result<Applied, ActuatorError>) -> Outcome {
             Outcome::Failed { message: error.message, permanent: error.permanent, handles: error.handles }
         }
     }
+}
+
+/// Whether an actuator's newest receipt says that it did not do what it was told.
+fn failed_last(receipts: &[Receipt], actuator: &str) -> bool {
+    let mut results = receipts.iter().rev().flat_map(|receipt| &receipt.results);
+    results.find(|result| result.actuator == actuator).is_some_and(|result| !result.done)
 }
 
 /// What reports count it as.

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use intel::OWN_ONLY_MARKING;
 use model::{Label, Seq, SourceId, StixId, Timestamp, Uuid};
 use ports::{ObjectFilter, Read, Stored};
 use serde_json::{Value, json};
@@ -230,6 +231,8 @@ impl Core {
         let id = mute_id(&key, object);
         let remark = Remark { id, about: object, content: reason, author: Some(author), tlp: None, looks };
         let mut note = self.remark(read, remark)?;
+        // In its bytes too, so that a version that somebody revokes stays here as well.
+        set(&mut note, "object_marking_refs", json!([OWN_ONLY_MARKING]));
         put_mark(&key, &mut note);
         Ok(note.to_string())
     }
