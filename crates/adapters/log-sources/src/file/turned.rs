@@ -154,7 +154,9 @@ impl Tail {
                 Ok(Flow::Batch(self.turned(file, start, begins, bytes)))
             }
             Err(Unpacking::CutOff) if !file.is_over(self.pace, now) => {
-                (self.busy, file.cut) = (None, file.stamp());
+                // As it was when it was opened: it may have grown since, and then it is to be looked into again.
+                let opened = self.ledger().get(file.part).map_or(0, |entry| entry.stamp);
+                (self.busy, file.cut) = (None, opened);
                 Ok(Flow::Nothing)
             }
             Err(failure) => {
