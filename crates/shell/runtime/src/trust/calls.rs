@@ -89,6 +89,8 @@ pub(crate) struct Session {
     streams: BTreeMap<AgreementId, Told>,
     /// The size of our ledger it has cosigned.
     witnessed: u64,
+    /// The size at which it said that it had seen another than we remembered.
+    corrected: u64,
     /// When it last refused to.
     unwitnessed: Option<Timestamp>,
     /// Whether files go to it: then nothing waits for a call.
@@ -276,8 +278,15 @@ impl Core {
                 return self.told_holdings(trust, key, body, now);
             }
             About::Witness { size } => {
-                self.cosigned(trust, call.to, body, size, now)?;
-                trust.session(call.to, |session| session.witnessed = size);
+                let settled = self.cosigned(trust, call.to, body, size, now)?;
+                trust.session(call.to, |session| {
+                    // Once: who says so of every size is not asked on and on.
+                    if settled || session.corrected == size {
+                        session.witnessed = size;
+                    } else {
+                        session.corrected = size;
+                    }
+                });
             }
         }
         Ok(true)

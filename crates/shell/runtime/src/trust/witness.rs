@@ -59,9 +59,18 @@ impl Core {
         drop(read);
         let checkpoint = Checkpoint { origin: name.clone(), size, root, extensions: Vec::new() };
         let signed = checkpoint.sign(&self.ledger_keys(trust)?.log).map_err(TrustError::refused)?;
-        self.store.transact(|tx| tx.set_checkpoint(tenant, &name, size, signed.note()))?;
-        trust.wake();
-        Ok(true)
+        let made = self.store.transact(|tx| {
+            // Somebody else may have signed one meanwhile, which peers have perhaps cosigned already.
+            if tx.checkpoint(tenant, &name)?.is_some_and(|(signed, _)| signed >= size) {
+                return Ok(false);
+            }
+            tx.set_checkpoint(tenant, &name, size, signed.note())?;
+            Ok(true)
+        })?;
+        if made {
+            trust.wake();
+        }
+        Ok(made)
     }
 
     /// The ledger's tree of so many leaves: of its tiles those are read that are asked for.
@@ -117,7 +126,8 @@ impl Core {
         Ok(Some((AddCheckpoint { old, proof, checkpoint }.to_text().into_bytes(), size)))
     }
 
-    /// A peer cosigned our checkpoint of `offered` leaves.
+    /// A peer cosigned our checkpoint of `offered` leaves. Returns whether that settles it: one that has seen another size
+    /// than we remember has to be offered it again, from there.
     pub(crate) fn cosigned(
         &self,
         trust: &Trust,
@@ -125,7 +135,7 @@ impl Core {
         body: &[u8],
         offered: u64,
         now: Timestamp,
-    ) -> Result<(), TrustError> {
+    ) -> Result<bool, TrustError> {
         let tenant = self.scope.tenant;
         let name = origin(trust.party);
         let lines = std::str::from_utf8(body).unwrap_or_default();
@@ -137,11 +147,10 @@ impl Core {
                     "it says it has seen this ledger with {known} entries, which is more than there ever were: it is \
                      wrong, or this node was restored from a backup"
                 );
-                return self.alarm(by, "shieldwall/witness", message, now);
+                return self.alarm(by, "shieldwall/witness", message, now).map(|()| true);
             }
-            // It has seen another size than we remember: go on from there.
             self.store.transact(|tx| tx.set_cursor(tenant, &witness_cursor(by), model::Seq(known)))?;
-            return Ok(());
+            return Ok(false);
         }
         let registry = self.registry()?;
         let keys = note_keys(&registry, by, Role::Witness);
@@ -162,7 +171,7 @@ impl Core {
         if let Err(problem) = outcome {
             self.alarm(by, "shieldwall/witness", format!("its cosignature does not verify: {problem}"), now)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Witnesses a peer's checkpoint.
