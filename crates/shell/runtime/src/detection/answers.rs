@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
+use keys::window::DAY;
 use model::{AgreementId, Label, PartyId, StixId, Timestamp, Tlp, Uuid};
 use observable::Observable;
 use policy::Action;
@@ -42,8 +43,6 @@ const TOLD: usize = 10_000;
 const AGAIN: i64 = 900_000_000;
 /// An hour, in microseconds.
 const HOUR: i64 = 3_600 * 1_000_000;
-/// A day, in microseconds.
-const DAY: i64 = 86_400 * 1_000_000;
 /// The largest count of a sighting (STIX 2.1 §5.2).
 const MOST: u64 = 999_999_999;
 

@@ -26,6 +26,7 @@ use super::sink::{Origin, Sink};
 use super::watch::subject_of;
 use super::{Detection, DetectionError, digest, set, shortened};
 use crate::core::Core;
+pub(crate) use back::CURSOR as HUNTED;
 use state::HuntState;
 pub(crate) use tally::Tally;
 

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use agreement::{Answer, QueryRight, Set};
+use keys::window::DAY;
 use label::Facts;
 use ledger::entry::{Figures, QueryAnswer, Side};
 use model::{AgreementId, Digest, Finding, Label, PartyId, Severity, Timestamp};
@@ -48,9 +49,6 @@ const PAGE: usize = 5_000;
 
 /// Classes of objects decided on for one question, at most at one time.
 const CLASSES: usize = 10_000;
-
-/// A day, in microseconds.
-const DAY: i64 = 86_400 * 1_000_000;
 
 /// Refused questions of one party that are kept within a day.
 const REFUSALS_KEPT: u64 = 100;

@@ -14,6 +14,7 @@ use ports::{JournalKind, Read, StoreError, Stored};
 use serde_json::{Value, json};
 use stix::marking;
 
+use super::super::hunting::HUNTED;
 use super::super::question::{OwnClasses, of_indicators};
 use super::super::verdict::switch_of;
 use super::super::watch::{OneIndicator, one_of};
@@ -33,8 +34,6 @@ const BATCH: usize = 1_000;
 const PAGE: usize = 500;
 /// The name of the cursor.
 const CURSOR: &str = "answers";
-/// The name of the cursor of looking back: what came after it is looked for and answered there.
-const HUNTED: &str = "hunt-back";
 /// How long after the last one everything that parties gave is gone through again, in microseconds: an hour, as clauses
 /// begin to hold by the clock.
 const EVERY: i64 = 3_600 * 1_000_000;

@@ -27,7 +27,7 @@ const BATCH: usize = 1_000;
 /// How long looking back for rules and patterns of one batch may take, in seconds.
 const SECONDS: u64 = 120;
 /// The name of the cursor of looking back.
-const CURSOR: &str = "hunt-back";
+pub(crate) const CURSOR: &str = "hunt-back";
 /// The name of the cursor that counts how often nothing of a batch could be looked for.
 const TRIED: &str = "hunt-back-tried";
 /// So often at most, before what fails is passed over.
